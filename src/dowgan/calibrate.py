@@ -1,0 +1,192 @@
+"""What a prior gets wrong on rows that it has not seen, measured once and put right in closed form.
+
+Two things: how wide the paths must be for 90 % bands to cover 90 %, and, channel by channel, how much weight a
+densified value gives to plain interpolation. Both are measured by a prior fitted on the early rows alone.
+
+Shapes: M ways to interpolate, D channels, K old rows.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from jaxtyping import Float
+from scipy.optimize import nnls
+
+from dowgan.interpolation import WAYS, interpolate
+from dowgan.prior import Prior
+from dowgan.process import Process
+from dowgan.rng import Streams
+from dowgan.season import Stretch, split
+from dowgan.verbs import Mixture, Solver, densify, extend, rows_after, rows_of
+
+BAND = 0.9  # coverage aimed at
+BAND_RANGE = (0.6, 2.5)  # paths are never narrowed or widened more than this
+ORIGINS = 6  # backtests of the extension
+PATHS = 32
+HORIZON = 64  # most steps of a backtest
+FACTORS = (2, 4, 6, 12)
+MOST_VALUES = 24_000  # values of the late block that a factor is measured on
+LEAST_GAPS = 8  # old steps that a factor needs
+CAUTION = 20.0  # rows at which the measured weights count as much as the prior alone
+
+
+@dataclass(frozen=True)
+class Calibration:
+    """What the backtests of one prior found.
+
+    Attributes:
+        extend_band: factor on the deviation of an extending path from its median.
+        known: mixtures by factor where the fine step is one that the model was fitted on.
+        finer: mixtures by factor where it is finer than that.
+    """
+
+    extend_band: float = 1.0
+    known: dict[int, Mixture] = field(default_factory=dict)
+    finer: dict[int, Mixture] = field(default_factory=dict)
+
+    def mixture(self, factor: int, finer: bool, channels: int) -> Mixture:
+        """Return the mixture of the nearest factor that could be measured."""
+        measured = self.finer if finer else self.known
+        if not measured:
+            return Mixture(_only_prior(channels), 1.0)
+        return measured[min(measured, key=lambda f: abs(np.log(f / factor)))]
+
+
+def _only_prior(channels: int) -> Float[np.ndarray, "M D"]:
+    weights = np.zeros((1 + len(WAYS), channels))
+    weights[0] = 1
+    return weights
+
+
+def _band(
+    truth: Float[np.ndarray, "N D"],
+    middle: Float[np.ndarray, "N D"],
+    paths: Float[np.ndarray, "P N D"],
+    hidden: np.ndarray,
+) -> Float[np.ndarray, " R"]:
+    """How many half-widths of the band each hidden value lies from the middle."""
+    low, high = np.quantile(paths, [(1 - BAND) / 2, (1 + BAND) / 2], axis=0)
+    half = np.where(truth > middle, high - middle, middle - low)
+    size = np.abs(truth - middle) / np.maximum(half, 1e-9)
+    return size[hidden & ~np.isnan(truth) & (half > 1e-9)]
+
+
+def _factor_of(ratios: Sequence[Float[np.ndarray, " R"]]) -> float:
+    every = np.concatenate([np.empty(0), *ratios])
+    if len(every) < 20:
+        return 1.0
+    return float(np.clip(np.quantile(every, BAND), *BAND_RANGE))
+
+
+def extension_band(early: Prior, late: Sequence[Stretch], history: Sequence[Stretch], streams: Streams) -> float:
+    """Extend the early rows into the late ones from several origins and measure the band.
+
+    Args:
+        early: a prior that has not seen the late rows.
+        late: the late rows, each behind its history.
+        history: the early rows of the same runs; empty stretches where the whole run is late.
+        streams: randomness of the backtest.
+    """
+    ratios, solver = [], Solver(early.process, early.frame())
+    for number, (before, after) in enumerate(zip(history[:ORIGINS], late[:ORIGINS], strict=False)):
+        whole = np.concatenate([before.values, after.values])
+        run = Stretch(whole, before.position, np.concatenate([before.regime, after.regime]))
+        first = max(len(before.values), min(8, len(whole) // 2))
+        horizon = min(HORIZON, max(2, (len(whole) - first) // 2))
+        most = max(1, ORIGINS // len(late))
+        for origin in np.unique(np.linspace(first, len(whole) - horizon, most).astype(int)):
+            truth = whole[origin : origin + horizon]
+            rows = rows_after(run.rows(0, origin), run.regime[origin : origin + horizon])
+            out = extend(
+                early,
+                solver,
+                run.rows(0, origin),
+                np.full_like(truth, np.nan),
+                rows,
+                lambda k, w, n=number, o=origin: streams.normal(f"extend/{n}/{o}/{k}", 0, PATHS, w),
+                band=1.0,
+            )
+            ratios.append(_band(truth, out.middle, out.paths, np.ones_like(truth, dtype=bool)))
+    return _factor_of(ratios)
+
+
+def _measure(
+    early: Prior, process: Process, late: Sequence[Stretch], factor: int, streams: Streams
+) -> Mixture | None:
+    """Hide all but every factor-th late row, fill them in every way, and weigh the ways by least squares."""
+    truths, guesses, ratios = [], [], []
+    for number, stretch in enumerate(late):
+        most = max(LEAST_GAPS * factor, MOST_VALUES // (stretch.values.shape[1] * len(late)))
+        rows_kept = min(len(stretch.values) - 1, most) // factor * factor + 1
+        if rows_kept <= LEAST_GAPS * factor // 2:
+            continue
+        part = stretch.rows(0, rows_kept)
+        coarse = part.values[::factor]
+        out = densify(
+            early,
+            process,
+            coarse,
+            factor,
+            rows_of(part),
+            lambda k, w, n=number: streams.normal(f"densify/{factor}/{n}/{k}", 0, PATHS, w),
+            Mixture(_only_prior(part.values.shape[1]), 1.0),
+        )
+        hidden = np.ones_like(part.values, dtype=bool)
+        hidden[::factor] = False
+        ratios.append(_band(part.values, out.middle, out.paths, hidden))
+        truths.append(np.where(hidden, part.values, np.nan))
+        guesses.append(np.stack([out.middle, *(interpolate(coarse, factor, way) for way in WAYS)]))
+    if sum(len(t) for t in truths) < LEAST_GAPS * factor:
+        return None
+    return Mixture(_weights(np.concatenate(truths), np.concatenate(guesses, axis=1)), _factor_of(ratios))
+
+
+def _weights(truth: Float[np.ndarray, "N D"], guesses: Float[np.ndarray, "M N D"]) -> Float[np.ndarray, "M D"]:
+    """Convex weights of the guesses for each channel, drawn towards the first guess (the prior's)."""
+    ways, _, channels = guesses.shape
+    weights = np.zeros((ways, channels))
+    for channel in range(channels):
+        rows = ~np.isnan(truth[:, channel]) & ~np.isnan(guesses[:, :, channel]).any(axis=0)
+        weights[0, channel] = 1
+        if rows.sum() < 2 * LEAST_GAPS:
+            continue
+        design, target = guesses[:, rows, channel].T, truth[rows, channel]
+        rest = target - design[:, 0]
+        size = np.sqrt(np.mean(rest**2)) + 1e-9
+        # soft rows draw the weights to the prior's, a hard one holds their sum at one
+        pull = size * np.sqrt(CAUTION) * np.eye(ways)
+        start = np.zeros(ways)
+        start[0] = size * np.sqrt(CAUTION)
+        strong = 1e4 * (np.abs(design).max() + size) * np.ones((1, ways))
+        found, _ = nnls(
+            np.concatenate([design, pull, strong]), np.concatenate([target, start, strong[0, :1]])
+        )
+        weights[:, channel] = found / found.sum()
+    return weights
+
+
+def calibrate(early: Prior, stretches: Sequence[Stretch], streams: Streams) -> Calibration:
+    """Backtest a prior on the late rows of the stretches.
+
+    Args:
+        early: fitted on `split(stretches)[0]` alone.
+        stretches: all rows.
+        streams: randomness of the backtests.
+    """
+    history, late = split(stretches)
+    if len(history) != len(late):  # whole runs were held out: each is extended from its own start
+        history = [s.rows(0, max(1, len(s.values) // 2)) for s in late]
+        late_rest = [s.rows(len(h.values), len(s.values)) for s, h in zip(late, history, strict=True)]
+    else:
+        late_rest = late
+    judged = sorted(late, key=lambda s: -len(s.values))[:ORIGINS]
+    known, finer = {}, {}
+    for factor in FACTORS:
+        for target, process in ((known, early.process), (finer, early.process.every(factor).finer(factor))):
+            if factor * 2 < len(early.process.lagged):
+                mixture = _measure(early, process, judged, factor, streams)
+                if mixture is not None:
+                    target[factor] = mixture
+    return Calibration(extension_band(early, late_rest, history, streams), known, finer)
+

@@ -1,0 +1,199 @@
+"""Between the user's columns and the model's channels: scale, categories, regimes.
+
+A numeric column becomes one channel on a scale where its spread is even (as it is, square root or logarithm),
+centred and of unit spread. A category becomes one channel per level. Columns that are conditions and categories
+become no channel: their combination is the regime of a row.
+
+Shapes: T rows, C columns (the schema's channels), D channels, Q condition columns, R regimes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from dowgan.errors import OptionError
+from dowgan.table.schema import Column, Run, Schema
+
+ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
+SKEWED = 0.8  # skewness from which another scale is tried
+Power = Literal["identity", "sqrt", "log"]
+
+
+@dataclass(frozen=True)
+class Code:
+    """How one column becomes channels.
+
+    Attributes:
+        place: the column's number among the schema's channels.
+        width: how many channels it takes; more than one for a category.
+        power: the scale.
+        shift: added before the square root or logarithm.
+        centre, spread: of the scaled values.
+    """
+
+    place: int
+    width: int
+    power: Power
+    shift: float
+    centre: float
+    spread: float
+
+    def forward(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T W"]:
+        if self.width > 1:
+            levels = (values[:, None] == np.arange(self.width)).astype(float)
+            scaled = np.where(np.isnan(values)[:, None], np.nan, levels)
+        else:
+            scaled = _raise(values, self.power, self.shift)[:, None]
+        return (scaled - self.centre) / self.spread
+
+    def back(self, channels: Float[np.ndarray, "... W"]) -> Float[np.ndarray, "..."]:
+        scaled = channels * self.spread + self.centre
+        if self.width > 1:
+            return np.argmax(scaled, axis=-1).astype(float)
+        return _lower(scaled[..., 0], self.power, self.shift)
+
+
+def _raise(values: Float[np.ndarray, "..."], power: Power, shift: float) -> Float[np.ndarray, "..."]:
+    if power == "identity":
+        return values
+    moved = np.maximum(values + shift, 1e-12)
+    return np.sqrt(moved) if power == "sqrt" else np.log(moved)
+
+
+def _lower(scaled: Float[np.ndarray, "..."], power: Power, shift: float) -> Float[np.ndarray, "..."]:
+    if power == "identity":
+        return scaled
+    if power == "sqrt":
+        return np.maximum(scaled, 0) ** 2 - shift
+    return np.exp(np.minimum(scaled, 60.0)) - shift
+
+
+def _skewness(values: Float[np.ndarray, " N"]) -> float:
+    centred = values - values.mean()
+    return float(np.mean(centred**3) / (np.mean(centred**2) ** 1.5 + 1e-300))
+
+
+def _scale(column: Column, known: Float[np.ndarray, " N"]) -> tuple[Power, float]:
+    """The scale on which the values are least skewed; values must not be negative for any but their own."""
+    if column.kind not in ("float", "integer") or column.levels or known.min() < 0 or known.std() == 0:
+        return "identity", 0.0
+    if _skewness(known) < SKEWED:
+        return "identity", 0.0
+    positive = known[known > 0]
+    unit = 1.0 if column.kind == "integer" else float(np.quantile(positive, 0.05))
+    count = column.kind == "integer" and np.mean(known == 0) > 0.005
+    tries: list[tuple[Power, float]] = [("sqrt", 0.375 if column.kind == "integer" else 0.0)]
+    if not count:
+        tries.append(("log", unit if known.min() <= 0 else 0.0))
+    return min(tries, key=lambda t: abs(_skewness(_raise(known, *t))))
+
+
+@dataclass(frozen=True)
+class Channels:
+    """The whole map, fitted once.
+
+    Attributes:
+        codes: one per column that becomes channels, in the schema's order.
+        conditions: numbers, among the schema's channels, of the columns that make up the regime.
+        regimes: [R Q] level numbers of each regime.
+        columns: how many columns there are.
+    """
+
+    codes: tuple[Code, ...]
+    conditions: tuple[int, ...]
+    regimes: Int[np.ndarray, "R Q"]
+    columns: int
+
+    @property
+    def width(self) -> int:
+        return sum(code.width for code in self.codes)
+
+    def encode(self, values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T D"]:
+        """Return the channels of a table's values (user's units, NaN missing)."""
+        return np.concatenate([code.forward(values[:, code.place]) for code in self.codes], axis=1)
+
+    def decode(
+        self, channels: Float[np.ndarray, "T D"], regime: Int[np.ndarray, " T"]
+    ) -> Float[np.ndarray, "T C"]:
+        """Return values in the user's units; the conditions come from the regime."""
+        out = np.empty((len(channels), self.columns))
+        first = 0
+        for code in self.codes:
+            out[:, code.place] = code.back(channels[:, first : first + code.width])
+            first += code.width
+        for number, place in enumerate(self.conditions):
+            out[:, place] = self.regimes[regime, number]
+        return out
+
+    def regime(self, values: Float[np.ndarray, "T C"]) -> Int[np.ndarray, " T"]:
+        """Return the regime of each row; a missing condition is taken from the row before.
+
+        Raises:
+            OptionError: a combination that the model has not seen.
+        """
+        if not self.conditions:
+            return np.zeros(len(values), dtype=int)
+        levels = _filled(values[:, list(self.conditions)])
+        same = np.all(levels[:, None] == self.regimes[None], axis=2)  # [T R]
+        if not same.any(axis=1).all():
+            row = int(np.argmin(same.any(axis=1)))
+            raise OptionError(
+                f"Row {row + 1} has a combination of conditions that the model has not seen "
+                f"(levels {levels[row].astype(int).tolist()}); fit on a table that has it."
+            )
+        return np.argmax(same, axis=1)
+
+    def first_channel(self, place: int) -> int | None:
+        """Number of the first channel of a column, None for a condition that is part of the regime."""
+        first = 0
+        for code in self.codes:
+            if code.place == place:
+                return first
+            first += code.width
+        return None
+
+
+def _filled(levels: Float[np.ndarray, "T Q"]) -> Float[np.ndarray, "T Q"]:
+    """Missing level numbers from the row before, or from the first known one."""
+    out = levels.copy()
+    for column in range(out.shape[1]):
+        known = np.flatnonzero(~np.isnan(out[:, column]))
+        if len(known) == 0:
+            out[:, column] = 0
+        else:
+            source = known[np.clip(np.searchsorted(known, np.arange(len(out)), side="right") - 1, 0, None)]
+            out[:, column] = out[source, column]
+    return out
+
+
+def fit_channels(schema: Schema, runs: Sequence[Run]) -> Channels:
+    """Choose the scale of each column and list the regimes.
+
+    Raises:
+        OptionError: every column that could be modelled is a condition.
+    """
+    values = np.concatenate([run.values for run in runs])
+    codes, conditions = [], []
+    for place, column in enumerate(schema.channels):
+        if column.role == "condition" and column.kind in ("category", "boolean"):
+            conditions.append(place)
+        else:
+            codes.append(_code(place, column, values[:, place]))
+    if not codes:
+        raise OptionError("Every column that varies is a condition; leave at least one column that is not.")
+    levels = _filled(values[:, conditions]) if conditions else np.zeros((1, 0))
+    return Channels(tuple(codes), tuple(conditions), np.unique(levels, axis=0).astype(int), values.shape[1])
+
+
+def _code(place: int, column: Column, values: Float[np.ndarray, " N"]) -> Code:
+    known = values[~np.isnan(values)]
+    if column.kind == "category" and 2 < len(column.levels) <= ONE_HOT:
+        return Code(place, len(column.levels), "identity", 0.0, 1 / len(column.levels), 0.5)
+    if len(known) == 0:
+        return Code(place, 1, "identity", 0.0, 0.0, 1.0)
+    power, shift = _scale(column, known)
+    scaled = _raise(known, power, shift)
+    return Code(place, 1, power, shift, float(scaled.mean()), float(scaled.std()) or 1.0)

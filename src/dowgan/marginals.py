@@ -1,0 +1,72 @@
+"""Monotone maps of each channel to normal scores and back, by the channel's own quantiles."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.special import ndtri
+
+KNOTS = 65  # most knots of a quantile table
+TAIL = 0.1  # share of the knots whose mean slope continues a tail
+
+
+def line_through(
+    values: np.ndarray, x: Float[np.ndarray, " K"], y: Float[np.ndarray, " K"]
+) -> np.ndarray:
+    """Interpolate linearly and continue both ends with the mean slope of the outer knots."""
+    reach = max(1, round(TAIL * len(x)))
+    low = (y[reach] - y[0]) / (x[reach] - x[0])
+    high = (y[-1] - y[-1 - reach]) / (x[-1] - x[-1 - reach])
+    out = np.interp(values, x, y)
+    out = np.where(values < x[0], y[0] + (values - x[0]) * low, out)
+    return np.where(values > x[-1], y[-1] + (values - x[-1]) * high, out)
+
+
+@dataclass(frozen=True)
+class Marginals:
+    """A monotone map of each channel to normal scores and back.
+
+    Attributes:
+        scores: [K] normal scores of the knots.
+        quantiles: [K D] the channel's value at each, strictly increasing.
+    """
+
+    scores: Float[np.ndarray, " K"]
+    quantiles: Float[np.ndarray, "K D"]
+
+    def to_normal(self, rest: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
+        return self._each(rest, forward=True)
+
+    def from_normal(self, normal: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
+        return self._each(normal, forward=False)
+
+    def _each(self, x: Float[np.ndarray, "... D"], forward: bool) -> Float[np.ndarray, "... D"]:
+        out = np.empty_like(x)
+        for channel in range(x.shape[-1]):
+            pair = (self.quantiles[:, channel], self.scores)
+            out[..., channel] = line_through(x[..., channel], *(pair if forward else pair[::-1]))
+        return out
+
+
+def fit_marginals(values: Float[np.ndarray, "N D"], weight: float = 1.0) -> Marginals:
+    """Fit the quantile tables.
+
+    Args:
+        values: rows under each other, NaN where missing.
+        weight: 1 takes the quantiles as they are, 0 a normal distribution of the same mean and spread;
+            between them small samples are drawn towards normal.
+    """
+    counts = np.sum(~np.isnan(values), axis=0)
+    knots = int(np.clip(counts.max() // 8, 5, KNOTS))
+    edge = 0.5 / max(counts.max(), 10)
+    levels = np.clip(np.linspace(0, 1, knots), edge, 1 - edge)
+    scores = ndtri(levels)
+    quantiles = np.empty((knots, values.shape[1]))
+    for channel in range(values.shape[1]):
+        known = values[~np.isnan(values[:, channel]), channel]
+        if len(known) == 0:
+            known = np.zeros(1)
+        spread = known.std() + 1e-9
+        table = weight * np.quantile(known, levels) + (1 - weight) * (known.mean() + spread * scores)
+        quantiles[:, channel] = table + 1e-6 * spread * scores  # ties stay strictly increasing
+    return Marginals(scores, quantiles)

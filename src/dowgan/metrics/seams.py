@@ -1,0 +1,170 @@
+"""Seams: does a long generated series show where its blocks were joined?
+
+At each step three sizes are taken per channel: the jump |x_t - x_(t-1)|, the kink |x_(t+1) - 2 x_t +
+x_(t-1)|, and the lag-1 product z_t z_(t-1). They are replaced by their normal scores (van der Waerden 1952),
+so that heavy tails do not matter, and averaged over the channels. If borders are steps like others, any
+choice of n among N steps is as likely (Fisher 1935, permutation), so the mean score at the borders has mean 0
+and
+
+    variance s^2 / n * (N - n) / (N - 1),        z = mean / sqrt(variance),        p = 2 P(Z > |z|).
+
+Where the real data have a rhythm with the same period as the blocks (days of 24 hours), each size is first
+replaced by its place among the real sizes at the same phase of the rhythm.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import norm, rankdata
+
+from dowgan.metrics.marginal import moments
+
+Array = np.ndarray
+STATISTICS = ("jump", "kink", "lag1")
+FEWEST_BORDERS = 5
+
+
+@dataclass(frozen=True)
+class Seams:
+    """How borders differ from other steps; a positive z of jump or kink is a visible seam."""
+
+    z: dict[str, float]  # by statistic
+    p: float  # of the most striking of the three, corrected for the number of looks
+    channels: dict[str, tuple[float, ...]]  # z per channel, by statistic
+
+
+@dataclass(frozen=True)
+class FoundSeams:
+    """The most seam-like block length, if one stands out."""
+
+    length: int
+    offset: int  # borders lie before steps offset, offset + length, ...
+    z: float
+    p: float  # corrected for all lengths and offsets that were looked at
+
+
+def sizes(series: Float[Array, "T C"]) -> dict[str, Float[Array, "T C"]]:
+    """The three sizes at each step as if a border lay before it; NaN where one is not defined."""
+    mean, scale = moments(series)
+    z = (series - mean) / scale
+    before = np.vstack([np.full((1, z.shape[1]), np.nan), z[:-1]])
+    after = np.vstack([z[1:], np.full((1, z.shape[1]), np.nan)])
+    return {"jump": np.abs(z - before), "kink": np.abs(after - 2 * z + before), "lag1": z * before}
+
+
+def normal_scores(values: Float[Array, "T C"]) -> Float[Array, "T C"]:
+    """Each channel's ranks as standard normal quantiles; NaN stay."""
+    ranks = rankdata(values, axis=0, nan_policy="omit")
+    return norm.ppf(ranks / (1 + (~np.isnan(values)).sum(0)))
+
+
+def seams(
+    series: Float[Array, "T C"],
+    block: int,
+    *,
+    real: Float[Array, "S C"] | None = None,
+    period: int | None = None,
+    offset: int = 0,
+) -> Seams:
+    """Test whether the borders before steps offset + block, offset + 2 block, ... differ from other steps.
+
+    Args:
+        series: the generated series.
+        block: length of the blocks that it was made of.
+        real: the real series, used with `period`; its first step has the same phase as that of `series`.
+        period: steps of the rhythm that the real data have, None for none.
+        offset: place of the first border, 0 if the first block is whole.
+    """
+    border = np.zeros(len(series), bool)
+    border[offset % block or block :: block] = True
+    found, seen = sizes(series), np.inf
+    if period is not None and real is not None:
+        usual = sizes(real)
+        found = {name: _against(values, usual[name], period) for name, values in found.items()}
+        phases = np.unique(np.flatnonzero(border) % period)
+        seen = float(np.isin(np.arange(len(real)) % period, phases).sum())
+    z = {name: float(_z(pooled(values), border, seen)[0]) for name, values in found.items()}
+    each = {name: tuple(map(float, _z(normal_scores(x), border, seen))) for name, x in found.items()}
+    p = float(2 * norm.sf(max(map(abs, z.values()))))
+    return Seams(z, min(1.0, len(STATISTICS) * p), each)
+
+
+def _against(values: Float[Array, "T C"], real: Float[Array, "S C"], period: int) -> Float[Array, "T C"]:
+    """Each value's normal score among the real values at the same phase of the rhythm."""
+    scores = np.full(values.shape, np.nan)
+    for phase in range(period):
+        for channel in range(values.shape[1]):
+            mine = values[phase::period, channel]
+            usual = np.sort(real[phase::period, channel])[: (~np.isnan(real[phase::period, channel])).sum()]
+            below, upto = (np.searchsorted(usual, mine, side=side) for side in ("left", "right"))
+            place = norm.ppf(((below + upto) / 2 + 0.5) / (len(usual) + 1))
+            scores[phase::period, channel] = np.where(np.isnan(mine), np.nan, place)
+    return scores
+
+
+def pooled(values: Float[Array, "T C"]) -> Float[Array, "T 1"]:
+    """Normal scores of the mean of the channels' normal scores."""
+    scores = normal_scores(values)
+    mean = np.where(np.isnan(scores).all(1), np.nan, moments(scores.T)[0])
+    return normal_scores(mean[:, None])
+
+
+def _z(scores: Float[Array, "T C"], border: Array, seen: float) -> Float[Array, "C"]:
+    """How many standard errors the mean score at the borders is from that elsewhere.
+
+    Args:
+        seen: number of real values that the borders' scores were taken against (their noise is common to all
+            borders); infinite if none.
+    """
+    known = ~np.isnan(scores)
+    chosen = known & border[:, None]
+    n, N = chosen.sum(0), known.sum(0)
+    mean, scale = moments(scores)
+    shift = np.where(chosen, scores - mean, 0).sum(0) / np.maximum(n, 1)
+    share = 1 / np.maximum(n, 1) * np.maximum(N - n, 1) / np.maximum(N - 1, 1) + 1 / seen
+    return np.where(n > 0, shift / (scale * np.sqrt(share)), 0.0)
+
+
+def find_seams(
+    series: Float[Array, "T C"],
+    real: Float[Array, "S C"] | None = None,
+    lengths: tuple[int, ...] | None = None,
+) -> FoundSeams:
+    """Look for a block length and offset at which jumps are larger than elsewhere and than in the real data.
+
+    Real data have rhythms too: for each length the most striking offset of the real series is found first,
+    and its z is taken off that of the generated series.
+
+    Args:
+        lengths: to look at; None for 4 to 256, as long as there are five borders.
+    """
+    most = len(series) // FEWEST_BORDERS
+    looked = tuple(range(4, min(256, most) + 1)) if lengths is None else lengths
+    assert looked, f"{len(series)} steps are too few to look for seams"
+    score = pooled(sizes(series)["jump"])[:, 0]
+    other = None if real is None else pooled(sizes(real)["jump"])[:, 0]
+    found = [_best_offset(score, other, length) for length in looked]
+    z, offset, length = max(found)
+    p = -np.expm1(sum(looked) * np.log1p(-min(norm.sf(z), 0.5)))
+    return FoundSeams(length, offset, z, float(p))
+
+
+def _best_offset(score: Array, other: Array | None, length: int) -> tuple[float, int, int]:
+    z = _folded(score, length)
+    taken = (
+        0.0
+        if other is None
+        else max(float(_folded(other, length).max()), 0.0) * np.sqrt(len(score) / len(other))
+    )
+    usual = np.sqrt(2 * np.log(length))  # what the best of so many offsets has by chance
+    offset = int(z.argmax())
+    return float(z[offset] - max(taken - usual, 0.0)), offset, length
+
+
+def _folded(score: Array, length: int) -> Float[Array, "length"]:
+    """z of the steps at each phase of a rhythm of that length."""
+    phase, known = np.arange(len(score)) % length, ~np.isnan(score)
+    count = np.bincount(phase[known], minlength=length)
+    total = np.bincount(phase[known], score[known] - score[known].mean(), minlength=length)
+    return total / np.sqrt(np.maximum(count, 1)) / score[known].std()

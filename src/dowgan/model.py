@@ -1,0 +1,147 @@
+"""A fitted model: everything that the three verbs need, and nothing of the training.
+
+Shapes: D channels, C columns, T steps of a window.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from dowgan.calibrate import Calibration
+from dowgan.channels import Channels, Code
+from dowgan.coordinates import Coordinates
+from dowgan.marginals import Marginals
+from dowgan.prior import Prior
+from dowgan.process import Process
+from dowgan.season import Season
+from dowgan.table.schema import Run, Schema
+from dowgan.verbs import Mixture
+
+
+@dataclass(frozen=True)
+class Past:
+    """What is kept of a run of the fitted table.
+
+    Attributes:
+        key: its values of the run columns.
+        start: its first clock value, encoded by the clock.
+        offset: steps from the table's first time.
+        rows: its length.
+        regime: regime of each row, as (regime, rows) one after another.
+        tail: [K C] its last rows, from which it is extended; empty where too many runs would have to be kept.
+    """
+
+    key: tuple[Any, ...]
+    start: Any
+    offset: int
+    rows: int
+    regime: Int[np.ndarray, "S 2"]
+    tail: Float[np.ndarray, "K C"]
+
+
+@dataclass(frozen=True)
+class Network:
+    """A trained generator in the coordinates of the prior: its recipe's part and its weights."""
+
+    spec: str  # JSON of the generator's configuration
+    width: int  # coordinates
+    weights: dict[str, np.ndarray]
+
+
+@dataclass(frozen=True)
+class Training:
+    """The record of a fit.
+
+    Attributes:
+        steps: numbers of the recorded steps.
+        losses: one curve per name, as long as `steps`.
+        checks: steps at which the fidelity was measured.
+        fidelity: at each of them; lower is better.
+        chosen: step whose weights were kept.
+        seconds: time of the whole fit.
+        stopped: why training ended, in words.
+    """
+
+    steps: tuple[int, ...] = ()
+    losses: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    checks: tuple[int, ...] = ()
+    fidelity: tuple[float, ...] = ()
+    chosen: int = 0
+    seconds: float = 0.0
+    stopped: str = ""
+
+
+@dataclass(frozen=True)
+class Model:
+    """A fitted model.
+
+    Attributes:
+        schema: JSON of the table's schema.
+        recipe: JSON of the resolved configuration.
+        seed: of the fit.
+        digest: sha256 of the fitted table.
+        versions: of the program and its libraries.
+        channels: columns to channels.
+        window: prior of generated series; their level wanders as the table's did.
+        path: prior of densified and extended series, whose trend goes on.
+        calibration: backtests of `path`.
+        coordinates: of windows of `window`, in which the network works.
+        network: the trained generator, None for the prior alone.
+        past: the runs of the table.
+        training: the record.
+        notes: what the user should know of the fit.
+    """
+
+    schema: str
+    recipe: str
+    seed: int
+    digest: str
+    versions: dict[str, str]
+    channels: Channels
+    window: Prior
+    path: Prior
+    calibration: Calibration
+    coordinates: Coordinates
+    network: Network | None
+    past: tuple[Past, ...]
+    training: Training
+    notes: tuple[str, ...]
+
+    @property
+    def table_schema(self) -> Schema:
+        return Schema.from_json(self.schema)
+
+
+KINDS: dict[str, type] = {
+    kind.__name__: kind
+    for kind in (
+        Calibration,
+        Channels,
+        Code,
+        Coordinates,
+        Marginals,
+        Mixture,
+        Model,
+        Network,
+        Past,
+        Prior,
+        Process,
+        Season,
+        Training,
+    )
+}
+
+
+def segments(regime: Int[np.ndarray, " T"]) -> Int[np.ndarray, "S 2"]:
+    """Return (regime, rows) of each stretch of equal regimes."""
+    edges = np.flatnonzero(np.diff(regime)) + 1
+    starts = np.concatenate([[0], edges])
+    return np.stack([regime[starts], np.diff(np.concatenate([starts, [len(regime)]]))], axis=1).astype(np.int64)
+
+
+def past_of(run: Run, schema: Schema, regime: Int[np.ndarray, " T"], tail: int) -> Past:
+    """Return what a model keeps of a run."""
+    kept = run.values[len(run.values) - min(tail, len(run.values)) :]
+    return Past(run.key, schema.clock.encode(run.start), run.offset, len(run.values), segments(regime), kept)

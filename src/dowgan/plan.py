@@ -1,0 +1,133 @@
+"""What a generated table looks like before any value is drawn: its runs, their lengths, starts, keys and regimes."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Bool, Int
+
+from dowgan.errors import OptionError
+from dowgan.model import Model, Past
+from dowgan.table.schema import Schema
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One generated run.
+
+    Attributes:
+        key: its values of the run columns.
+        rows: its length.
+        position: clock steps from the fitted table's origin to its first row.
+        regime: [rows].
+    """
+
+    key: tuple[Any, ...]
+    rows: int
+    position: int
+    regime: Int[np.ndarray, " T"]
+
+
+def _unroll(segments: Int[np.ndarray, "S 2"]) -> Int[np.ndarray, " T"]:
+    return np.repeat(segments[:, 0], segments[:, 1])
+
+
+def wander(past: Sequence[Past], rows: int, allowed: Bool[np.ndarray, " R"], rng: np.random.Generator) -> Int[np.ndarray, " T"]:
+    """Draw a course of regimes: from each stretch on to one that followed the same regime in the table.
+
+    Args:
+        past: the runs whose stretches are drawn from.
+        rows: length of the course.
+        allowed: which regimes may occur.
+        rng: draws.
+    """
+    lists = [p.regime[allowed[p.regime[:, 0]]] for p in past]
+    lists = [s for s in lists if len(s)]
+    if not lists:
+        only = int(np.flatnonzero(allowed)[0])
+        return np.full(rows, only)
+    course = lists[0]
+    parts, filled = [], 0
+    follow: dict[int, list[tuple[int, int]]] = {}
+    for course in lists:
+        for place in range(len(course)):
+            follow.setdefault(int(course[place, 0]), []).append(tuple(course[(place + 1) % len(course)]))
+    regime, length = (int(v) for v in lists[0][0])
+    while filled < rows:
+        parts.append(np.full(length, regime))
+        filled += length
+        choices = follow[regime]
+        regime, length = (int(v) for v in choices[int(rng.integers(len(choices)))])
+    return np.concatenate(parts)[:rows]
+
+
+def chosen_regimes(model: Model, schema: Schema, where: dict[str, str]) -> Bool[np.ndarray, " R"]:
+    """Say which regimes agree with `--where`.
+
+    Raises:
+        OptionError: a value that the column does not have, or a combination that the model has not seen.
+    """
+    allowed = np.ones(len(model.channels.regimes), dtype=bool)
+    names = [schema.channels[place].name for place in model.channels.conditions]
+    for name, text in where.items():
+        if name not in names:
+            continue
+        column = schema.column(name)
+        levels = [str(level) for level in column.levels] or ["False", "True"]
+        if text not in levels:
+            raise OptionError(f"'{name}' has no value '{text}'. Known: {', '.join(levels)}.")
+        allowed &= model.channels.regimes[:, names.index(name)] == levels.index(text)
+    if not allowed.any():
+        raise OptionError(f"The model has not seen {', '.join(f'{k}={v}' for k, v in where.items())} together.")
+    return allowed
+
+
+def new_key(past: Sequence[Past], number: int, schema: Schema) -> tuple[Any, ...]:
+    """Return the run columns of the number-th generated run: those of the table's runs in order, then new ones."""
+    key = past[number % len(past)].key
+    turn = number // len(past)
+    if not key or turn == 0:
+        return key
+    column = schema.column(schema.run_names[-1])
+    if column.kind == "category":
+        raise OptionError(
+            f"The table has {len(past)} runs and '{column.name}' is text: at most {len(past)} runs can be generated."
+        )
+    last = max(p.key[-1] for p in past) - min(p.key[-1] for p in past) + 1
+    return (*key[:-1], key[-1] + turn * last)
+
+
+def plan_runs(
+    model: Model,
+    schema: Schema,
+    rows: int | None,
+    runs: int,
+    position: int | None,
+    where: dict[str, str],
+    rng: np.random.Generator,
+) -> list[Plan]:
+    """Lay out independent runs.
+
+    Args:
+        rows: length of each, None for the lengths of the table's own runs.
+        runs: how many.
+        position: clock position of each start; None to begin anywhere in the table (or with its runs).
+        where: conditions to hold.
+        rng: draws starts and regimes.
+    """
+    allowed = chosen_regimes(model, schema, where)
+    wanted = [p for p in model.past if allowed[p.regime[:, 0]].all()] or list(model.past)
+    plans = []
+    for number in range(runs):
+        own = wanted[number % len(wanted)]
+        length = own.rows if rows is None else rows
+        start = own.offset
+        if len(model.past) == 1:
+            start += int(rng.integers(0, max(own.rows - length, 0) + 1))
+        regime = _unroll(own.regime)[:length]
+        if len(regime) < length or not allowed[regime].all():
+            regime = wander(model.past, length, allowed, rng)
+        key = new_key(wanted, number, schema)
+        plans.append(Plan(key, length, start if position is None else position, regime))
+    return plans

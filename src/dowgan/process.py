@@ -1,0 +1,182 @@
+"""A stationary Gaussian process over lags and channels, as simple as held-out rows ask for.
+
+Shapes: T steps, D channels, L lags.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+from scipy.interpolate import PchipInterpolator
+from scipy.linalg import cho_factor, cho_solve
+
+JITTER = 1e-6  # least variance of a whitened direction, relative to a channel's variance
+LAGS = 512  # most lags kept
+SCORE_WINDOWS = 200  # windows that judge a covariance
+
+
+@dataclass(frozen=True)
+class Process:
+    """A stationary Gaussian process of D channels.
+
+    Attributes:
+        lagged: [L D D], lagged[h][a, b] = E x[t+h, a] x[t, b].
+    """
+
+    lagged: Float[np.ndarray, "L D D"]
+
+    @property
+    def channels(self) -> int:
+        return self.lagged.shape[1]
+
+    def covariance(self, steps: int) -> Float[np.ndarray, "TD TD"]:
+        """Return the covariance of a flattened window of that many steps (block-Toeplitz)."""
+        channels = self.channels
+        lags = self.lagged[:steps]
+        if len(lags) < steps:  # a window longer than the known lags: beyond them nothing is correlated
+            lags = as_valid(np.concatenate([lags, np.zeros((steps - len(lags), channels, channels))]))
+        both = np.concatenate([lags[:0:-1].transpose(0, 2, 1), lags])  # lags -(T-1) .. T-1
+        index = np.arange(steps)[:, None] - np.arange(steps)[None] + steps - 1
+        blocks = both[index]  # [T T D D]
+        out = blocks.transpose(0, 2, 1, 3).reshape(steps * channels, steps * channels)
+        return 0.5 * (out + out.T) + JITTER * np.eye(steps * channels)
+
+    def every(self, step: int) -> "Process":
+        """Return the process seen at every step-th step only."""
+        return Process(self.lagged[::step])
+
+    def finer(self, factor: int) -> "Process":
+        """Return the process on a grid with factor times as many steps; between known lags it is interpolated."""
+        lags = np.arange(len(self.lagged))
+        fine = np.arange((len(lags) - 1) * factor + 1) / factor
+        return Process(as_valid(PchipInterpolator(lags, self.lagged, axis=0)(fine)))
+
+
+def as_valid(lagged: Float[np.ndarray, "L D D"], lift: float = 1e-5) -> Float[np.ndarray, "L D D"]:
+    """Return the closest lagged covariances of a real process: no frequency has negative power.
+
+    Lags are tapered at the far end, taken to cross-spectra, whose negative eigenvalues are raised, and back; the
+    variances are kept.
+    """
+    count, channels, _ = lagged.shape
+    taper = np.clip((count - np.arange(count)) / max(count // 4, 1), 0, 1)
+    kept = lagged * taper[:, None, None]
+    circle = np.concatenate([kept, np.zeros((1, channels, channels)), kept[:0:-1].transpose(0, 2, 1)])
+    spectra = np.fft.fft(circle, axis=0)
+    spectra = 0.5 * (spectra + spectra.conj().transpose(0, 2, 1))
+    power, vectors = np.linalg.eigh(spectra)
+    floor = lift * np.mean(np.diag(lagged[0]))
+    spectra = (vectors * np.maximum(power, floor)[:, None]) @ vectors.conj().transpose(0, 2, 1)
+    back = np.fft.ifft(spectra, axis=0).real[:count]
+    size = np.sqrt(np.maximum(np.diag(back[0]), 1e-12) / np.maximum(np.diag(lagged[0]), 1e-12))
+    return back / np.outer(size, size)
+
+
+def lagged_covariance(runs: Sequence[Float[np.ndarray, "T D"]], lags: int) -> Float[np.ndarray, "L D D"]:
+    """Covariance at each lag over the pairs of known values of all runs; the mean is taken as zero."""
+    channels = runs[0].shape[1]
+    products = np.zeros((lags, channels, channels))
+    counts = np.zeros((lags, channels, channels))
+    for run in runs:
+        known = ~np.isnan(run)
+        filled, mask = np.where(known, run, 0.0), known.astype(float)
+        for lag in range(min(lags, len(run))):
+            products[lag] += filled[lag:].T @ filled[: len(run) - lag]
+            counts[lag] += mask[lag:].T @ mask[: len(run) - lag]
+    return products / np.maximum(counts, 1) * np.minimum(counts / np.maximum(counts[0], 1), 1)
+
+
+def structures(lagged: Float[np.ndarray, "L D D"]) -> dict[str, Float[np.ndarray, "L D D"]]:
+    """Simpler versions of the same covariances, from the fewest numbers to all of them.
+
+    separable: one autocorrelation for all channels; components: one for each principal component of the channels;
+    apart: one for each channel, none between channels; full: as measured.
+    """
+    variance = lagged[0]
+    own = np.einsum("hii->hi", lagged)  # [L D]
+    common = own.sum(axis=1) / own[0].sum()
+    _, vectors = np.linalg.eigh(variance)
+    each = np.einsum("ik,hij,jk->hk", vectors, lagged, vectors)
+    return {
+        "separable": common[:, None, None] * variance,
+        "components": np.einsum("ik,hk,jk->hij", vectors, each, vectors),
+        "apart": np.einsum("hi,ij->hij", own, np.eye(len(variance))),
+        "full": lagged,
+    }
+
+
+BLENDS = (
+    {"full": 1.0},
+    {"full": 0.85, "components": 0.15},
+    {"full": 0.6, "components": 0.4},
+    {"full": 0.3, "components": 0.6, "apart": 0.1},
+    {"components": 0.9, "apart": 0.1},
+    {"components": 0.5, "separable": 0.4, "apart": 0.1},
+    {"separable": 0.9, "apart": 0.1},
+    {"separable": 0.5, "apart": 0.5},
+    {"apart": 1.0},
+)
+
+
+def window_cost(process: Process, windows: Sequence[Float[np.ndarray, "T D"]]) -> float:
+    """Mean negative log density of windows per known value, without the constant."""
+    covariance = process.covariance(len(windows[0]))
+    complete = [w.ravel() for w in windows if not np.isnan(w).any()]
+    total, count = 0.0, 0
+    if complete:
+        factor = cho_factor(covariance, lower=True)
+        flat = np.stack(complete)
+        fit = np.sum(flat * cho_solve(factor, flat.T).T)
+        total += 0.5 * fit + len(flat) * np.log(np.diag(factor[0])).sum()
+        count += flat.size
+    gappy = [w.ravel() for w in windows if np.isnan(w).any() and not np.isnan(w).all()]
+    for flat in gappy[: max(0, SCORE_WINDOWS // 5 - len(complete))]:
+        known = np.flatnonzero(~np.isnan(flat))
+        factor = cho_factor(covariance[np.ix_(known, known)], lower=True)
+        total += 0.5 * flat[known] @ cho_solve(factor, flat[known]) + np.log(np.diag(factor[0])).sum()
+        count += len(known)
+    return total / max(count, 1)
+
+
+def cut_windows(
+    runs: Sequence[Float[np.ndarray, "T D"]], steps: int, hop: int
+) -> list[Float[np.ndarray, "T D"]]:
+    """All windows of that many steps that start at every hop-th row of each run."""
+    return [run[s : s + steps] for run in runs for s in range(0, len(run) - steps + 1, hop)]
+
+
+def fit_process(
+    early: Sequence[Float[np.ndarray, "T D"]],
+    late: Sequence[Float[np.ndarray, "T D"]],
+    everything: Sequence[Float[np.ndarray, "T D"]],
+    window: int,
+) -> tuple[Process, str]:
+    """Choose on the late rows how far the early covariances are simplified, then fit all rows that way.
+
+    Returns:
+        The process, and the blend that won, in words.
+    """
+    longest = max(len(run) for run in everything)
+    lags = int(np.clip(longest // 2, 2, LAGS))
+    steps = max(2, min(window, max(len(run) for run in late)))
+    windows = cut_windows(late, steps, max(1, steps // 2))
+    stride = max(1, len(windows) // SCORE_WINDOWS)
+    parts = structures(lagged_covariance(early, max(steps, 2)))
+    best, cost = BLENDS[-3], np.inf
+    for blend in BLENDS:
+        process = Process(as_valid(_mix(parts, blend)))
+        try:
+            tried = window_cost(process, windows[::stride])
+        except np.linalg.LinAlgError:
+            continue
+        if windows and tried < cost:
+            best, cost = blend, tried
+    process = Process(as_valid(_mix(structures(lagged_covariance(everything, lags)), best)))
+    return process, " + ".join(f"{share:g} {name}" for name, share in best.items())
+
+
+def _mix(
+    parts: dict[str, Float[np.ndarray, "L D D"]], blend: dict[str, float]
+) -> Float[np.ndarray, "L D D"]:
+    return sum((share * parts[name] for name, share in blend.items()), np.zeros_like(parts["full"]))

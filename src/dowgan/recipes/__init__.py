@@ -1,0 +1,1 @@
+"""Recipes: TOML files, each one configuration of a fit by name."""

@@ -1,0 +1,112 @@
+"""Draw whole series from a model's priors and its generator, in channels.
+
+A series is drawn in two passes. The first is the Gaussian process alone, over long windows, so that slow movements
+last as long as they should. The second takes each short window of it to the coordinates of the generator, through
+the generator and back, and joins the windows by conditioning each on the end of the last. Without a generator the
+second pass only applies the quantiles of the coordinates.
+
+Shapes: P paths, N rows, T steps of a window, D channels, U coordinates.
+"""
+
+from collections.abc import Callable
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Float
+
+from dowgan.complete import Frame, Regression, complete
+from dowgan.coordinates import Coordinates
+from dowgan.prior import Prior
+from dowgan.rng import CHUNK, Streams
+from dowgan.verbs import Normals, Solver
+
+Refine = Callable[[Float[np.ndarray, "B U"]], Float[np.ndarray, "B U"]]  # the generator, in coordinates
+
+
+def identity(coordinates: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B U"]:
+    """Return the coordinates as they are: the generator of a prior without a network."""
+    return coordinates
+
+
+class Sampler:
+    """A prior, the coordinates of its short windows, and a generator in them."""
+
+    def __init__(self, prior: Prior, coordinates: Coordinates, refine: Refine) -> None:
+        self.prior = prior
+        self.coordinates = coordinates
+        self.refine = refine
+        self._solvers: dict[int, Solver] = {}
+
+    @cached_property
+    def _joint(self) -> Regression:
+        """How short windows are joined."""
+        return Regression(self.prior.process.covariance(self.coordinates.steps), self.prior.channels)
+
+    def windows(self, straight: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B T D"]:
+        """Return windows of normal scores for standard normal coordinates, in chunks of one size."""
+        out = [
+            self.coordinates.from_coordinates(self.refine(_whole(straight[i : i + CHUNK])))[: len(straight) - i]
+            for i in range(0, len(straight), CHUNK)
+        ]
+        return np.concatenate(out)
+
+    def paths(self, known: Float[np.ndarray, "N D"], normals: Normals) -> Float[np.ndarray, "P N D"]:
+        """Complete a partly known series of normal scores along paths.
+
+        Args:
+            known: NaN where unknown.
+            normals: the randomness, one row per path.
+        """
+        rows, channels = known.shape
+        steps = self.coordinates.steps
+        padded = np.concatenate([known, np.full((steps, channels), np.nan)])
+        ahead = bool(np.any(~np.isnan(known)))
+        slow = self._solver(max(1, steps // 4) if ahead else 0).paths(padded, normals)
+        return self._refined(padded, slow)[:, :rows]
+
+    def _solver(self, ahead: int) -> Solver:
+        if ahead not in self._solvers:
+            self._solvers[ahead] = Solver(self.prior.process, self.prior.frame(ahead))
+        return self._solvers[ahead]
+
+    def _refined(
+        self, known: Float[np.ndarray, "N D"], slow: Float[np.ndarray, "P N D"]
+    ) -> Float[np.ndarray, "P N D"]:
+        """The second pass: short windows of the slow paths through the generator, joined."""
+        steps = self.coordinates.steps
+        short = Frame(steps // 2, steps - steps // 2, 0)
+        rows = len(known) - steps  # the last window may reach into the padding
+        starts = [start for start, _, _ in short.windows(rows)]
+        cut = np.stack([slow[:, s : s + steps] for s in starts], axis=1)  # [P S T D]
+        straight = self.coordinates.straight(cut.reshape(-1, *cut.shape[2:]))
+        drawn = self.windows(straight).reshape(cut.shape)
+        return complete(known[:rows], short, self._joint, lambda number: drawn[:, number])
+
+
+def _whole(rows: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B U"]:
+    """Pad to a whole chunk: products of one shape give a row the same bits whatever else is asked for."""
+    return np.concatenate([rows, np.zeros((CHUNK - len(rows), rows.shape[1]))])
+
+
+def path_normals(streams: Streams, name: str, chunk: int) -> Normals:
+    """Return the randomness of paths chunk * CHUNK and on; a path's own does not depend on how many there are."""
+
+    def normals(number: int, width: int) -> Float[np.ndarray, "P W"]:
+        return streams.normal(f"{name}/{number}", chunk * CHUNK, (chunk + 1) * CHUNK, width)
+
+    return normals
+
+
+def series_normals(streams: Streams, name: str) -> Normals:
+    """Return the randomness of one long series: one row per window, drawn many windows at a time."""
+    kept: dict[tuple[int, int], Float[np.ndarray, "P W"]] = {}
+
+    def normals(number: int, width: int) -> Float[np.ndarray, "P W"]:
+        key = (number // CHUNK, width)
+        if key not in kept:
+            kept.clear()
+            first = key[0] * CHUNK
+            kept[key] = streams.normal(f"{name}/{width}", first, first + CHUNK, width)
+        return kept[key][number % CHUNK][None]
+
+    return normals

@@ -1,0 +1,394 @@
+"""The mean and spread that recur: by phase of the season, by regime, by position in a run, along a trend.
+
+What is left after them is close to stationary, so one covariance over lags describes it (`prior.py`). Every part
+is kept only if it lowers the error on rows that it was not fitted on.
+
+Shapes: T steps, D channels; positions are whole steps from the origin of the table's clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+HELD_OUT = 0.25  # share of the rows, the last ones, on which a part must prove itself
+CYCLES = 2.5  # a season is looked for only if the fitted rows hold that many cycles
+GAIN = 0.01  # least drop of the mean squared error (standardised channels) for a part to stay
+HARMONICS = (1, 2, 4, 8)
+RIDGE = 1e-3
+SCALE_FLOOR = 0.2  # a seasonal spread never falls below this share of the overall spread
+REGIME_ROWS = 30.0  # rows at which a regime's own mean weighs as much as the common one
+MIN_PROFILE_RUNS = 8
+TREND_SHARES = (0.0, 0.5, 1.0)
+TREND_SPLITS = (0.25, 0.4)
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One run, or the whole series, in model channels.
+
+    Attributes:
+        values: [T D], NaN where missing.
+        position: steps from the clock's origin to its first row.
+        regime: [T], the regime of each row; all zero where there are no conditions.
+    """
+
+    values: Float[np.ndarray, "T D"]
+    position: int
+    regime: Int[np.ndarray, " T"]
+
+    def rows(self, start: int, stop: int) -> "Stretch":
+        return Stretch(self.values[start:stop], self.position + start, self.regime[start:stop])
+
+    @property
+    def positions(self) -> Int[np.ndarray, " T"]:
+        return self.position + np.arange(len(self.values))
+
+
+def waves(
+    positions: Float[np.ndarray, " T"], periods: Sequence[float], harmonics: Sequence[int]
+) -> Float[np.ndarray, "T F"]:
+    """Cosine and sine of each harmonic of each period at the given positions (in steps)."""
+    columns = [np.empty((len(positions), 0))]
+    for period, most in zip(periods, harmonics, strict=True):
+        angle = 2 * np.pi * np.outer(positions, np.arange(1, most + 1)) / period  # [T K]
+        columns += [np.cos(angle), np.sin(angle)]
+    return np.concatenate(columns, axis=1)
+
+
+def regress(
+    design: Float[np.ndarray, "T F"], values: Float[np.ndarray, "T D"], ridge: float = RIDGE
+) -> Float[np.ndarray, "F D"]:
+    """Ridge regression of every channel on the design, each over the rows where it is known."""
+    known = ~np.isnan(values)
+    out = np.zeros((design.shape[1], values.shape[1]))
+    for channel in range(values.shape[1]):
+        rows = design[known[:, channel]]
+        if len(rows) > 0:
+            gram = rows.T @ rows + ridge * max(len(rows), 1) * np.eye(rows.shape[1])
+            out[:, channel] = np.linalg.solve(gram, rows.T @ values[known[:, channel], channel])
+    return out
+
+
+@dataclass(frozen=True)
+class Season:
+    """Mean and spread of each channel at a position of the clock, of a run, and in a regime.
+
+    Attributes:
+        periods: season lengths in steps.
+        harmonics: how many harmonics of each.
+        level: [D] mean over all rows.
+        wave: [F D] coefficients of the harmonics.
+        trend: [D] change per step, zero where a channel has none.
+        middle: position at which the trend is zero.
+        span: first and last fitted position; outside, a generated series holds the trend's end value.
+        spread: [F+1 D] coefficients of the logarithm of the spread: constant, then the waves.
+        regime_mean, regime_log_spread: [R D] what each regime adds.
+        profile: [P D] what the position in the run adds (P may be 0); rows past P take the last.
+    """
+
+    periods: tuple[float, ...]
+    harmonics: tuple[int, ...]
+    level: Float[np.ndarray, " D"]
+    wave: Float[np.ndarray, "F D"]
+    trend: Float[np.ndarray, " D"]
+    middle: float
+    span: tuple[float, float]
+    spread: Float[np.ndarray, "G D"]
+    regime_mean: Float[np.ndarray, "R D"]
+    regime_log_spread: Float[np.ndarray, "R D"]
+    profile: Float[np.ndarray, "P D"]
+
+    def mean_and_spread(
+        self,
+        positions: Float[np.ndarray, " T"],
+        regime: Int[np.ndarray, " T"],
+        place: Float[np.ndarray, " T"],
+        hold_trend: bool = False,
+    ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
+        """Return mean and spread at each row.
+
+        Args:
+            positions: steps from the clock's origin; fractions are allowed.
+            regime: regime of each row.
+            place: steps from the start of the row's own run.
+            hold_trend: keep the trend within the fitted span (for generated series of any length).
+        """
+        design = waves(positions, self.periods, self.harmonics)
+        along = np.clip(positions, *self.span) if hold_trend else positions
+        mean = self.level + design @ self.wave + np.outer(along - self.middle, self.trend)
+        mean = mean + self.regime_mean[regime]
+        if len(self.profile):
+            mean = mean + self.profile[np.clip(place, 0, len(self.profile) - 1).astype(int)]
+        log_spread = self.spread[0] + design[:, : len(self.spread) - 1] @ self.spread[1:]
+        return mean, np.exp(log_spread + self.regime_log_spread[regime])
+
+    def remove(self, stretch: Stretch) -> Float[np.ndarray, "T D"]:
+        """Return the standardised rest [T D] of a stretch that starts its run."""
+        mean, spread = self.mean_and_spread(
+            stretch.positions, stretch.regime, np.arange(len(stretch.values), dtype=float)
+        )
+        return (stretch.values - mean) / spread
+
+
+def _stack(
+    stretches: Sequence[Stretch],
+) -> tuple[Float[np.ndarray, "N D"], Int[np.ndarray, " N"], Int[np.ndarray, " N"], Int[np.ndarray, " N"]]:
+    """All rows under each other: values, positions, regimes, places in the run."""
+    return (
+        np.concatenate([s.values for s in stretches]),
+        np.concatenate([s.positions for s in stretches]),
+        np.concatenate([s.regime for s in stretches]),
+        np.concatenate([np.arange(len(s.values)) for s in stretches]),
+    )
+
+
+def split(stretches: Sequence[Stretch], share: float = HELD_OUT) -> tuple[list[Stretch], list[Stretch]]:
+    """Split by time: the last runs of many, the last rows of few."""
+    if len(stretches) >= MIN_PROFILE_RUNS:
+        cut = max(1, round(len(stretches) * (1 - share)))
+        return list(stretches[:cut]), list(stretches[cut:])
+    early, late = [], []
+    for s in stretches:
+        cut = round(len(s.values) * (1 - share))
+        early.append(s.rows(0, cut))
+        late.append(s.rows(cut, len(s.values)))
+    return early, late
+
+
+def mean_known(values: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
+    """Mean of the known values of each channel, zero where none is known."""
+    return np.nansum(values, axis=0) / np.maximum(np.sum(~np.isnan(values), axis=0), 1)
+
+
+def _error(rest: Float[np.ndarray, "N D"]) -> float:
+    """Mean squared rest over the known values."""
+    known = rest[~np.isnan(rest)]
+    return float(np.mean(known**2)) if known.size else np.inf
+
+
+def peaks(stretches: Sequence[Stretch], most: int = 2) -> tuple[float, ...]:
+    """Periods of the strongest peaks of the averaged periodogram of the longest stretch, in steps."""
+    longest = max(stretches, key=lambda s: len(s.values)).values
+    steps = len(longest)
+    if steps < 24:
+        return ()
+    filled = np.where(np.isnan(longest), 0.0, longest)
+    line = np.stack([np.ones(steps), np.linspace(-1, 1, steps)], axis=1)
+    filled = filled - line @ np.linalg.lstsq(line, filled, rcond=None)[0]
+    filled = filled / (filled.std(axis=0) + 1e-12)
+    power = np.mean(np.abs(np.fft.rfft(filled * np.hanning(steps)[:, None], axis=0)) ** 2, axis=1)
+    first = int(np.ceil(CYCLES * 1.6))
+    if len(power) <= first + 2:
+        return ()
+    found: list[float] = []
+    for index in np.argsort(power[first:])[::-1] + first:
+        period = steps / index
+        local = np.median(power[max(first, index // 2) : 2 * index + 2])
+        if period < 3 or power[index] < 8 * local or len(found) == most:
+            break
+        if all(abs(period / other - 1) > 0.2 for other in found):
+            found.append(float(period))
+    return tuple(found)
+
+
+def _choose_waves(
+    early: Sequence[Stretch], late: Sequence[Stretch], candidates: Sequence[float]
+) -> tuple[tuple[float, ...], tuple[int, ...]]:
+    """Take season after season, each with the number of harmonics that predicts the late rows best."""
+    values, positions, _, _ = _stack(early)
+    late_values, late_positions, _, _ = _stack(late)
+    span = np.ptp(positions) + 1
+    periods: tuple[float, ...] = ()
+    harmonics: tuple[int, ...] = ()
+
+    def error(periods: tuple[float, ...], harmonics: tuple[int, ...]) -> float:
+        design = np.concatenate([np.ones((len(positions), 1)), waves(positions, periods, harmonics)], axis=1)
+        late_design = np.concatenate(
+            [np.ones((len(late_positions), 1)), waves(late_positions, periods, harmonics)], axis=1
+        )
+        rest = late_values - late_design @ regress(design, values)
+        return _error(rest - mean_known(rest))  # a shifted level is the trend's or the prior's matter
+
+    best = error(periods, harmonics)
+    for period in sorted(candidates):
+        if span < CYCLES * period or period < 2.5:
+            continue
+        tries = [k for k in HARMONICS if period / k > 2.5 and 2 * k * 4 < len(positions)]
+        scored = [(error((*periods, period), (*harmonics, k)), k) for k in tries]
+        if scored and min(scored)[0] < best - GAIN:
+            best, most = min(scored)
+            periods, harmonics = (*periods, period), (*harmonics, most)
+    return periods, harmonics
+
+
+def _regime_means(
+    rest: Float[np.ndarray, "N D"], regime: Int[np.ndarray, " N"], regimes: int
+) -> Float[np.ndarray, "R D"]:
+    """Mean of the rest in each regime, drawn towards zero where a regime has few rows."""
+    out = np.zeros((regimes, rest.shape[1]))
+    for index in range(regimes if regimes > 1 else 0):
+        rows = rest[regime == index]
+        count = np.sum(~np.isnan(rows), axis=0)
+        out[index] = np.nansum(rows, axis=0) / (count + REGIME_ROWS)
+    return out
+
+
+def _profile(
+    stretches: Sequence[Stretch], rests: Sequence[Float[np.ndarray, "T D"]]
+) -> Float[np.ndarray, "P D"]:
+    """Mean course along a run, smoothed and drawn towards zero; empty if it does not predict other runs."""
+    channels = rests[0].shape[1]
+    if len(stretches) < MIN_PROFILE_RUNS:
+        return np.empty((0, channels))
+
+    def course(runs: Sequence[Float[np.ndarray, "T D"]]) -> Float[np.ndarray, "P D"]:
+        steps = int(np.median([len(r) for r in runs]))
+        total, count = np.zeros((steps, channels)), np.zeros((steps, channels))
+        for run in runs:
+            part = run[:steps]
+            total[: len(part)] += np.nan_to_num(part)
+            count[: len(part)] += ~np.isnan(part)
+        return total / (count + 2.0)
+
+    cut = max(1, round(len(rests) * (1 - HELD_OUT)))
+    fitted = course(rests[:cut])
+    late = [(r, fitted[np.clip(np.arange(len(r)), 0, len(fitted) - 1)]) for r in rests[cut:]]
+    before = _error(np.concatenate([r for r, _ in late]))
+    after = _error(np.concatenate([r - f for r, f in late]))
+    return course(rests) if after < before - GAIN else np.empty((0, channels))
+
+
+def _log_size(rest: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
+    return np.log(np.sqrt(mean_known(rest**2)) + 1e-12)
+
+
+def _log_spread(
+    rest: Float[np.ndarray, "N D"], design: Float[np.ndarray, "N F"], cut: int
+) -> Float[np.ndarray, "G D"]:
+    """Coefficients of the log spread on the waves; only the constant if the waves do not help.
+
+    E log|x| of a normal variable is log sigma - 0.635 (Harvey, Ruiz and Shephard 1994, eq. 5, halved).
+    """
+    overall = _log_size(rest)
+    constant = overall[None]
+    if design.shape[1] == 0:
+        return constant
+    few = design[:, : min(design.shape[1], 4)]
+    full = np.concatenate([np.ones((len(few), 1)), few], axis=1)
+    log_size = np.log(np.abs(rest) + SCALE_FLOOR / 2 * np.exp(overall))
+
+    def cost(coefficients: Float[np.ndarray, "G D"], rows: slice) -> float:
+        log_scale = full[rows, : len(coefficients)] @ coefficients
+        return float(mean_known(log_scale + 0.5 * (rest[rows] / np.exp(log_scale)) ** 2).mean())
+
+    def fit(rows: slice) -> Float[np.ndarray, "G D"]:
+        coefficients = regress(full[rows], log_size[rows], ridge=1e-2)
+        scaled = rest[rows] / np.exp(full[rows] @ coefficients)
+        coefficients[0] += _log_size(scaled)
+        return coefficients
+
+    early, late = slice(0, cut), slice(cut, None)
+    fitted = fit(early)
+    early_constant = _log_size(rest[early])[None]
+    return fit(slice(None)) if cost(fitted, late) < cost(early_constant, late) - GAIN else constant
+
+
+def fit_season(
+    stretches: Sequence[Stretch],
+    candidates: Sequence[float],
+    regimes: int = 1,
+    trend: Float[np.ndarray, " D"] | None = None,
+) -> Season:
+    """Fit the recurring mean and spread.
+
+    Args:
+        stretches: the runs, in channels of about unit spread.
+        candidates: season lengths in steps that the clock suggests.
+        regimes: how many regimes there are.
+        trend: share of its linear trend that each channel follows, 0 to 1; None for none.
+    """
+    channels = stretches[0].values.shape[1]
+    early, late = split(stretches)
+    found = () if candidates else peaks(stretches)
+    periods, harmonics = _choose_waves(early, late, tuple(candidates) + found)
+    values, positions, regime, _ = _stack(stretches)
+    middle = float(positions.mean())
+    follow = np.zeros(channels) if trend is None else trend
+    half = max(float(np.ptp(positions)) / 2, 1.0)
+    design = np.concatenate(
+        [
+            np.ones((len(positions), 1)),
+            ((positions - middle) / half)[:, None],
+            waves(positions, periods, harmonics),
+        ],
+        axis=1,
+    )
+    flat = np.delete(design, 1, axis=1)
+    with_trend, without = regress(design, values, 1e-5), regress(flat, values, 1e-5)
+    chosen = np.where(follow > 0, with_trend, np.insert(without, 1, 0.0, axis=0))
+    chosen[1] *= follow
+    rest = values - design @ chosen
+    regime_mean = _regime_means(rest, regime, regimes)
+    rest = rest - regime_mean[regime]
+    ends = np.cumsum([len(s.values) for s in stretches])[:-1]
+    profile = _profile(stretches, np.split(rest, ends))
+    if len(profile):
+        places = np.concatenate([np.arange(len(s.values)) for s in stretches])
+        rest = rest - profile[np.clip(places, 0, len(profile) - 1)]
+    spread = _log_spread(rest, design[:, 2:], round(len(rest) * (1 - HELD_OUT)))
+    season = Season(
+        periods=periods,
+        harmonics=harmonics,
+        level=chosen[0],
+        wave=chosen[2:],
+        trend=chosen[1] / half,
+        middle=middle,
+        span=(float(positions.min()), float(positions.max())),
+        spread=spread,
+        regime_mean=regime_mean,
+        regime_log_spread=np.zeros_like(regime_mean),
+        profile=profile,
+    )
+    return replace(season, regime_log_spread=_regime_spreads(season, stretches, regimes))
+
+
+def _regime_spreads(
+    season: Season, stretches: Sequence[Stretch], regimes: int
+) -> Float[np.ndarray, "R D"]:
+    """Log of each regime's spread of the standardised rest, drawn towards zero where it has few rows."""
+    rest = np.concatenate([season.remove(s) for s in stretches])
+    regime = np.concatenate([s.regime for s in stretches])
+    out = np.zeros_like(season.regime_mean)
+    for index in range(regimes if regimes > 1 else 0):
+        rows = rest[regime == index]
+        count = np.sum(~np.isnan(rows), axis=0)
+        square = (np.nansum(rows**2, axis=0) + REGIME_ROWS) / (count + REGIME_ROWS)
+        out[index] = 0.5 * np.log(np.maximum(square, SCALE_FLOOR**2))
+    return out
+
+
+def trending(
+    stretches: Sequence[Stretch], candidates: Sequence[float], regimes: int
+) -> Float[np.ndarray, " D"]:
+    """Say how far a linear trend helps to predict past the fitted rows: 0 not at all, 1 in full.
+
+    The early rows are fitted, the late rows judge, at two splits. All channels take the share that is best for
+    them together; a channel leaves it only where both splits say so clearly. Several stretches have no common
+    trend.
+    """
+    channels = stretches[0].values.shape[1]
+    if len(stretches) > 1 or len(stretches[0].values) < 32:
+        return np.zeros(channels)
+    errors = np.empty((len(TREND_SHARES), len(TREND_SPLITS), channels))
+    for j, split_share in enumerate(TREND_SPLITS):
+        early, late = split(stretches, split_share)
+        for i, share in enumerate(TREND_SHARES):
+            season = fit_season(early, candidates, regimes, np.full(channels, share))
+            mean, _ = season.mean_and_spread(late[0].positions, late[0].regime, np.zeros(len(late[0].values)))
+            errors[i, j] = mean_known(np.abs(late[0].values - mean))
+    common = int(np.argmin(errors.mean(axis=(1, 2))))
+    own = np.argmin(errors.mean(axis=1), axis=0)  # [D]
+    clear = np.all(np.take_along_axis(errors, own[None, None], axis=0)[0] < 0.85 * errors[common], axis=0)
+    return np.asarray(TREND_SHARES)[np.where(clear, own, common)]

@@ -1,0 +1,699 @@
+"""The three verbs on the user's own tables."""
+
+from __future__ import annotations
+
+import platform
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from math import gcd
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from threadpoolctl import threadpool_limits
+
+from dowgan import __version__
+from dowgan.config import DEFAULT_RECIPE, Config, resolve
+from dowgan.errors import DataError, ModelError, OptionError, unknown
+from dowgan.fitting import Fitted, fit_priors, stretch_of
+from dowgan.model import KINDS, Model, Past, Training, past_of
+from dowgan.modelfile import read_model, write_model
+from dowgan.plan import Plan, chosen_regimes, plan_runs
+from dowgan.process import Process
+from dowgan.rng import CHUNK, Streams
+from dowgan.sampling import Sampler, identity, path_normals, series_normals
+from dowgan.season import Stretch
+from dowgan.table import Clock, Run, Schema, Table, check, read, refined, to_frame
+from dowgan.table.adopt import multiple
+from dowgan.verbs import Rows, Solver, densify, extend, rows_after
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+TAIL = 256  # last rows of each run that a model keeps, to extend it without the table
+MOST_TAILS = 400  # runs of which they are kept
+BANDS = 0.9
+
+
+@dataclass(frozen=True)
+class Extension:
+    """A series past its end, along many paths.
+
+    Attributes:
+        median: the new rows in the table's own columns.
+        runs: for each run, all paths in the user's units [P H C].
+        schema: of the table.
+        starts: for each run, key and first new clock value.
+    """
+
+    median: DataFrame
+    runs: tuple[np.ndarray, ...]
+    schema: Schema
+    starts: tuple[Run, ...]
+
+    def band(self, coverage: float = BANDS) -> DataFrame:
+        """Return the new rows with columns NAME_lo90 and NAME_hi90 of each number between which paths lie.
+
+        Raises:
+            OptionError: coverage is not between 0 and 1.
+        """
+        if not 0 < coverage < 1:
+            raise OptionError(f"Bands of {coverage} are not possible; say a share between 0 and 1, such as 0.9.")
+        sides = np.array([(1 - coverage) / 2, (1 + coverage) / 2])
+        both = [np.quantile(paths, sides, axis=1 - 1) for paths in self.runs]
+        low, high = (self._frame([side[i] for side in both]) for i in (0, 1))
+        out = self.median.copy()
+        for column in self.schema.channels:
+            if column.kind in ("float", "integer"):
+                name, percent = column.name, f"{100 * coverage:g}"
+                out[f"{name}_lo{percent}"], out[f"{name}_hi{percent}"] = low[name], high[name]
+        return out
+
+    @property
+    def paths(self) -> DataFrame:
+        """All paths under each other, with a leading column `path` from 1 on."""
+        count = len(self.runs[0])
+        runs = [replace(start, values=values[p]) for p in range(count) for start, values in self._pairs()]
+        labels = [p + 1 for p in range(count) for _ in self.runs]
+        return to_frame(self.schema, runs, lead=("path", labels))
+
+    def _pairs(self) -> list[tuple[Run, np.ndarray]]:
+        return list(zip(self.starts, self.runs, strict=True))
+
+    def _frame(self, values: Sequence[np.ndarray]) -> DataFrame:
+        return to_frame(self.schema, [replace(s, values=v) for s, v in zip(self.starts, values, strict=True)])
+
+    def _repr_html_(self) -> str:
+        return f"<p>{len(self.runs[0])} paths of {len(self.median)} rows; the median:</p>{self.median._repr_html_()}"
+
+
+class Synthesizer:
+    """One fitted model, three verbs: `generate`, `densify`, `extend`.
+
+    Args:
+        recipe: name of a recipe, or the path of a TOML file of one.
+        settings: single settings on top of it, such as {"train.steps": 2000, "window": 24}.
+        time: name of the time column; found by itself if None.
+        runs: columns whose values tell runs apart.
+        conditions: columns that are given rather than generated where the user wants that.
+        random_state: seed of all randomness.
+        progress: called with (step, steps, figures) while a network trains; nothing is printed otherwise.
+    """
+
+    def __init__(
+        self,
+        recipe: str = DEFAULT_RECIPE,
+        settings: Mapping[str, Any] | Sequence[str] = (),
+        time: str | None = None,
+        runs: Sequence[str] = (),
+        conditions: Sequence[str] = (),
+        random_state: int = 0,
+        progress: Callable[..., None] | None = None,
+    ) -> None:
+        self.recipe = recipe
+        self.settings = settings
+        self.time = time
+        self.runs = runs
+        self.conditions = conditions
+        self.random_state = random_state
+        self.progress = progress
+
+    # fit, save, load
+
+    def fit(self, data: DataFrame | str | Path) -> Self:
+        """Fit a table: a pandas frame, or the path of a CSV or Parquet file.
+
+        Raises:
+            DataError: the table cannot be used as it is; the text says why and what to do.
+            OptionError: a setting or a column name is wrong.
+            CollapseError: the trained generator lost the spread of the data.
+        """
+        config = resolve(self.recipe, self.settings)
+        table = read(data, time=self.time, runs=self.runs, conditions=self.conditions)
+        return self.fit_table(table, config)
+
+    def fit_table(self, table: Table, config: Config) -> Self:
+        """Fit a table that was read already, with a resolved configuration."""
+        began = time.monotonic()
+        streams = Streams(self.random_state)
+        with threadpool_limits(1):
+            fitted = fit_priors(table, config.window, streams)
+            network, training = None, Training(stopped="no network was asked for")
+            if config.trained:
+                from dowgan.train import train_network
+
+                network, training = train_network(fitted, config, streams, self.progress)
+        training = replace(training, seconds=time.monotonic() - began)
+        self.model_ = _assemble(table, config, self.random_state, fitted, network, training)
+        for name in ("schema", "_sampler", "_extender"):
+            self.__dict__.pop(name, None)
+        return self
+
+    def save(self, path: str | Path) -> None:
+        """Write the model whole or not at all.
+
+        Raises:
+            ModelError: the file cannot be written.
+        """
+        write_model(self._model, path, self._model.versions)
+
+    @property
+    def _model(self) -> Model:
+        if not hasattr(self, "model_"):
+            raise ModelError("This Synthesizer is not fitted; call fit(frame) first.")
+        return self.model_
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The schema of the fitted table."""
+        return self._model.table_schema
+
+    @cached_property
+    def _sampler(self) -> Sampler:
+        model = self._model
+        if model.network is None:
+            return Sampler(model.window, model.coordinates, identity)
+        from dowgan.train import generator_of
+
+        return Sampler(model.window, model.coordinates, generator_of(model.network))
+
+    @cached_property
+    def _extender(self) -> Solver:
+        return Solver(self._model.path.process, self._model.path.frame())
+
+    # generate
+
+    def generate(
+        self,
+        rows: int | None = None,
+        runs: int | None = None,
+        start: object = None,
+        where: Mapping[str, object] | None = None,
+        given: DataFrame | str | Path | None = None,
+        random_state: int = 0,
+    ) -> DataFrame:
+        """Return a synthetic table with the fitted table's columns, kinds, units and step.
+
+        Args:
+            rows: of one continuous series, or of each run; None for as many as the table has.
+            runs: how many independent runs; on a table without runs they stand under a leading column `run`.
+            start: first clock value; None for the table's own.
+            where: conditions (or any column) to hold at a value.
+            given: a table of columns that are given row by row; the others follow.
+            random_state: seed of this draw.
+
+        Raises:
+            OptionError: rows or runs below 1, an unknown column or value.
+        """
+        frame, _ = self.generated(rows, runs, start, where, given, random_state)
+        return frame
+
+    def generated(
+        self,
+        rows: int | None = None,
+        runs: int | None = None,
+        start: object = None,
+        where: Mapping[str, object] | None = None,
+        given: DataFrame | str | Path | None = None,
+        random_state: int = 0,
+    ) -> tuple[DataFrame, tuple[str, ...]]:
+        """Do what `generate` does; also return the names of leading columns that the table does not have."""
+        for name, count in (("rows", rows), ("runs", runs)):
+            if count is not None and count < 1:
+                raise OptionError(f"{count} {name} cannot be generated; ask for at least 1.")
+        model, schema = self._model, self.schema
+        where = {k: str(v) for k, v in (where or {}).items()}
+        for name in where:
+            if name not in [c.name for c in schema.channels]:
+                raise OptionError(unknown("column", name, [c.name for c in schema.channels]))
+        fixed, rows = self._fixed(where, given, rows)
+        position = None if start is None else self._position(start)
+        many = runs is not None or bool(schema.run_names)
+        streams = Streams(random_state)
+        with threadpool_limits(1):
+            plans = self._plans(rows, runs, position, where, streams, fixed)
+            drawn = self._draw(plans, fixed, streams, single=not many)
+        lead = ("run", range(1, len(drawn) + 1)) if runs is not None and not schema.run_names else None
+        frame = to_frame(schema, drawn, lead=lead)
+        total = sum(len(run.values) for run in drawn)
+        check(frame, schema, rows=total, lead=lead and lead[0])
+        return frame, (lead[0],) if lead else ()
+
+    def _plans(
+        self,
+        rows: int | None,
+        runs: int | None,
+        position: int | None,
+        where: Mapping[str, str],
+        streams: Streams,
+        fixed: np.ndarray | None,
+    ) -> list[Plan]:
+        """Lay out what is to be drawn; on a table with runs `rows` without `runs` is the total of all rows."""
+        model, schema = self._model, self.schema
+        rng = streams.numpy("plan")
+        if not schema.run_names and runs is None:
+            at = model.past[0].offset if position is None else position
+            length = rows or model.past[0].rows
+            plans = plan_runs(model, schema, length, 1, at, dict(where), rng)
+        elif runs is None and rows is not None:
+            mean = max(1, round(np.mean([p.rows for p in model.past])))
+            plans = plan_runs(model, schema, None, -(-rows // mean) + 1, position, dict(where), rng)
+            while sum(p.rows for p in plans) < rows:
+                plans = plan_runs(model, schema, None, 2 * len(plans), position, dict(where), streams.numpy("plan"))
+            plans = _cut(plans, rows)
+        else:
+            plans = plan_runs(model, schema, rows, runs or len(model.past), position, dict(where), rng)
+        if fixed is not None and model.channels.conditions:
+            regime = model.channels.regime(fixed) if _knows(fixed, model.channels.conditions) else None
+            plans = plans if regime is None else [replace(p, regime=regime[: p.rows]) for p in plans]
+        return plans
+
+    def _fixed(
+        self, where: Mapping[str, str], given: DataFrame | str | Path | None, rows: int | None
+    ) -> tuple[np.ndarray | None, int | None]:
+        """Values [N C] that are given, NaN elsewhere; and the number of rows that they ask for."""
+        schema = self.schema
+        names = [c.name for c in schema.channels]
+        numbers = {k: v for k, v in where.items() if schema.column(k).kind in ("float", "integer")}
+        if given is None and not numbers:
+            return None, rows
+        parts = {}
+        if given is not None:
+            parts = _trajectory(given, schema)
+            rows = len(next(iter(parts.values()))) if rows is None else rows
+            short = [k for k, v in parts.items() if len(v) < rows]
+            if short:
+                raise OptionError(f"The given table has {len(parts[short[0]])} rows, and {rows} are asked for.")
+        count = rows or max(p.rows for p in self._model.past)
+        fixed = np.full((count, len(names)), np.nan)
+        for name, values in parts.items():
+            fixed[:, names.index(name)] = values[:count]
+        for name, text in numbers.items():
+            try:
+                fixed[:, names.index(name)] = float(text)
+            except ValueError as error:
+                raise OptionError(f"'{name}' is a number and cannot be held at '{text}'.") from error
+        return fixed, rows
+
+    def _position(self, start: object) -> int:
+        clock = self.schema.clock
+        first = self._model.past[0]
+        return clock.steps_between(clock.decode(first.start), clock.decode(start)) + first.offset  # type: ignore[arg-type]
+
+    def _draw(self, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool) -> list[Run]:
+        """Draw the runs of a plan in chunks; each run's values depend on its own number only."""
+        out: list[Run] = []
+        chunk_size = 1 if single or fixed is not None else CHUNK
+        for first in range(0, len(plans), chunk_size):
+            part = plans[first : first + chunk_size]
+            longest = max(plan.rows for plan in part)
+            known = np.full((longest, self._model.window.channels), np.nan)
+            if fixed is not None:
+                known = self._known(fixed[:longest], part[0])
+            normals = (
+                series_normals(streams, f"series/{first}")
+                if chunk_size == 1
+                else path_normals(streams, "run", first // CHUNK)
+            )
+            scores = self._sampler.paths(known, normals)
+            for plan, score in zip(part, scores, strict=False):
+                out.append(self._run(plan, score[: plan.rows], fixed))
+        return out
+
+    def _known(self, fixed: np.ndarray, plan: Plan) -> np.ndarray:
+        """Given values as normal scores of the window prior."""
+        model = self._model
+        mean, spread = model.window.season.mean_and_spread(*_places(plan), hold_trend=True)
+        return model.window.marginals.to_normal((model.channels.encode(fixed) - mean) / spread)
+
+    def _run(self, plan: Plan, scores: np.ndarray, fixed: np.ndarray | None) -> Run:
+        model, clock = self._model, self.schema.clock
+        channels = model.window.from_normal(scores[None], *_places(plan), hold_trend=True)[0]
+        values = model.channels.decode(channels, plan.regime)
+        if fixed is not None:
+            values = np.where(np.isnan(fixed[: plan.rows]), values, fixed[: plan.rows])
+        start = clock.at(clock.decode(model.past[0].start), np.array([plan.position - model.past[0].offset]))[0]
+        return Run(plan.key, start, plan.position, values)
+
+    # densify
+
+    def densify(
+        self,
+        data: DataFrame | str | Path,
+        factor: int | None = None,
+        every: str | None = None,
+        random_state: int = 0,
+    ) -> DataFrame:
+        """Return a table with more rows between the given ones; every given value is kept as it is.
+
+        Args:
+            data: a table like the fitted one, with the same step or a multiple of it.
+            factor: new steps per old step.
+            every: the new step instead, such as "10min".
+            random_state: seed; the result is the best single estimate and hardly depends on it.
+
+        Raises:
+            DataError: the table does not fit the model.
+            OptionError: neither or both of factor and every are given, or they are not possible.
+        """
+        frame, _ = self.densified(read(data, schema=self.schema), factor, every, random_state)
+        return frame
+
+    def densified(
+        self, table: Table, factor: int | None, every: str | None, random_state: int
+    ) -> tuple[DataFrame, Schema]:
+        """Do what `densify` does with a table that was read; also return the schema of the finer table."""
+        if (factor is None) == (every is None):
+            raise OptionError("Say either a factor (4: four steps where there was one) or a step (every '10min').")
+        if factor is None:
+            assert every is not None
+            factor = table.schema.clock.factor(every)
+        if factor < 1:
+            raise OptionError(f"The factor is {factor}; it must be a whole number from 1 up.")
+        schema, _ = refined(table.schema, factor)
+        with threadpool_limits(1):
+            runs = [replace(run, values=middle) for run, middle, _ in self.fill(table, factor, random_state)]
+        frame = to_frame(schema, runs)
+        check(frame, schema, rows=sum(len(run.values) for run in runs))
+        return frame, schema
+
+    def fill(
+        self, table: Table, factor: int, random_state: int = 0, paths: int = 0
+    ) -> list[tuple[Run, np.ndarray, np.ndarray]]:
+        """Fill the rows between those of each run.
+
+        Args:
+            paths: how many paths to draw beside the best estimate; 0 for none.
+
+        Returns:
+            For each run: the run, the best values [N C] in the user's units, and paths [P N C].
+        """
+        model, streams = self._model, Streams(random_state)
+        ratio = self._ratio(table, factor)
+        common = gcd(ratio, factor)
+        process = model.path.process
+        process = (process if factor == common else process.finer(factor // common)).every(ratio // common)
+        mixture = model.calibration.mixture(factor, factor > common, model.path.channels)
+        out = []
+        for number, run in enumerate(table.runs):
+            stretch = stretch_of(model.channels, run)
+            rows = _fine_rows(stretch, run.offset * ratio + self._shift(table), ratio, factor)
+            if len(run.values) == 1 or factor == 1:
+                out.append((run, run.values.copy(), np.empty((0, *run.values.shape))))
+                continue
+            filled = densify(
+                model.path, process, stretch.values, factor, rows,
+                path_normals(streams, f"densify/{number}", 0), mixture,
+            )  # fmt: skip
+            middle = model.channels.decode(filled.middle, rows.regime)
+            coarse = ~np.isnan(run.values)
+            middle[::factor][coarse] = run.values[coarse]
+            kept = [model.channels.decode(p, rows.regime) for p in filled.paths[:paths]]
+            out.append((run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))))
+        return out
+
+    def _ratio(self, table: Table, factor: int) -> int:
+        """How many of the model's steps make one of the table's."""
+        if table.schema.clock.kind == "row":
+            return self._likelier(table, factor)
+        return multiple(table.schema.clock, self.schema.clock) or 1
+
+    def _likelier(self, table: Table, factor: int) -> int:
+        """Without a clock: whether the rows look like the model's, or like every factor-th of them."""
+        from dowgan.process import cut_windows, window_cost
+
+        model = self._model
+        scores = [model.path.to_normal(stretch_of(model.channels, run)) for run in table.runs]
+        steps = min(8, max(len(s) for s in scores))
+        windows = cut_windows(scores, steps, max(1, steps // 2))[:200]
+        costs = {k: window_cost(model.path.process.every(k), windows) for k in (1, factor)}
+        return min(costs, key=lambda k: costs[k])
+
+    def _shift(self, table: Table) -> int:
+        """Steps of the model's clock from the fitted table's first time to this table's."""
+        first = self._model.past[0]
+        clock = self.schema.clock
+        if clock.kind == "row":
+            return 0
+        origin = min(table.runs, key=lambda run: run.offset)
+        return clock.steps_between(clock.decode(first.start), origin.start) + first.offset
+
+    # extend
+
+    def extend(
+        self,
+        data: DataFrame | str | Path | None = None,
+        steps: int = 1,
+        paths: int = 200,
+        where: Mapping[str, object] | None = None,
+        given: DataFrame | str | Path | None = None,
+        random_state: int = 0,
+    ) -> Extension:
+        """Return the rows that follow a table, along many paths.
+
+        Args:
+            data: a table like the fitted one with the same step; None to go on from the fitted table's end.
+            steps: rows to add to each run.
+            paths: joint sample paths.
+            where: conditions to hold; the last ones otherwise.
+            given: a table of columns that are known in advance, row by row.
+            random_state: seed of this draw.
+
+        Raises:
+            DataError: the table does not fit the model.
+            OptionError: steps or paths below 1, an unknown column or value.
+        """
+        table = None if data is None else read(data, schema=self.schema)
+        return self.extended(table, steps, paths, where, given, random_state)
+
+    def extended(
+        self,
+        table: Table | None,
+        steps: int,
+        paths: int,
+        where: Mapping[str, object] | None = None,
+        given: DataFrame | str | Path | None = None,
+        random_state: int = 0,
+    ) -> Extension:
+        """Do what `extend` does with a table that was read."""
+        for name, count in (("steps", steps), ("paths", paths)):
+            if count < 1:
+                raise OptionError(f"{count} {name} are not possible; ask for at least 1.")
+        model, schema = self._model, self.schema if table is None else table.schema
+        if table is not None and schema.clock.kind != "row" and multiple(schema.clock, self.schema.clock) != 1:
+            raise DataError(
+                f"The step of the table is {schema.clock.step}, the model's {self.schema.clock.step}: extend needs the same."
+            )
+        texts = {k: str(v) for k, v in (where or {}).items()}
+        for name in texts:
+            if name not in [c.name for c in schema.channels]:
+                raise OptionError(unknown("column", name, [c.name for c in schema.channels]))
+        fixed, _ = self._fixed(texts, given, steps)
+        histories = self._tails() if table is None else self._histories(table)
+        medians, drawn, starts = [], [], []
+        streams = Streams(random_state)
+        with threadpool_limits(1):
+            for number, (run, stretch, place) in enumerate(histories):
+                middle, values = self._continue(stretch, place, steps, paths, texts, fixed, streams, number)
+                start = schema.clock.after(schema.clock.at(run.start, np.array([len(run.values) - 1]))[0], 1)[0]
+                starts.append(Run(run.key, start, run.offset + len(run.values), np.empty(0)))
+                medians.append(middle)
+                drawn.append(values)
+        median = to_frame(schema, [replace(s, values=m) for s, m in zip(starts, medians, strict=True)])
+        check(median, schema, rows=steps * len(starts))
+        return Extension(median, tuple(drawn), schema, tuple(starts))
+
+    def _tails(self) -> list[tuple[Run, Stretch, int]]:
+        """What the model kept of the runs of the fitted table."""
+        model, clock = self._model, self.schema.clock
+        out = []
+        for past in model.past:
+            if not len(past.tail):
+                raise OptionError("The model keeps no ends of so many runs; give the table: dowgan extend MODEL DATA")
+            begin = past.rows - len(past.tail)
+            start = clock.at(clock.decode(past.start), np.array([begin]))[0]
+            run = Run(past.key, start, past.offset + begin, past.tail)
+            out.append((run, stretch_of(model.channels, run), begin))
+        return out
+
+    def _histories(self, table: Table) -> list[tuple[Run, Stretch, int]]:
+        shift = self._shift(table)
+        out = []
+        for run in table.runs:
+            stretch = stretch_of(self._model.channels, run)
+            out.append((run, replace(stretch, position=run.offset + shift), 0))
+        return out
+
+    def _continue(
+        self,
+        stretch: Stretch,
+        place: int,
+        steps: int,
+        paths: int,
+        where: Mapping[str, str],
+        fixed: np.ndarray | None,
+        streams: Streams,
+        number: int,
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Median [H C] and paths [P H C] of one run in the user's units."""
+        model = self._model
+        regime = np.full(steps, stretch.regime[-1])
+        if model.channels.conditions:
+            regime = self._coming(regime, where, fixed)
+        rows = rows_after(stretch, regime)
+        rows = replace(rows, place=rows.place + place)
+        future = np.full((steps, model.path.channels), np.nan)
+        if fixed is not None:
+            future = model.channels.encode(fixed)
+        held = [
+            model.channels.first_channel(i)
+            for i, c in enumerate(self.schema.channels)
+            if c.role == "condition" and i not in model.channels.conditions
+        ]
+        for channel in (h for h in held if h is not None):  # a numeric condition goes on as it was
+            last = stretch.values[~np.isnan(stretch.values[:, channel]), channel]
+            if len(last) and np.isnan(future[:, channel]).all():
+                future[:, channel] = last[-1]
+        chunks = []
+        for chunk in range(-(-paths // CHUNK)):
+            out = extend(
+                model.path, self._extender, stretch, future, rows,
+                path_normals(streams, f"extend/{number}", chunk), model.calibration.extend_band,
+            )  # fmt: skip
+            chunks.append(out.paths)
+        values = np.stack([model.channels.decode(p, regime) for p in np.concatenate(chunks)[:paths]])
+        middle = model.channels.decode(out.middle, regime)
+        if fixed is not None:
+            known = ~np.isnan(fixed)
+            middle[known] = fixed[known]
+            values[:, known] = fixed[known]
+        return middle, values
+
+    def _coming(self, regime: np.ndarray, where: Mapping[str, str], fixed: np.ndarray | None) -> np.ndarray:
+        model = self._model
+        if fixed is not None and _knows(fixed, model.channels.conditions):
+            return model.channels.regime(fixed)
+        names = [self.schema.channels[i].name for i in model.channels.conditions]
+        if not any(name in where for name in names):
+            return regime
+        now = {name: self._level(name, regime[0]) for name in names}
+        allowed = chosen_regimes(model, self.schema, now | {k: v for k, v in where.items() if k in names})
+        return np.full(len(regime), int(np.flatnonzero(allowed)[0]))
+
+    def _level(self, name: str, regime: int) -> str:
+        """The text of a condition's level in a regime."""
+        channels = self._model.channels
+        names = [self.schema.channels[i].name for i in channels.conditions]
+        levels = [str(v) for v in self.schema.column(name).levels] or ["False", "True"]
+        return levels[int(channels.regimes[regime, names.index(name)])]
+
+
+def load(path: str | Path) -> Synthesizer:
+    """Return the fitted model in a file.
+
+    Raises:
+        ModelError: no such file, not a model, cut short, or of another version.
+    """
+    model = read_model(path, KINDS)
+    out = Synthesizer(random_state=model.seed)
+    out.model_ = model
+    return out
+
+
+def _assemble(
+    table: Table, config: Config, seed: int, fitted: Fitted, network: Any, training: Training
+) -> Model:
+    schema = table.schema
+    tail = TAIL if len(table.runs) <= MOST_TAILS else 0
+    past = tuple(past_of(run, schema, fitted.channels.regime(run.values), tail) for run in table.runs)
+    return Model(
+        schema=schema.to_json(),
+        recipe=config.model_dump_json(),
+        seed=seed,
+        digest=table.digest,
+        versions=versions(),
+        channels=fitted.channels,
+        window=fitted.window,
+        path=fitted.path,
+        calibration=fitted.calibration,
+        coordinates=fitted.coordinates,
+        network=network,
+        past=past,
+        training=training,
+        notes=table.notes,
+    )
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the program and of what its numbers depend on."""
+    from importlib.metadata import version
+
+    return {"dowgan": __version__, "python": platform.python_version()} | {
+        name: version(name) for name in ("numpy", "scipy", "pandas", "torch")
+    }
+
+
+def _places(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    steps = np.arange(plan.rows, dtype=float)
+    return plan.position + steps, plan.regime, steps
+
+
+def _cut(plans: Sequence[Plan], rows: int) -> list[Plan]:
+    """The first plans with exactly that many rows together; the last is cut."""
+    out, left = [], rows
+    for plan in plans:
+        if left <= 0:
+            break
+        length = min(plan.rows, left)
+        out.append(replace(plan, rows=length, regime=plan.regime[:length]))
+        left -= length
+    return out
+
+
+def _knows(fixed: np.ndarray, places: Sequence[int]) -> bool:
+    return not np.isnan(fixed[:, list(places)]).any()
+
+
+def _fine_rows(stretch: Stretch, position: int, ratio: int, factor: int) -> Rows:
+    """Where the rows of the finer series lie, on the model's clock."""
+    fine = np.arange((len(stretch.values) - 1) * factor + 1)
+    regime = stretch.regime[fine // factor]
+    return Rows(position + fine * ratio / factor, regime, fine * ratio / factor)
+
+
+def _trajectory(given: DataFrame | str | Path, schema: Schema) -> dict[str, np.ndarray]:
+    """The columns of a given table that the model knows, as numbers or level numbers.
+
+    Raises:
+        OptionError: it has none of them, or a value that a column does not have.
+    """
+    import pandas as pd
+
+    frame = given if isinstance(given, pd.DataFrame) else _plain_frame(given, schema)
+    names = [c for c in schema.channels if c.name in frame.columns]
+    if not names:
+        raise OptionError(unknown("column", str(frame.columns[0]), [c.name for c in schema.channels]))
+    out = {}
+    for column in names:
+        if column.kind == "category":
+            levels = {str(level): i for i, level in enumerate(column.levels)}
+            texts = frame[column.name].astype(str)
+            odd = sorted(set(texts) - set(levels))
+            if odd:
+                raise OptionError(f"'{column.name}' has no value '{odd[0]}'. Known: {', '.join(levels)}.")
+            out[column.name] = texts.map(levels).to_numpy(dtype=float)
+        else:
+            out[column.name] = pd.to_numeric(frame[column.name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+    return out
+
+
+def _plain_frame(path: str | Path, schema: Schema) -> DataFrame:
+    import pandas as pd
+
+    if not Path(path).is_file():
+        raise OptionError(f"There is no file '{path}' with given columns.")
+    if str(path).endswith(".parquet"):
+        return pd.read_parquet(path)
+    return pd.read_csv(path, sep=schema.source.separator, decimal=schema.source.decimal)

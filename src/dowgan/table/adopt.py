@@ -1,0 +1,151 @@
+"""A table read as a model's table: the model's kinds, levels and bounds, the table's own clock and text."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dowgan.errors import DataError
+from dowgan.table.calendar import known, name, ratio
+from dowgan.table.cells import Cells
+from dowgan.table.clock import Clock
+from dowgan.table.layout import Layout
+from dowgan.table.schema import Column, Schema
+
+
+def steps_of(clock: Clock) -> tuple[str | int | float, ...]:
+    """The steps to be tried first on a table of a model with this clock."""
+    return () if clock.kind == "row" or clock.divide > 1 else (clock.step,)
+
+
+def adopt(
+    schema: Schema, columns: Sequence[Column], cells: dict[str, Cells], placed: Layout
+) -> tuple[list[Column], dict[str, Cells], Layout]:
+    """Columns in the model's order and with its kinds; cells with its category codes.
+
+    Raises:
+        DataError: a category that the model does not know, a constant of the model that varies, text in place of numbers,
+            or a step that is no multiple of the model's.
+    """
+    own = {column.name: column for column in columns}
+    adopted, coded = [], {}
+    for column in schema.columns:
+        if column.role == "time":
+            continue
+        adopted.append(_column(column, own[column.name], cells[column.name]))
+        coded[column.name] = _cells(adopted[-1], cells[column.name])
+    times = [column for column in columns if column.role == "time"]
+    place = next((i for i, c in enumerate(schema.columns) if c.role == "time"), 0)
+    adopted[place:place] = times
+    coded.update({column.name: cells[column.name] for column in times})
+    return adopted, coded, replace(placed, clock=_clock(schema.clock, placed))
+
+
+def _clock(model: Clock, placed: Layout) -> Clock:
+    clock = placed.clock
+    if all(len(rows) == 1 for rows in placed.rows) and clock.kind == model.kind:
+        return replace(clock, step=model.step, divide=model.divide)
+    if multiple(clock, model) is None:
+        raise DataError(
+            f"The step of the table is {clock.step}, and the model's is {_written(model)}: it must be the same or a multiple."
+        )
+    return clock
+
+
+def _written(clock: Clock) -> str:
+    return f"{clock.step}" + (f" / {clock.divide}" if clock.divide > 1 else "")
+
+
+def multiple(clock: Clock, model: Clock) -> int | None:
+    """How many of the model's steps make one of this clock's; None if that is no whole number."""
+    if clock.kind == "datetime" and model.kind == "datetime":
+        if (clock.divide, name(known(clock.step))) == (model.divide, name(known(model.step))):
+            return 1
+        return ratio(known(clock.step), known(model.step)) if clock.divide == model.divide == 1 else None
+    if "datetime" in (clock.kind, model.kind) or (clock.kind == "row") != (model.kind == "row"):
+        return None
+    count = float(clock.step) / float(model.step) if clock.kind != "row" else 1.0
+    return round(count) if round(count) >= 1 and abs(count - round(count)) < 1e-6 else None
+
+
+def _column(model: Column, own: Column, cells: Cells) -> Column:
+    """The table's dtype and text with the model's kind and rules, widened so that no known value is changed."""
+    if model.role == "run":
+        return own
+    if model.kind == "constant":
+        if own.kind != "constant":
+            raise DataError(
+                f"Column '{own.name}' was constant ({model.value}) when the model was fitted, and varies here: fit a new model."
+            )
+        return own
+    if (
+        (model.kind == "category") != (cells.form == "text")
+        and own.missing < 1
+        and not _as_label(model, cells)
+    ):
+        kinds = ("text", "numbers") if cells.form == "text" else ("numbers", "text")
+        raise DataError(
+            f"Column '{own.name}' holds {kinds[0]} here and {kinds[1]} in the model: make it {kinds[1]}."
+        )
+    if model.kind in ("category", "boolean"):
+        return replace(
+            model, dtype=own.dtype if own.missing < 1 else model.dtype, missing=own.missing, null=own.null
+        )
+    return _wider(model, own, cells.values[~np.isnan(cells.values)])
+
+
+def _as_label(model: Column, cells: Cells) -> bool:
+    """Whether numbers stand for labels, such as the levels 1, 2, 3 of a category."""
+    labels = {str(level) for level in model.levels}
+    return (
+        model.kind == "category"
+        and {_label(v, cells) for v in np.unique(cells.values[~np.isnan(cells.values)])} <= labels
+    )
+
+
+def _label(value: float, cells: Cells) -> str:
+    return (
+        str(cells.levels[int(value)]) if cells.form == "text" else str(int(value) if cells.whole else value)
+    )
+
+
+def _wider(model: Column, own: Column, values: np.ndarray) -> Column:
+    whole = bool(np.all(values == np.rint(values)))
+    decimals = model.decimals
+    if own.decimals is None and len(values) and not whole:
+        decimals = None
+    elif decimals is not None and own.decimals is not None:
+        decimals = max(decimals, own.decimals)
+    low, high = (float(values.min()), float(values.max())) if len(values) else (np.inf, -np.inf)
+    levels = model.levels if set(values.tolist()) <= {float(v) for v in model.levels} else ()  # type: ignore[arg-type]
+    return replace(
+        model,
+        kind=model.kind if whole else "float",
+        dtype=own.dtype
+        if (own.missing < 1 and own.kind != "constant") or own.dtype == model.dtype
+        else model.dtype,
+        decimals=decimals,
+        lower=None if model.lower is None else min(model.lower, low),
+        upper=None if model.upper is None else max(model.upper, high),
+        levels=levels,
+        missing=own.missing,
+        null=own.null,
+    )
+
+
+def _cells(column: Column, cells: Cells) -> Cells:
+    """The cells with codes into the model's levels."""
+    if column.kind != "category":
+        return cells
+    place = {str(level): i for i, level in enumerate(column.levels)}
+    used = np.unique(cells.values[~np.isnan(cells.values)])
+    odd = [_label(v, cells) for v in used if _label(v, cells) not in place]
+    if odd:
+        shown = ", ".join(map(str, column.levels[:10]))
+        raise DataError(
+            f"Column '{column.name}' holds '{odd[0]}', which the model does not know: it knows {shown}."
+        )
+    codes = np.full(len(cells), np.nan)
+    for value in used:
+        codes[cells.values == value] = place[_label(value, cells)]
+    return replace(cells, form="text", values=codes, levels=column.levels)

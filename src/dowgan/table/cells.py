@@ -1,0 +1,233 @@
+"""The cells of one column, from text or from pandas, as numbers, truth values, labels or times."""
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from dowgan.errors import DataError
+from dowgan.table.schema import MOST_DECIMALS, CellText, Style
+
+NULLS = ("", "nan", "na", "null", "#n/a", "n/a", "#na", "<na>", "none", "nat")  # missing in any column
+STATUS = (  # missing in a column of numbers: words that plant historians write in place of a value
+    *NULLS, "-", "--", "?", "bad", "bad input", "bad data", "bad quality", "i/o timeout", "no data", "no result", "no value",
+    "shutdown", "pt created", "scan off", "comm fail", "over range", "under range", "calc failed", "not connect",
+    "intf shut", "configure", "arc off-line", "failed", "error", "#value!", "#div/0!", "#ref!", "#num!", "#name?",
+)  # fmt: skip
+_NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+_TRUTHS = (("False", "True"), ("false", "true"), ("FALSE", "TRUE"))
+_EXACT = 2.0**53  # whole numbers beyond this are not exact as floats
+
+
+@dataclass(frozen=True, eq=False)
+class Cells:
+    """One column of N cells.
+
+    Args:
+        form: what the cells are; "time" only for pandas times, text that may be a time is "text".
+        values: float64 [N], NaN missing; truth values 0/1; labels as index into levels; zeros for times.
+        levels: the labels.
+        whole: no number has a fraction.
+        decimals: None = full precision.
+        times: [N], for form "time".
+        bad: how many cells held a status word, and which.
+    """
+
+    name: str
+    form: Literal["number", "boolean", "text", "time"]
+    values: np.ndarray
+    dtype: str
+    levels: tuple[object, ...] = ()
+    whole: bool = False
+    decimals: int | None = None
+    text: CellText | None = None
+    null: str = "nan"
+    ordered: bool = False
+    level_dtype: str = ""
+    times: pd.DatetimeIndex | None = None
+    bad: tuple[str, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+    def take(self, rows: np.ndarray) -> "Cells":
+        """The same column with only these rows."""
+        times = None if self.times is None else self.times[rows]
+        return replace(self, values=self.values[rows], times=times)
+
+
+def is_number(text: str, decimal: str = ".") -> bool:
+    """Whether a cell's text is a number."""
+    return _NUMBER.fullmatch(text.strip().replace(decimal, ".")) is not None
+
+
+def from_text(name: str, cells: pa.Array, decimal: str, quoted: bool, labels: bool) -> Cells:
+    """Find out what a column of text holds.
+
+    Args:
+        cells: string [N].
+        quoted: whether every cell stands in quotation marks.
+        labels: whether mixed text is allowed (run and condition columns).
+
+    Raises:
+        DataError: numbers are mixed with text that is no status word, or a number is infinite.
+    """
+    trimmed = pc.utf8_trim_whitespace(cells)
+    lower = pc.utf8_lower(trimmed)
+    missing = pc.is_in(lower, value_set=pa.array(STATUS))
+    plain = pc.replace_substring(trimmed, ",", ".") if decimal == "," else trimmed
+    masked = pc.if_else(missing, None, plain)
+    if pc.all(pc.is_in(lower, value_set=pa.array(NULLS))).as_py() is not False:
+        return _empty(name, cells, quoted)
+    numbers = None if masked.null_count == len(masked) else _cast(masked)
+    if numbers is not None and not (labels and _has_leading_zeros(masked)):
+        return _numbers(name, trimmed, masked, numbers, missing, quoted)
+    if numbers is None and not labels:
+        _refuse_mixed(name, trimmed, masked)
+    return _labels(name, cells, lower, quoted)
+
+
+def _cast(cells: pa.Array) -> np.ndarray | None:
+    for cleaned in (cells, None):
+        cleaned = pc.replace_substring_regex(cells, r"^\+", "") if cleaned is None else cleaned
+        try:
+            return np.asarray(pc.cast(cleaned, pa.float64()).to_numpy(zero_copy_only=False), dtype=np.float64)
+        except pa.ArrowInvalid:
+            continue
+    return None
+
+
+def _has_leading_zeros(cells: pa.Array) -> bool:
+    return bool(pc.any(pc.match_substring_regex(cells, r"^0\d")).as_py())
+
+
+def _empty(name: str, cells: pa.Array, quoted: bool) -> Cells:
+    null = cells[0].as_py() if len(cells) else ""
+    return Cells(
+        name, "number", np.full(len(cells), np.nan), "float64", text=CellText(name, null=null, quoted=quoted)
+    )
+
+
+def _numbers(
+    name: str, trimmed: pa.Array, masked: pa.Array, numbers: np.ndarray, missing: pa.Array, quoted: bool
+) -> Cells:
+    refuse_infinite(name, numbers)
+    nulls = Counter(pc.filter(trimmed, missing).to_pylist())
+    words = {word: count for word, count in nulls.items() if word.lower() not in NULLS}
+    plain = {word: count for word, count in nulls.items() if word not in words}
+    text = replace(
+        _style(name, masked, numbers), quoted=quoted, null=max(plain, key=lambda w: plain[w], default="")
+    )
+    whole = _whole(numbers)
+    return Cells(
+        name,
+        "number",
+        numbers,
+        "int64" if whole and text.decimals == 0 and not nulls else "float64",
+        whole=whole,
+        decimals=0 if whole else text.decimals,
+        text=text,
+        bad=tuple(word for word, count in words.items() for _ in range(count)),
+    )
+
+
+def _whole(values: np.ndarray) -> bool:
+    known = values[~np.isnan(values)]
+    return bool(len(known)) and bool(np.all(known == np.rint(known)) and np.all(np.abs(known) <= _EXACT))
+
+
+def _style(name: str, cells: pa.Array, numbers: np.ndarray) -> CellText:
+    """How the numbers were written."""
+    exponent = bool(pc.any(pc.match_substring_regex(cells, "[eE]")).as_py())
+    if exponent:
+        decimals = decimals_of(numbers, 53)
+        return CellText(name, decimals, "trim", exponent=True)
+    lengths, dots = pc.utf8_length(cells), pc.find_substring(cells, ".")
+    counts = (
+        pc.if_else(pc.less(dots, 0), 0, pc.subtract(pc.subtract(lengths, dots), 1)).drop_null().to_numpy()
+    )
+    most, least = int(counts.max()), int(counts.min())
+    style: Style = "fixed" if most == least and most else "bare" if least == 0 else "trim"
+    if style == "fixed" and most > MOST_DECIMALS:
+        style = "trim"
+    return CellText(name, most if most <= MOST_DECIMALS else None, style, exponent=most > MOST_DECIMALS)
+
+
+def _refuse_mixed(name: str, trimmed: pa.Array, masked: pa.Array) -> None:
+    """Raise if most cells are numbers, and so the others are mistakes."""
+    like = pc.match_substring_regex(masked, r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$")
+    known = len(masked) - masked.null_count
+    if 2 * (pc.sum(like).as_py() or 0) <= known:
+        return
+    row = pc.index(pc.fill_null(like, True), False).as_py()
+    raise mixed(name, row + 1, trimmed[row].as_py())
+
+
+def mixed(name: str, row: int, value: object, what: str = "numbers") -> DataError:
+    """The error for a column with something else in it; rows count from 1 below the header."""
+    return DataError(
+        f"Column '{name}' holds {what}, but row {row} holds '{value}': correct or empty that cell, or drop the column."
+    )
+
+
+def refuse_infinite(name: str, values: np.ndarray) -> None:
+    """Raise a DataError that names the first infinite value [N]."""
+    rows = np.flatnonzero(np.isinf(values))
+    if len(rows):
+        raise DataError(
+            f"Column '{name}' is infinite in row {rows[0] + 1} ({len(rows)} in all): put a number there or leave it empty."
+        )
+
+
+def _labels(name: str, cells: pa.Array, lower: pa.Array, quoted: bool) -> Cells:
+    missing = pc.is_in(lower, value_set=pa.array(NULLS))
+    null = next(iter(Counter(pc.filter(cells, missing).to_pylist()).most_common(1)), ("", 0))[0]
+    coded = pc.dictionary_encode(pc.if_else(missing, None, cells))
+    levels, codes = sort_levels(coded.dictionary.to_pylist(), coded.indices)
+    words = next((pair for pair in _TRUTHS if set(levels) <= set(pair)), None)
+    text = CellText(name, None, "trim", quoted, null, words)
+    if words is not None:
+        codes = codes + (levels == (words[1],))
+        dtype = "boolean" if np.isnan(codes).any() else "bool"
+        return Cells(name, "boolean", codes, dtype, text=text, null="NA")
+    return Cells(name, "text", codes, "object", levels=levels, text=text)
+
+
+def sort_levels(levels: Sequence[str], indices: pa.Array) -> tuple[tuple[str, ...], np.ndarray]:
+    """Labels in order and float codes [N] into them, NaN missing."""
+    order = sorted(range(len(levels)), key=levels.__getitem__)
+    rank = np.empty(len(levels))
+    rank[order] = np.arange(len(levels))
+    index = indices.to_numpy(zero_copy_only=False)
+    known = ~np.isnan(index) if index.dtype.kind == "f" else np.ones(len(index), bool)
+    codes = np.full(len(index), np.nan)
+    codes[known] = rank[index[known].astype(np.int64)]
+    return tuple(levels[i] for i in order), codes
+
+
+def decimals_of(values: np.ndarray, bits: int) -> int | None:
+    """The fewest decimals (<= 10) that give back all values [N]; None if none do or the float cannot tell.
+
+    Args:
+        bits: bits of the mantissa: 53 for float64, 24 for float32.
+    """
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return None
+    kind = np.float32 if bits == 24 else np.float64
+    largest = float(np.max(np.abs(known)))
+    for decimals in range(MOST_DECIMALS + 1):
+        if largest * 10.0**decimals > 2.0 ** (bits - 2):
+            return None
+        if all(
+            np.array_equal(np.round(part, decimals).astype(kind), part.astype(kind))
+            for part in (known[:1000], known)
+        ):
+            return decimals
+    return None

@@ -1,0 +1,236 @@
+"""Arrays by run, back into the user's own kind of frame."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dowgan.errors import ContractError
+from dowgan.table.calendar import UNITS, YEAR_DAYS, known, years
+from dowgan.table.clock import Clock
+from dowgan.table.rules import keep
+from dowgan.table.schema import Column, Run, Schema, is_missing
+from dowgan.table.stamps import extend, render
+
+_NULLS: dict[str, object] = {"nan": np.nan, "None": None, "NA": pd.NA, "NaT": pd.NaT}
+
+
+def to_frame(
+    schema: Schema, runs: Sequence[Run], *, lead: tuple[str, Sequence[object]] | None = None
+) -> pd.DataFrame:
+    """The inverse of `read`: clock, run columns, constants, dtypes, categories; values are brought within their rules.
+
+    Args:
+        runs: values [T C] of the schema's channels, by run.
+        lead: name and labels (one per run) of a column to put first, such as ("path", range(200)).
+
+    Raises:
+        ContractError: a column of whole numbers without room for missing values has one.
+    """
+    lengths = [len(run.values) for run in runs]
+    times = _times(schema.clock, runs)
+    values = np.concatenate([run.values for run in runs])  # [N C]
+    channel = {column.name: i for i, column in enumerate(schema.channels)}
+    key = {name: i for i, name in enumerate(schema.run_names)}
+    columns: dict[str, Any] = {}
+    if lead is not None:
+        columns[lead[0]] = np.repeat(np.array(list(lead[1])), lengths)
+    for column in schema.columns:
+        if column.role == "time":
+            columns[column.name] = clock_values(schema.clock, times, column.dtype)
+        elif column.role == "run":
+            columns[column.name] = _keys(column, [run.key[key[column.name]] for run in runs], lengths)
+        elif column.kind == "constant":
+            columns[column.name] = _constant(column, len(values))
+        else:
+            columns[column.name] = restored(column, keep(column, values[:, channel[column.name]]))
+    frame = pd.DataFrame(columns)
+    frame = _ordered(frame, schema, times, lengths)
+    return frame
+
+
+def _times(clock: Clock, runs: Sequence[Run]) -> pd.Index:
+    parts = [clock.times(run.start, len(run.values)) for run in runs]
+    return parts[0] if len(parts) == 1 else parts[0].append(parts[1:])
+
+
+def _ordered(frame: pd.DataFrame, schema: Schema, times: pd.Index, lengths: Sequence[int]) -> pd.DataFrame:
+    """The frame with its index, and with its rows in turns if the runs take turns in the table."""
+    clock = schema.clock
+    if schema.source.interleaved and len(lengths) > 1:
+        places = np.concatenate([np.arange(n) for n in lengths]) if clock.kind == "row" else times
+        order = np.asarray(pd.Index(places).argsort(kind="stable"))
+        frame, times = frame.iloc[order].reset_index(drop=True), times[order]
+    if clock.in_index and clock.kind != "row":
+        frame.index = _index(clock, times)
+    else:
+        start, step = schema.source.index
+        start, step = (
+            (int(times[0]), int(clock.step)) if clock.kind == "row" and len(times) else (start, step)
+        )
+        frame.index = pd.RangeIndex(start, start + step * len(frame), step, name=schema.source.index_name)
+    return frame
+
+
+def _index(clock: Clock, times: pd.Index) -> pd.Index:
+    index = pd.Index(clock_values(clock, times, clock.dtype), name=clock.column or None)
+    if clock.freq is not None and isinstance(index, pd.DatetimeIndex):
+        try:
+            index.freq = clock.freq
+        except ValueError:  # several runs, or a freq with holidays
+            index.freq = None
+    return index
+
+
+def clock_values(clock: Clock, times: pd.Index, dtype: str) -> Any:
+    """Clock values [N] as the table held them: times, text, or numbers."""
+    if clock.kind != "datetime":
+        return times.astype(dtype or times.dtype)
+    assert isinstance(times, pd.DatetimeIndex)
+    if dtype.startswith("object:"):
+        return times.date if dtype == "object:date" else times.to_pydatetime()
+    if dtype.startswith("datetime64") or clock.text_format is None:
+        return times
+    texts = render(times, clock.text_format)
+    if dtype.startswith(("int", "uint", "Int", "UInt")):
+        return pd.array([int(text) for text in texts], dtype=dtype)  # type: ignore[call-overload]
+    if dtype == "category":
+        return pd.Categorical(texts)
+    return pd.array(texts, dtype=dtype) if dtype != "object" else np.array(texts, dtype=object)  # type: ignore[call-overload]
+
+
+def _keys(column: Column, keys: Sequence[object], lengths: Sequence[int]) -> Any:
+    if column.kind == "category":
+        place = {level: i for i, level in enumerate(column.levels)}
+        codes = [float(place[key]) for key in keys]
+    else:
+        codes = [float(key) for key in keys]  # type: ignore[arg-type]
+    return restored(column, np.repeat(np.array(codes), lengths))
+
+
+def _constant(column: Column, rows: int) -> Any:
+    if is_missing(column.value):
+        if column.dtype == "category":
+            return restored(replace(column, kind="category"), np.full(rows, np.nan))
+        if column.level_dtype or column.dtype in ("object", "str") or column.dtype.startswith("string"):
+            return restored(replace(column, kind="category", levels=()), np.full(rows, np.nan))
+        return restored(replace(column, kind="float"), np.full(rows, np.nan))
+    if column.levels:
+        place = [*column.levels].index(column.value)
+        return restored(replace(column, kind="category"), np.full(rows, float(place)))
+    kind = (
+        "boolean"
+        if isinstance(column.value, bool)
+        else "integer"
+        if isinstance(column.value, int)
+        else "float"
+    )
+    return restored(replace(column, kind=kind), np.full(rows, float(column.value)))  # type: ignore[arg-type]
+
+
+def restored(column: Column, values: np.ndarray) -> Any:
+    """Numbers [N] that keep the column's rules, in its dtype; codes become labels.
+
+    Raises:
+        ContractError: a value is missing where the dtype has no room for that.
+    """
+    missing = np.isnan(values)
+    if column.kind == "category":
+        return _labels(column, values, missing)
+    dtype = column.dtype
+    if missing.any() and (dtype == "bool" or (dtype.startswith(("int", "uint")) and "[" not in dtype)):
+        raise ContractError(
+            f"Column '{column.name}' ({dtype}) would get {int(missing.sum())} missing values."
+        )
+    if column.kind == "boolean":
+        plain: Any = np.where(missing, 0, values).astype(bool)
+    elif column.kind == "integer" and not dtype.lower().startswith(("float", "double")):
+        plain = _within(dtype, np.where(missing, 0, values))
+    else:
+        plain = values
+    if dtype == "object":
+        boxed = np.array(plain.tolist(), dtype=object)
+        boxed[missing] = _NULLS[column.null]
+        return boxed
+    if isinstance(pd.api.types.pandas_dtype(dtype), np.dtype):
+        return plain.astype(dtype)
+    array = pd.array(plain, dtype=dtype)  # type: ignore[call-overload]
+    if missing.any():
+        array[missing] = pd.NA
+    return array
+
+
+def _within(dtype: str, values: np.ndarray) -> np.ndarray:
+    """Whole numbers [N] as int64, no larger than the dtype can hold."""
+    plain = dtype.lower().split("[")[0]
+    info = np.iinfo(plain if plain.startswith(("int", "uint")) else "int64")
+    low, high = max(info.min, -(2**53)), min(int(info.max), 2**53)
+    return np.clip(np.rint(values), low, high).astype(np.int64)
+
+
+def _labels(column: Column, codes: np.ndarray, missing: np.ndarray) -> Any:
+    whole = np.where(missing, -1, codes).astype(np.int64)
+    if column.dtype == "category":
+        categories = pd.Index(list(column.levels), dtype=column.level_dtype or None)
+        return pd.Categorical.from_codes(whole, categories=categories, ordered=column.ordered)  # type: ignore[arg-type]
+    labels = np.array([*column.levels, None], dtype=object)[whole]
+    if column.dtype == "object":
+        labels[missing] = _NULLS[column.null]
+        return labels
+    return pd.array(labels, dtype=column.dtype)  # type: ignore[call-overload]
+
+
+def refined(schema: Schema, factor: int) -> tuple[Schema, tuple[str, ...]]:
+    """The schema of the same table with `factor` times as many steps, and what had to change in it.
+
+    Raises:
+        OptionError: the factor is below 1.
+    """
+    clock = schema.clock.finer(factor)
+    notes = []
+    if clock.kind == "float" and schema.clock.kind == "integer":
+        notes.append(f"'{clock.column or 'the index'}' becomes fractional: its step is {clock.step:g}")
+        clock = replace(clock, dtype="float64" if clock.dtype else "")
+    if clock.text_format is not None:
+        text_format = extend(clock.text_format, _seconds(clock), clock.divide)
+        if text_format != clock.text_format:
+            notes.append(
+                f"times in '{clock.column}' are written as {text_format} instead of {clock.text_format}"
+            )
+        clock = replace(clock, text_format=text_format)
+    finer = replace(schema, clock=clock)
+    for column in schema.columns:
+        if column.role == "time":
+            finer = finer.with_column(_finer_time(column, schema.clock, clock))
+    texts = tuple(
+        replace(t, decimals=clock.decimals, style="trim")
+        if t.name == clock.column and clock.kind == "float"
+        else t
+        for t in schema.source.texts
+    )
+    return replace(finer, source=replace(schema.source, texts=texts)), tuple(notes)
+
+
+def _seconds(clock: Clock) -> float:
+    """Length of a step in seconds; 0 where it has no fixed length but begins on a day."""
+    step = known(clock.step)
+    if step.kind == "tick":
+        return step.count / 1e9
+    return (
+        0.0
+        if step.kind == "month" and clock.divide == 1
+        else years(step) * YEAR_DAYS * 86400 // 86400 * 86400
+    )
+
+
+def _finer_time(column: Column, old: Clock, new: Clock) -> Column:
+    if new.kind == "float" and old.kind == "integer":
+        return replace(column, kind="float", dtype="float64", decimals=new.decimals)
+    if new.kind == "float":
+        return replace(column, decimals=new.decimals)
+    if column.dtype.startswith("datetime64") and new.unit != old.unit:
+        assert new.unit in UNITS
+        return replace(column, dtype=column.dtype.replace(f"[{old.unit}", f"[{new.unit}"))
+    return column

@@ -1,0 +1,260 @@
+"""Read a table: what a user has in, arrays by run out."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from dowgan.errors import DataError, OptionError, unknown
+from dowgan.table.adopt import adopt
+from dowgan.table.cells import Cells, from_text
+from dowgan.table.frames import Parts, from_frame, from_parquet
+from dowgan.table.kinds import understand
+from dowgan.table.layout import Layout
+from dowgan.table.placing import Wish, place
+from dowgan.table.schema import Column, Run, Schema, Source, Table
+from dowgan.table.sniff import load, sniff
+
+LEAST_ROWS = 8
+
+
+def read(
+    source: str | Path | pd.DataFrame,
+    *,
+    time: str | None = None,
+    runs: Sequence[str] = (),
+    conditions: Sequence[str] = (),
+    schema: Schema | None = None,
+) -> Table:
+    """Read a table and find out its separator, clock, step, kinds and rules.
+
+    Args:
+        source: a file (.csv, .csv.gz, .tsv, .txt, .parquet), "-" for a CSV on stdin, or a pandas frame.
+        time: the time column; found by itself if None.
+        runs: columns whose values tell runs apart.
+        conditions: columns that are given rather than generated, where the user wants that.
+        schema: a model's; the table is then read as that model's table, whose step it has, or a multiple of it.
+
+    Raises:
+        DataError: the table cannot be used as it is.
+        OptionError: an option names a column that the table does not have, or one column twice.
+    """
+    wish = _wish(time, tuple(runs), tuple(conditions), schema)
+    called = "The frame" if isinstance(source, pd.DataFrame) else f"'{source}'"
+    parts = _open(source, wish, schema)
+    _check_names(parts, wish, schema, called)
+    if schema is not None:
+        parts = _only_known(parts, wish, schema)
+    _check_rows(parts, 1 if schema is not None else LEAST_ROWS, called)
+    parts = _without_empty_rows(parts, wish)
+    _check_rows(parts, 1 if schema is not None else LEAST_ROWS, called)
+    placed, notes = place(parts, wish, schema)
+    return _table(parts, placed, wish, schema, (*parts.notes, *notes))
+
+
+def _wish(
+    time: str | None, runs: tuple[str, ...], conditions: tuple[str, ...], schema: Schema | None
+) -> Wish:
+    if schema is not None:
+        own = None if schema.clock.in_index or schema.clock.kind == "row" else schema.clock.column
+        return Wish(time or own, schema.run_names, schema.condition_names)
+    asked = [name for name in (time, *runs, *conditions) if name is not None]
+    twice = next((name for name in asked if asked.count(name) > 1), None)
+    if twice is not None:
+        raise OptionError(
+            f"Column '{twice}' is named twice in --time, --run and --condition: it can be one of them."
+        )
+    return Wish(time, runs, conditions)
+
+
+def _open(source: str | Path | pd.DataFrame, wish: Wish, schema: Schema | None) -> Parts:
+    if isinstance(source, pd.DataFrame):
+        _refuse_copies(tuple(map(str, source.columns)))
+        return from_frame(source, Source("frame"))
+    path = str(source)
+    raw = load(path)
+    if raw[:4] == b"PAR1" or path.lower().endswith((".parquet", ".pq")):
+        frame, held = from_parquet(raw, path)
+        _refuse_copies(tuple(map(str, frame.columns)))
+        return from_frame(frame, held)
+    sheet = sniff(raw, path)
+    del raw
+    _refuse_copies(sheet.names)
+    labels = {*wish.runs, *wish.conditions}
+    if schema is not None:
+        labels |= {column.name for column in schema.columns if column.kind == "category"}
+    columns = tuple(
+        from_text(name, cells, sheet.source.decimal, quoted, name in labels)
+        for name, cells, quoted in zip(sheet.names, sheet.columns, sheet.quoted, strict=True)
+    )
+    texts = tuple(cells.text for cells in columns if cells.text is not None)
+    return Parts(columns, None, None, replace(sheet.source, texts=texts), sheet.notes)
+
+
+def _refuse_copies(names: tuple[str, ...]) -> None:
+    twice = next((name for name in names if names.count(name) > 1), None)
+    if twice is not None:
+        raise DataError(f"Two columns are called '{twice}': give each its own name.")
+
+
+def _check_names(parts: Parts, wish: Wish, schema: Schema | None, called: str) -> None:
+    names = [cells.name for cells in parts.columns]
+    if schema is not None:
+        for column in schema.columns:
+            if column.name not in names and column.role != "time":
+                raise DataError(f"{called} lacks column '{column.name}', which the model knows: add it.")
+    known = [*names, *([parts.index.name] if parts.index is not None and parts.index.name else [])]
+    for name in (*wish.runs, *wish.conditions, *([wish.time] if schema is None and wish.time else [])):
+        if name not in known:
+            raise OptionError(unknown("column", name, known))
+
+
+def _check_rows(parts: Parts, least: int, called: str) -> None:
+    if not parts.columns:
+        raise DataError(f"{called} has no columns: at least one column of numbers is needed.")
+    rows = len(parts.columns[0])
+    if rows < least:
+        raise DataError(
+            f"{called} has {rows} row{'' if rows == 1 else 's'}, and at least {least} are needed: add more."
+        )
+
+
+def _only_known(parts: Parts, wish: Wish, schema: Schema) -> Parts:
+    """The parts without columns that the model does not know, in the model's order."""
+    known = {column.name for column in schema.columns} | ({wish.time} if wish.time else set())
+    extra = [cells.name for cells in parts.columns if cells.name not in known]
+    may_be_clock = schema.clock.kind != "row" and not any(c.name == wish.time for c in parts.columns)
+    extra = [] if may_be_clock and parts.index is None else extra
+    notes = (f"columns that the model does not know are left out: {', '.join(extra)}",) if extra else ()
+    kept = tuple(cells for cells in parts.columns if cells.name not in extra)
+    return replace(parts, columns=kept, notes=(*parts.notes, *notes))
+
+
+def _without_empty_rows(parts: Parts, wish: Wish) -> Parts:
+    """The parts without rows in which the time and everything else is missing.
+
+    Raises:
+        DataError: a row has values but no time, or none in a run column.
+    """
+    empty = np.all([np.isnan(cells.values) for cells in parts.columns], axis=0)
+    if (
+        not empty.any()
+        or parts.index is not None
+        or not any(c.form in ("time", "text") for c in parts.columns)
+    ):
+        return parts
+    kept = np.flatnonzero(~empty)
+    note = f"{int(empty.sum())} empty rows are left out"
+    return replace(parts, columns=tuple(c.take(kept) for c in parts.columns), notes=(*parts.notes, note))
+
+
+def _table(parts: Parts, placed: Layout, wish: Wish, schema: Schema | None, notes: tuple[str, ...]) -> Table:
+    timed = None if placed.clock.in_index else placed.clock.column
+    columns = [understand(c, "time" if c.name == timed else wish.role(c.name)) for c in parts.columns]
+    columns = [
+        _timed(c, placed, parts.source) if c.role == "time" else _promoted(c, placed.filled) for c in columns
+    ]
+    cells = {c.name: c for c in parts.columns}
+    if schema is not None:
+        columns, cells, placed = adopt(schema, columns, cells, placed)
+    source, regrouped = _order(parts.source, placed)
+    found = Schema(tuple(columns), placed.clock, source)
+    _check_content(found, cells)
+    runs = _runs(found, placed, cells)
+    return Table(found, runs, _digest(found, runs), (*notes, *regrouped))
+
+
+def _timed(column: Column, placed: Layout, source: Source) -> Column:
+    """The time column; the text of a CSV becomes times, what a frame holds stays what it is."""
+    clock = placed.clock
+    zone = f", {clock.tz}" if clock.tz else ""
+    dtype = (
+        f"datetime64[{clock.unit}{zone}]"
+        if clock.kind == "datetime" and source.kind == "csv"
+        else column.dtype
+    )
+    return replace(column, kind="integer" if clock.kind == "integer" else "float", dtype=dtype)
+
+
+def _promoted(column: Column, filled: int) -> Column:
+    """The column with a dtype that has room for missing values, if rows are filled in."""
+    if not filled or column.kind == "constant" or column.role == "run":
+        return column
+    if column.dtype == "bool":
+        return replace(column, dtype="boolean", null="NA")
+    plain = column.dtype.startswith(("int", "uint")) and not column.dtype.endswith("]")
+    return replace(column, dtype="float64") if plain else column
+
+
+def _order(source: Source, placed: Layout) -> tuple[Source, tuple[str, ...]]:
+    """Whether the runs take turns in the table; if they are mixed in another way they are grouped, and that is said."""
+    order = np.concatenate(placed.rows)
+    if placed.moved or np.array_equal(order, np.arange(len(order))):
+        return source, ()
+    if placed.clock.kind == "row":
+        keys = np.concatenate(placed.steps)
+    else:
+        parts = [
+            placed.clock.at(start, steps) for start, steps in zip(placed.starts, placed.steps, strict=True)
+        ]
+        keys = parts[0].append(parts[1:])
+    turns = np.argsort(keys, kind="stable")
+    if np.array_equal(order[np.asarray(turns)], np.arange(len(order))):
+        return replace(source, interleaved=True), ()
+    return source, ("rows grouped by run",)
+
+
+def _check_content(schema: Schema, cells: dict[str, Cells]) -> None:
+    values = [column for column in schema.columns if column.role == "value"]
+    if not any(cells[column.name].form in ("number", "boolean") for column in values):
+        raise DataError(
+            "No column of numbers is left beside the clock, runs and conditions: at least one is needed."
+        )
+    if not any(column.kind != "constant" for column in values):
+        raise DataError(
+            "Every column is constant or empty, so there is nothing to learn: at least one must vary."
+        )
+
+
+def _runs(schema: Schema, placed: Layout, cells: dict[str, Cells]) -> tuple[Run, ...]:
+    channels = [cells[column.name].values for column in schema.channels]
+    matrix = np.column_stack(channels) if channels else np.zeros((len(next(iter(cells.values()))), 0))
+    offsets = _offsets(placed)
+    runs = []
+    for rows, steps, start, offset in zip(placed.rows, placed.steps, placed.starts, offsets, strict=True):
+        values = np.full((int(steps[-1]) + 1, len(channels)), np.nan)  # [T C]
+        values[steps] = matrix[rows]
+        runs.append(Run(_key(schema, cells, int(rows[0])), start, offset, values))
+    return tuple(runs)
+
+
+def _offsets(placed: Layout) -> list[int]:
+    """Steps of each run's start from the first time of the table."""
+    if placed.clock.kind == "row":
+        return [0] * len(placed.starts)
+    starts = pd.Index(placed.starts)
+    return [int(steps) for steps in placed.clock.whole_steps(starts.min(), starts)]
+
+
+def _key(schema: Schema, cells: dict[str, Cells], row: int) -> tuple[object, ...]:
+    return tuple(_scalar(cells[name], row) for name in schema.run_names)
+
+
+def _scalar(cells: Cells, row: int) -> object:
+    value = cells.values[row]
+    if cells.form == "text":
+        return cells.levels[int(value)]
+    if cells.form == "boolean":
+        return bool(value)
+    return int(value) if cells.whole else float(value)
+
+
+def _digest(schema: Schema, runs: Sequence[Run]) -> str:
+    digest = hashlib.sha256("\0".join(column.name for column in schema.columns).encode())
+    for run in runs:
+        digest.update(repr((run.key, schema.clock.encode(run.start), run.values.shape)).encode())
+        digest.update(np.ascontiguousarray(run.values, dtype="<f8").tobytes())
+    return digest.hexdigest()

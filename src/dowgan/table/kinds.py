@@ -1,0 +1,116 @@
+"""What kind of column it is, and the rules that its values keep: whole numbers, decimals, bounds, levels."""
+
+import numpy as np
+
+from dowgan.errors import DataError
+from dowgan.table.cells import Cells
+from dowgan.table.clocks import mostly_times
+from dowgan.table.schema import Column, Role
+
+MOST_LABELS = 50  # a text column with more is no category of a plant
+MOST_CONDITION_LABELS = 1000
+MOST_LEVELS = 12  # distinct values of a number that jumps between settings
+ROWS_PER_LEVEL = 20
+PILE_ROWS = 5  # a bound must be touched this often
+PILE_SHARE = 0.005  # and by this share of the rows
+PILE_RATIO = 4.0  # and this much more often than the values next to it
+
+
+def understand(cells: Cells, role: Role) -> Column:
+    """Find out the kind and the rules of a column.
+
+    Args:
+        cells: the rows that came, before any empty rows are filled in.
+
+    Raises:
+        DataError: it is a time besides the clock, or text with too many values.
+    """
+    if cells.form == "time" and role != "time":
+        raise _second_clock(cells)
+    known = cells.values[~np.isnan(cells.values)]
+    missing = 1.0 - len(known) / max(len(cells), 1)
+    if role in ("value", "condition"):
+        _refuse_free_text(cells, role, len(known))
+        if missing == 1.0:
+            return _column(cells, role, "constant", missing, value=np.nan)
+        if missing == 0.0 and np.all(known == known[0]):
+            return _column(cells, role, "constant", missing, value=_value(cells, known[0]))
+    if cells.form == "text":
+        return _column(cells, role, "category", missing)
+    if cells.form == "boolean":
+        return _column(cells, role, "boolean", missing)
+    return _number(cells, role, known, missing)
+
+
+def _second_clock(cells: Cells) -> DataError:
+    return DataError(
+        f"Column '{cells.name}' holds times besides the clock: drop it, or make it the clock with --time {cells.name}."
+    )
+
+
+def _column(
+    cells: Cells,
+    role: Role,
+    kind: str,
+    missing: float,
+    lower: float | None = None,
+    upper: float | None = None,
+    levels: tuple[object, ...] | None = None,
+    value: object = None,
+) -> Column:
+    return Column(
+        name=cells.name,
+        role=role,
+        kind=kind,  # type: ignore[arg-type]
+        dtype=cells.dtype,
+        decimals=cells.decimals if cells.form == "number" else None,
+        lower=lower,
+        upper=upper,
+        levels=() if role == "time" else cells.levels if levels is None else levels,
+        missing=round(missing, 6),
+        value=value,
+        ordered=cells.ordered,
+        null=cells.null,
+        level_dtype=cells.level_dtype,
+    )
+
+
+def _value(cells: Cells, code: float) -> object:
+    if cells.form == "text":
+        return cells.levels[int(code)]
+    if cells.form == "boolean":
+        return bool(code)
+    return int(code) if cells.whole else float(code)
+
+
+def _refuse_free_text(cells: Cells, role: Role, known: int) -> None:
+    if cells.form != "text":
+        return
+    count, most = len(cells.levels), MOST_LABELS if role == "value" else MOST_CONDITION_LABELS
+    used = len(np.unique(cells.values[~np.isnan(cells.values)]))
+    if count > most or (known >= 8 and used > 0.9 * known):
+        if mostly_times(cells):
+            raise _second_clock(cells)
+        raise DataError(
+            f"Column '{cells.name}' is text with {count} different values, such as '{cells.levels[0]}', and a category "
+            f"has at most {most}, which repeat: drop the column, or use --run {cells.name} if each value is one run."
+        )
+
+
+def _number(cells: Cells, role: Role, known: np.ndarray, missing: float) -> Column:
+    kind = "integer" if cells.whole else "float"
+    if role not in ("value", "condition"):
+        return _column(cells, role, kind, missing)
+    distinct, counts = np.unique(known, return_counts=True)
+    few = len(distinct) <= MOST_LEVELS and len(known) >= ROWS_PER_LEVEL * len(distinct)
+    levels = tuple(int(v) if cells.whole else float(v) for v in distinct) if few else ()
+    lower = float(distinct[0]) if _piles(counts, len(known)) else 0.0 if distinct[0] >= 0 else None
+    upper = float(distinct[-1]) if _piles(counts[::-1], len(known)) else None
+    return _column(cells, role, kind, missing, lower, upper, levels)
+
+
+def _piles(counts: np.ndarray, rows: int) -> bool:
+    """Whether the first of the distinct values (in order) occurs far more often than its neighbours."""
+    near = counts[1:21]
+    often = counts[0] >= max(PILE_ROWS, PILE_SHARE * rows)
+    return bool(often and len(counts) > MOST_LEVELS and counts[0] >= PILE_RATIO * np.mean(near))

@@ -1,0 +1,190 @@
+"""Rows put in order: by run, by time within a run, on an even grid."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from dowgan.errors import DataError
+from dowgan.table.calendar import Step, name
+from dowgan.table.cells import Cells
+from dowgan.table.clock import Clock
+from dowgan.table.clocks import Times
+from dowgan.table.grid import anchored, find
+
+_MOST_KEYS = 1000  # distinct whole numbers that a column may have to tell runs apart
+_MOST_KEY_COLUMNS = 10  # columns that are tried, with each other
+
+
+@dataclass(frozen=True, eq=False)
+class Layout:
+    """Where each row belongs.
+
+    Args:
+        clock: complete, with its step.
+        rows: for each run, row numbers of the table in the order of time.
+        steps: for each run, the place on the grid of each of its rows, from 0.
+        starts: clock value of the first row of each run.
+        moved: whether rows had to be sorted by time.
+        doubt: what could not be told for sure, in words.
+    """
+
+    clock: Clock
+    rows: tuple[np.ndarray, ...]
+    steps: tuple[np.ndarray, ...]
+    starts: tuple[object, ...]
+    moved: bool
+    doubt: str = ""
+
+    @property
+    def filled(self) -> int:
+        """Times of the grid that have no row."""
+        return sum(int(steps[-1]) + 1 - len(steps) for steps in self.steps)
+
+    @property
+    def share(self) -> float:
+        return self.filled / sum(int(steps[-1]) + 1 for steps in self.steps)
+
+
+def groups(keys: Sequence[Cells], rows: int) -> tuple[np.ndarray, ...]:
+    """Row numbers of each run, in the order in which the runs first appear."""
+    if not keys:
+        return (np.arange(rows),)
+    frame = pd.DataFrame({i: cells.values for i, cells in enumerate(keys)})
+    ids = frame.groupby(list(frame.columns), sort=False).ngroup().to_numpy()
+    order = np.argsort(ids, kind="stable")
+    return tuple(np.split(order, np.flatnonzero(np.diff(ids[order])) + 1))
+
+
+def by_row(runs: Sequence[np.ndarray], start: int, step: int, in_index: bool) -> Layout:
+    """The layout of a table without a clock."""
+    clock = Clock("row", None, in_index, step=step)
+    return Layout(clock, tuple(runs), tuple(np.arange(len(r)) for r in runs), (start,) * len(runs), False)
+
+
+def by_time(
+    times: Times,
+    runs: Sequence[np.ndarray],
+    columns: Sequence[Cells],
+    hints: Sequence[str | int | float] = (),
+) -> Layout:
+    """Sort by time and find the step.
+
+    Args:
+        columns: those that may tell runs apart, for the advice in an error.
+        hints: steps to be tried first.
+
+    Raises:
+        DataError: times occur twice in a run, or are not evenly spaced.
+    """
+    rank = pd.Index(times.values).argsort(kind="stable") if not times.values.is_monotonic_increasing else None
+    ordered = [rows if rank is None else _sorted(times, rows) for rows in runs]
+    _refuse_copies(times, ordered, columns)
+    values = [times.values[rows] for rows in ordered]
+    grid = find(times.clock, values, hints)
+    if grid is None:
+        raise _uneven(times, ordered)
+    starts = tuple(v[0] for v in values)
+    moved = any(not np.array_equal(a, b) for a, b in zip(ordered, runs, strict=True))
+    return Layout(anchored(grid.clock, min(starts)), tuple(ordered), grid.steps, starts, moved)
+
+
+def _sorted(times: Times, rows: np.ndarray) -> np.ndarray:
+    return rows[np.asarray(times.values[rows].argsort(kind="stable"))]
+
+
+def _refuse_copies(times: Times, ordered: Sequence[np.ndarray], columns: Sequence[Cells]) -> None:
+    copies: list[int] = []
+    for rows in ordered:
+        values = times.values[rows]
+        if not values.is_unique:
+            copies += rows[1:][np.asarray(values[1:] == values[:-1])].tolist()
+    if not copies:
+        return
+    shown = list(dict.fromkeys(str(show(times, row)) for row in copies))
+    advice = " ".join(f"--run {name}" for name in telling_apart(times, columns))
+    cure = f"if rows belong to several runs, use {advice}" if advice else "drop the copies"
+    first = ", ".join(f"'{text}'" for text in shown[:3])
+    if len(shown) == 1:
+        raise DataError(f"1 time in {called(times)} occurs more than once ({first}): {cure}.")
+    raise DataError(f"{len(shown)} times in {called(times)} occur more than once, first {first}: {cure}.")
+
+
+def called(times: Times) -> str:
+    """How to name the clock in an error."""
+    return f"'{times.cells.name}'" if times.cells.name else "the index"
+
+
+def show(times: Times, row: int) -> object:
+    """A time as the user wrote it."""
+    cells = times.cells
+    if cells.form == "text":
+        return cells.levels[int(cells.values[row])]
+    if cells.form == "time":
+        return times.values[row]
+    return int(cells.values[row]) if cells.whole else float(cells.values[row])
+
+
+def telling_apart(times: Times, columns: Sequence[Cells]) -> tuple[str, ...]:
+    """The columns whose values together make each time occur once, with the labels that go along with them; () if none."""
+    ranks = pd.factorize(times.values)[0]
+    if 2 * (ranks.max() + 1) > len(ranks):  # a few copies are mistakes, not runs
+        return ()
+    usable = [c for c in columns if c.name != times.cells.name and _may_be_key(c)][:_MOST_KEY_COLUMNS]
+    frame = pd.DataFrame({"": ranks} | {c.name: c.values for c in usable})
+    names = [c.name for c in sorted(usable, key=lambda c: c.form != "text")]
+    for size in (1, 2, 3):
+        for chosen in combinations(names, size):
+            if not frame.duplicated(["", *chosen]).any():
+                return _with_companions(frame, usable, chosen)
+    return ()
+
+
+def _may_be_key(cells: Cells) -> bool:
+    if np.isnan(cells.values).any():
+        return False
+    if cells.form == "number":
+        return cells.whole and len(np.unique(cells.values)) <= min(_MOST_KEYS, len(cells) / 2)
+    return cells.form == "text" and 2 * len(cells.levels) <= max(len(cells), 16)
+
+
+def _with_companions(
+    frame: pd.DataFrame, usable: Sequence[Cells], chosen: tuple[str, ...]
+) -> tuple[str, ...]:
+    constant = frame.groupby(list(chosen)).nunique().max()
+    along = {c.name for c in usable if c.form == "text" and c.name not in chosen and constant[c.name] == 1}
+    return tuple(c.name for c in usable if c.name in along or c.name in chosen)
+
+
+def _uneven(times: Times, runs: Sequence[np.ndarray]) -> DataError:
+    rows = max(runs, key=len)
+    values = times.values[rows]
+    gaps = values[1:] - values[:-1]
+    usual = pd.Series(gaps).mode()[0]
+    odd = int(np.argmax(np.asarray(gaps != usual)))
+    a, b = show(times, int(rows[odd])), show(times, int(rows[odd + 1]))
+    return DataError(
+        f"The times in {called(times)} are not evenly spaced: after '{a}' comes '{b}', and the usual step is "
+        f"{_step_text(usual)}. Up to half of the rows may be missing, but each time must lie on the grid: "
+        f"{_cure(times, usual, runs)}."
+    )
+
+
+def _step_text(step: Any) -> str:
+    return freq_text(step) if isinstance(step, pd.Timedelta) else f"{step:g}"
+
+
+def freq_text(step: pd.Timedelta) -> str:
+    """A fixed step as pandas writes it: "15min"."""
+    return name(Step("tick", step.value)) if step % pd.Timedelta("1D") else f"{step.days}D"
+
+
+def _cure(times: Times, usual: Any, runs: Sequence[np.ndarray]) -> str:
+    if any(np.any(np.diff(rows) > 1) for rows in runs):
+        return "if a run comes back after others, use --condition in place of --run"
+    if times.clock.kind != "datetime":
+        return "bring the rows to an even step first"
+    return f"resample first, e.g. frame.resample('{freq_text(usual)}').mean()"

@@ -1,0 +1,211 @@
+"""What is known of a table: its columns, its clock, how it was written; and its values by run."""
+
+import json
+import math
+from dataclasses import asdict, dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+
+from dowgan.table.clock import Clock
+
+Role = Literal["value", "condition", "run", "time"]
+Kind = Literal["float", "integer", "boolean", "category", "constant"]
+Style = Literal["fixed", "trim", "bare"]
+MOST_DECIMALS = 10  # a column with more decimals than this has full float precision
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the user's table.
+
+    Args:
+        dtype: the pandas dtype to give back.
+        decimals: decimals of the text, or of the values if they are fixed (<= 10); None = full float precision.
+        lower: learned physical bound: 0 if no value is negative, or the value that the column piles up at.
+        upper: only where the values pile up at the maximum (saturation).
+        levels: a category's values in order; a number's distinct values if they are few (<= 12) on many rows.
+        missing: share of missing values.
+        value: a constant column's value, NaN if all is missing.
+        ordered: whether the categories have an order (pandas).
+        null: how pandas held a missing value: "nan", "None", "NA" or "NaT".
+        level_dtype: the dtype of the levels of a pandas category.
+    """
+
+    name: str
+    role: Role
+    kind: Kind
+    dtype: str
+    decimals: int | None = None
+    lower: float | None = None
+    upper: float | None = None
+    levels: tuple[object, ...] = ()
+    missing: float = 0.0
+    value: object = None
+    ordered: bool = False
+    null: str = "nan"
+    level_dtype: str = ""
+
+
+@dataclass(frozen=True)
+class CellText:
+    """How the cells of one column were written.
+
+    Args:
+        decimals: decimals written; None = the shortest text that gives the same float.
+        style: "fixed" keeps trailing zeros, "trim" cuts them down to one decimal (19.0), "bare" cuts all (19).
+        quoted: whether cells stand in quotation marks although they need none.
+        null: the text of a missing value.
+        words: the texts of false and true, for a boolean column.
+        exponent: whether some numbers were written like 1e-05.
+    """
+
+    name: str
+    decimals: int | None = None
+    style: Style = "trim"
+    quoted: bool = False
+    null: str = ""
+    words: tuple[str, str] | None = None
+    exponent: bool = True
+
+
+@dataclass(frozen=True)
+class Source:
+    """How the table was written or held, to give back the same kind of table.
+
+    Args:
+        separator: between cells of a CSV.
+        decimal: decimal mark.
+        encoding: of the text, without its byte order mark.
+        bom: whether the file begins with a byte order mark.
+        newline: line end.
+        last_newline: whether the last line has a line end.
+        units: the row of units under the header, one text per column, or None.
+        quoted_header: whether the names stand in quotation marks.
+        texts: the cells of each column.
+        interleaved: rows of the runs take turns (sorted by time, then run).
+        arrow: base64 of the Arrow schema of a Parquet file.
+        index: start and step of a frame's RangeIndex.
+        index_name: name of the index.
+    """
+
+    kind: Literal["csv", "parquet", "frame"]
+    separator: str = ","
+    decimal: str = "."
+    encoding: str = "utf-8"
+    bom: bool = False
+    newline: str = "\n"
+    last_newline: bool = True
+    units: tuple[str, ...] | None = None
+    quoted_header: bool = False
+    texts: tuple[CellText, ...] = ()
+    interleaved: bool = False
+    arrow: str | None = None
+    index: tuple[int, int] = (0, 1)
+    index_name: str | None = None
+
+    def text(self, name: str) -> CellText | None:
+        """How the cells of a column were written, None if the source had no text for it."""
+        return next((text for text in self.texts if text.name == name), None)
+
+
+@dataclass(frozen=True)
+class Schema:
+    """The columns in the user's order, the clock, and how the table was written."""
+
+    columns: tuple[Column, ...]
+    clock: Clock
+    source: Source
+
+    @property
+    def channels(self) -> tuple[Column, ...]:
+        """What the model models: value and condition columns that vary, in order."""
+        return tuple(c for c in self.columns if c.role in ("value", "condition") and c.kind != "constant")
+
+    @property
+    def run_names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.columns if c.role == "run")
+
+    @property
+    def condition_names(self) -> tuple[str, ...]:
+        return tuple(c.name for c in self.columns if c.role == "condition")
+
+    def column(self, name: str) -> Column:
+        """The column of that name."""
+        return next(c for c in self.columns if c.name == name)
+
+    def with_column(self, column: Column) -> "Schema":
+        """The same schema with one column replaced by the one of the same name."""
+        return replace(self, columns=tuple(column if c.name == column.name else c for c in self.columns))
+
+    def to_json(self) -> str:
+        """One line of JSON that `from_json` turns back into an equal schema."""
+        return json.dumps(asdict(self), default=_plain, allow_nan=True, sort_keys=True)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Schema":
+        """The inverse of `to_json`."""
+        raw = json.loads(text)
+        source = raw["source"]
+        source["texts"] = tuple(CellText(**_tuples(t)) for t in source["texts"])
+        return cls(
+            columns=tuple(Column(**_tuples(c)) for c in raw["columns"]),
+            clock=Clock(**_tuples(raw["clock"])),
+            source=Source(**_tuples(source)),
+        )
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Schema) and self.to_json() == other.to_json()
+
+    def __hash__(self) -> int:
+        return hash(self.to_json())
+
+
+@dataclass(frozen=True, eq=False)
+class Run:
+    """One unbroken series on the clock.
+
+    Args:
+        key: values of the run columns, () if there are none.
+        start: clock value of the first row.
+        offset: steps from the first time of the table to start, so that seasons line up over runs.
+        values: float64 [T C] with C the schema's channels; user's units, NaN missing, category codes, booleans 0/1.
+    """
+
+    key: tuple[object, ...]
+    start: Any
+    offset: int
+    values: np.ndarray
+
+
+@dataclass(frozen=True, eq=False)
+class Table:
+    """A table that was read: what is known of it and its values by run.
+
+    Args:
+        digest: sha256 of the names and values.
+        notes: what was inferred or changed, in sentences.
+    """
+
+    schema: Schema
+    runs: tuple[Run, ...]
+    digest: str
+    notes: tuple[str, ...] = ()
+
+    @property
+    def rows(self) -> int:
+        return sum(len(run.values) for run in self.runs)
+
+
+def is_missing(value: object) -> bool:
+    """Whether a single value stands for a missing one."""
+    return value is None or (isinstance(value, float) and math.isnan(value))
+
+
+def _plain(value: object) -> object:
+    assert isinstance(value, np.generic), f"{value!r} has no place in a schema"
+    return value.item()
+
+
+def _tuples(raw: dict[str, Any]) -> dict[str, Any]:
+    return {key: tuple(value) if isinstance(value, list) else value for key, value in raw.items()}

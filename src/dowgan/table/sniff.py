@@ -1,0 +1,236 @@
+"""A CSV as it lies on the disk: encoding, separator, decimal mark, header, row of units, cells as text."""
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.csv as pa_csv
+
+from dowgan.errors import DataError
+from dowgan.table.cells import STATUS, is_number
+from dowgan.table.schema import Source
+
+SEPARATORS = (",", ";", "\t", "|")
+ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet", ".pq")
+_SAMPLE = 200  # rows looked at to find out how the table is written
+_BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
+
+
+@dataclass(frozen=True, eq=False)
+class Sheet:
+    """The cells of a CSV as text, by column [N], and which columns are in quotation marks throughout."""
+
+    names: tuple[str, ...]
+    columns: tuple[pa.Array, ...]
+    quoted: tuple[bool, ...]
+    source: Source
+    notes: tuple[str, ...]
+
+
+def load(path: str) -> bytes:
+    """The bytes of a file, or of stdin for "-"; gzip is unpacked.
+
+    Raises:
+        DataError: there is no such file, it cannot be read, it is empty, or its ending is not known.
+    """
+    raw = sys.stdin.buffer.read() if path == "-" else _file(Path(path))
+    if raw[:2] == b"\x1f\x8b":
+        try:
+            raw = gzip.decompress(raw)
+        except (OSError, EOFError) as error:
+            raise DataError(f"'{path}' is a damaged gzip file ({error}): get it again.") from error
+    if not raw.removeprefix(codecs.BOM_UTF8).strip():
+        raise DataError(f"'{path}' is empty: it must have a header and at least 8 rows.")
+    return raw
+
+
+def _file(path: Path) -> bytes:
+    if path.is_dir():
+        raise DataError(f"'{path}' is a folder: give one file, ending in {', '.join(ENDINGS)}.")
+    if not path.exists():
+        raise DataError(f"There is no file '{path}': check the path.")
+    if not path.name.lower().endswith(ENDINGS):
+        raise DataError(
+            f"'{path}' is no kind of table that can be read: it must end in {', '.join(ENDINGS)}."
+        )
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DataError(f"'{path}' cannot be read: {error.strerror}.") from error
+
+
+def sniff(raw: bytes, path: str) -> Sheet:
+    """Take a CSV apart.
+
+    Args:
+        path: what to call it in an error.
+
+    Raises:
+        DataError: no rows, no names, a name twice, or a row with more or fewer cells than names.
+    """
+    text, encoding, bom = _decode(raw)
+    head = text[: text.find("\n", 200_000) + 1 or None]
+    separator = _separator(head)
+    names, lines = _header(head, separator)
+    _check_names(names, lines, path)
+    columns = _columns(text, separator, len(names), path)
+    decimal = _decimal(columns, separator)
+    units = _units(columns, decimal)
+    columns = tuple(column.slice(1) for column in columns) if units else columns
+    marks = _quoted(head, separator, len(names))
+    source = Source(
+        kind="csv",
+        separator=separator,
+        decimal=decimal,
+        encoding=encoding,
+        bom=bom,
+        newline="\r\n" if "\r\n" in head else "\n",
+        last_newline=text.endswith(("\n", "\r")),
+        units=units,
+        quoted_header=bool(marks) and all(marks[0]),
+    )
+    quoted = tuple(bool(rows) and all(rows) for rows in zip(*marks[1 + bool(units) :], strict=True))
+    sheet = Sheet(names, columns, quoted or (False,) * len(names), source, ())
+    return _without_empty(sheet)
+
+
+def _decode(raw: bytes) -> tuple[str, str, bool]:
+    for mark, encoding in _BOMS:
+        if raw.startswith(mark):
+            return raw[len(mark) :].decode(encoding), encoding, True
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            return raw.decode(encoding), encoding, False
+        except UnicodeDecodeError:
+            continue
+    return raw.decode("latin-1"), "latin-1", False
+
+
+def _separator(head: str) -> str:
+    """The mark that cuts the most lines into as many cells as the header has."""
+    lines = [line for line in head.splitlines() if line.strip()][:50]
+
+    def score(separator: str) -> tuple[int, int]:
+        counts = [len(row) for row in csv.reader(lines, delimiter=separator)]
+        return (sum(count == counts[0] for count in counts) if counts[0] > 1 else 0, counts[0])
+
+    best = max(SEPARATORS, key=score)
+    return best if score(best)[0] else ","
+
+
+def _header(head: str, separator: str) -> tuple[tuple[str, ...], int]:
+    """The names, and how many rows of the head have cells."""
+    rows = [row for row in csv.reader(io.StringIO(head, newline=""), delimiter=separator) if row]
+    return tuple(rows[0]), len(rows)
+
+
+def _check_names(names: tuple[str, ...], rows: int, path: str) -> None:
+    numbers = [name for name in names if is_number(name)]
+    if len(numbers) == len(names) and not all(name.isdigit() and len(name) < 4 for name in names):
+        raise DataError(
+            f"The first row of '{path}' holds numbers ({', '.join(names[:3])}), not names: add a row of column names."
+        )
+    if rows < 2:
+        raise DataError(f"'{path}' has a header and no rows: at least 8 rows are needed.")
+
+
+def _columns(text: str, separator: str, width: int, path: str) -> tuple[pa.Array, ...]:
+    odd: list[pa_csv.InvalidRow] = []
+
+    def refuse(row: pa_csv.InvalidRow) -> str:
+        odd.append(row)
+        return "error"
+
+    names = [str(i) for i in range(width)]
+    raw = text.encode()
+    for threads in (True, False):  # only one thread can tell the number of an odd row
+        try:
+            table = pa_csv.read_csv(
+                io.BytesIO(raw),
+                pa_csv.ReadOptions(column_names=names, use_threads=threads, block_size=1 << 24),
+                pa_csv.ParseOptions(
+                    delimiter=separator,
+                    newlines_in_values='"' in text,
+                    ignore_empty_lines=width > 1,
+                    invalid_row_handler=refuse,
+                ),
+                pa_csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string()), check_utf8=False),
+            )
+            return tuple(table.column(i).combine_chunks().slice(1) for i in range(width))
+        except pa.ArrowInvalid as error:
+            failure = error
+    if not odd:
+        raise DataError(f"'{path}' cannot be read as a CSV: {failure}.")
+    row = odd[-1]
+    where = f"Row {row.number - 1} below the header" if row.number else "A row"
+    raise DataError(
+        f"{where} of '{path}' has {_count(row.actual_columns)}, and the header has {row.expected_columns}: correct the row "
+        f"('{row.text[:60]}')."
+    )
+
+
+def _count(cells: int) -> str:
+    return "1 cell" if cells == 1 else f"{cells} cells"
+
+
+def _decimal(columns: tuple[pa.Array, ...], separator: str) -> str:
+    """The comma if cells like 1,5 occur and none like 1.5; not if all look like thousands (1,234) between commas."""
+    cells = [cell.strip() for column in columns for cell in column[:_SAMPLE].to_pylist()]
+    if any(re.fullmatch(r"[+-]?\d*\.\d+", cell) for cell in cells):
+        return "."
+    commas = [cell for cell in cells if re.fullmatch(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", cell)]
+    if separator == ",":
+        commas = [cell for cell in commas if not re.fullmatch(r"[+-]?\d{1,3},\d{3}", cell)]
+    return "," if commas else "."
+
+
+def _units(columns: tuple[pa.Array, ...], decimal: str) -> tuple[str, ...] | None:
+    """The first row, if it has text over most columns that hold numbers and a number over none."""
+    first = [column[0].as_py() for column in columns if len(column)]
+    over = []
+    for column, cell in zip(columns, first, strict=False):
+        below = [c for c in column[1 : _SAMPLE + 1].to_pylist() if c.strip().lower() not in STATUS]
+        if below and all(is_number(c, decimal) for c in below):
+            over.append(cell)
+    texts = [
+        cell for cell in over if cell.strip() and (cell.strip().lower() not in STATUS or cell.strip() == "-")
+    ]
+    if not over or any(is_number(cell, decimal) for cell in over) or 2 * len(texts) < len(over):
+        return None
+    return tuple(first) if any(cell.strip().lower() not in STATUS for cell in texts) else None
+
+
+def _quoted(head: str, separator: str, width: int) -> list[list[bool]]:
+    """For the first lines, which cells stand in quotation marks; the header comes first."""
+    if '"' not in head:
+        return [[False] * width] * 2
+    cell = re.compile(rf'("(?:[^"]|"")*"|[^{re.escape(separator)}]*)(?:{re.escape(separator)}|$)')
+    lines = [line for line in head.splitlines() if line.strip()][:20]
+    rows = [[text.startswith('"') for text in cell.findall(line)[:width]] for line in lines]
+    return [row for row in rows if len(row) == width]
+
+
+def _without_empty(sheet: Sheet) -> Sheet:
+    """The sheet without empty columns that have no name, which trailing separators make."""
+    empty = [
+        not name.strip() and len(column) and set(column.unique().to_pylist()) <= {"", None}
+        for name, column in zip(sheet.names, sheet.columns, strict=True)
+    ]
+    if not any(empty):
+        return sheet
+    keep = [i for i, dropped in enumerate(empty) if not dropped]
+    units = sheet.source.units
+    source = sheet.source if units is None else replace(sheet.source, units=tuple(units[i] for i in keep))
+    return Sheet(
+        tuple(sheet.names[i] for i in keep),
+        tuple(sheet.columns[i] for i in keep),
+        tuple(sheet.quoted[i] for i in keep),
+        source,
+        (f"{sum(map(bool, empty))} empty columns without a name are left out",),
+    )

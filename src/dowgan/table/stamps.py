@@ -1,0 +1,234 @@
+"""Times as text: find the format, read it, write the same text again.
+
+A format is made of strptime codes and three more: "%-d" has no leading zero, "%3f" has three decimals of a second, "%:z" is
+an offset with a colon, "%^b" is a month in capitals.
+"""
+
+import itertools
+import re
+import zoneinfo
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from dowgan.errors import OptionError
+from dowgan.table.calendar import UNITS, ints
+
+_TOKEN = re.compile(r"%([-:^\d]?)([YmdHMSfyIpbBz])")
+_DATES = (  # (pattern, the formats that it may be); the separator is group "s"
+    (re.compile(r"\d{4}(?P<s>[-/.])\d{1,2}(?P=s)\d{1,2}"), ("%Y{s}%m{s}%d",)),
+    (re.compile(r"\d{1,2}(?P<s>[-/.])\d{1,2}(?P=s)\d{4}"), ("%d{s}%m{s}%Y", "%m{s}%d{s}%Y")),
+    (re.compile(r"\d{1,2}(?P<s>[-/.])\d{1,2}(?P=s)\d{2}(?!\d)"), ("%d{s}%m{s}%y", "%m{s}%d{s}%y")),
+    (re.compile(r"\d{1,2}(?P<s>[-/. ])[A-Za-z]{3}(?P=s)\d{4}"), ("%d{s}%b{s}%Y",)),
+    (re.compile(r"\d{1,2}(?P<s>[-/. ])[A-Za-z]{3}(?P=s)\d{2}(?!\d)"), ("%d{s}%b{s}%y",)),
+    (re.compile(r"[A-Za-z]{3}(?P<s>[-/. ])\d{1,2}(?P=s)\d{4}"), ("%b{s}%d{s}%Y",)),
+    (re.compile(r"\d{14}"), ("%Y%m%d%H%M%S",)),
+    (re.compile(r"\d{12}"), ("%Y%m%d%H%M",)),
+    (re.compile(r"\d{8}"), ("%Y%m%d",)),
+    (re.compile(r"\d{4}(?P<s>[-/])\d{2}"), ("%Y{s}%m",)),
+)
+_TIME = re.compile(
+    r"(?P<gap>[ T]+)(?P<h>\d{1,2}):\d{2}(?P<s>:\d{2}(?:(?P<dot>[.,])(?P<f>\d{1,9}))?)?(?P<p> ?[AaPp][Mm])?"
+)
+_ZONE = re.compile(r"(?P<gap> ?)(?P<z>Z|UTC|[+-]\d{2}:?\d{2})")
+_LIKELY = (
+    "Europe/Berlin", "Europe/London", "America/New_York", "America/Chicago", "America/Denver", "America/Los_Angeles",
+    "Europe/Helsinki", "Australia/Sydney",
+)  # fmt: skip
+
+
+@dataclass(frozen=True, eq=False)
+class Stamps:
+    """Texts read as times: how, and what came out."""
+
+    text_format: str
+    times: pd.DatetimeIndex
+
+
+def readings(texts: Sequence[str]) -> tuple[Stamps, ...]:
+    """All ways in which every one of the texts [N] is a time; two where day and month cannot be told apart."""
+    if not len(texts):
+        return ()
+    found = (_read(texts, text_format) for text_format in _formats(texts[0]))
+    return tuple(reading for reading in found if reading is not None)
+
+
+def _formats(text: str) -> Iterator[str]:
+    for pattern, formats in _DATES:
+        match = pattern.match(text)
+        if match is None:
+            continue
+        rest = _rest(text[match.end() :])
+        if rest is not None:
+            separator = match.groupdict().get("s", "")
+            yield from (date.format(s=separator) + rest for date in formats)
+            return
+
+
+def _rest(text: str) -> str | None:
+    """The format of what follows the date, None if it is no time of day."""
+    time, zone = "", ""
+    match = _TIME.match(text)
+    if match is not None:
+        second = (":%S" if match["s"] else "") + (f"{match['dot']}%{len(match['f'])}f" if match["f"] else "")
+        half = match["p"]
+        time = match["gap"] + ("%I" if half else "%H") + ":%M" + second + (half[:-2] + "%p" if half else "")
+        text = text[match.end() :]
+    match = _ZONE.match(text)
+    if match is not None:
+        offset = "%:z" if ":" in match["z"] else "%z"
+        zone = match["gap"] + (match["z"] if match["z"] in ("Z", "UTC") else offset)
+        text = text[match.end() :]
+    return time + zone if not text else None
+
+
+def _read(texts: Sequence[str], text_format: str) -> Stamps | None:
+    few = [texts[i] for i in np.linspace(0, len(texts) - 1, min(len(texts), 200)).astype(int)]
+    if parse(few, text_format) is None:  # most wrong formats fail here, at once
+        return None
+    times = parse(texts, text_format)
+    if times is None:
+        return None
+    return Stamps(_padding(texts, times, text_format), times)
+
+
+def parse(texts: Sequence[str], text_format: str) -> pd.DatetimeIndex | None:
+    """Read texts [N] in one format, to the microsecond; None if one does not have it."""
+    plain = _TOKEN.sub(lambda token: "%" + token[2], text_format)
+    offsets = "%z" in plain
+    try:
+        times = pd.DatetimeIndex(pd.to_datetime(list(texts), format=plain, utc=offsets))
+    except (ValueError, OverflowError):
+        return None
+    if times.hasnans:
+        return None
+    fine = re.search(r"%(\d)f", text_format)
+    times = times.as_unit("ns" if fine and int(fine[1]) > 6 else "us")
+    if offsets:
+        return times.tz_convert(_zone(texts, times))
+    return times.tz_localize("UTC") if plain.endswith(("Z", "UTC")) else times
+
+
+def _zone(texts: Sequence[str], times: pd.DatetimeIndex) -> str:
+    """The time zone with these offsets: a fixed one, or a named one that changes its clocks at these times."""
+    minutes = np.array([_minutes(text) for text in texts])
+    if np.all(minutes == minutes[0]):
+        sign, (hours, rest) = "-" if minutes[0] < 0 else "+", divmod(abs(int(minutes[0])), 60)
+        return "UTC" if minutes[0] == 0 else f"UTC{sign}{hours:02d}:{rest:02d}"
+    few = np.linspace(0, len(times) - 1, min(len(times), 200)).astype(int)
+    for zone in (*_LIKELY, *sorted(zoneinfo.available_timezones() - {"Factory", "localtime"})):
+        if np.array_equal(_offsets(times[few].tz_convert(zone)), minutes[few]) and np.array_equal(
+            _offsets(times.tz_convert(zone)), minutes
+        ):
+            return zone
+    return "UTC"
+
+
+def _minutes(text: str) -> int:
+    sign, digits = -1 if text.rstrip("0123456789:").endswith("-") else 1, re.sub(r".*[+-]|:", "", text)
+    return sign * (int(digits[:2]) * 60 + int(digits[2:]))
+
+
+def _offsets(times: pd.DatetimeIndex) -> np.ndarray:
+    return (ints(times.tz_localize(None), "s") - ints(times, "s")) // 60
+
+
+def _padding(texts: Sequence[str], times: pd.DatetimeIndex, text_format: str) -> str:
+    """The format with the leading zeros, and the case of the month, that the texts show."""
+    few = np.unique(np.linspace(0, len(times) - 1, min(len(times), 1000)).astype(int))
+    sample, shown = times[few], [texts[i] for i in few]
+    for codes in itertools.product(("%d", "%-d"), ("%m", "%-m"), ("%H", "%-H"), ("%I", "%-I"), ("%b", "%^b")):
+        trial = text_format
+        for code in codes:
+            trial = trial.replace("%" + code[-1], code)
+        if render(sample, trial) == shown:
+            return trial
+    return text_format
+
+
+def render(times: pd.DatetimeIndex, text_format: str) -> list[str]:
+    """Write times [N] in a format, on their own wall clock.
+
+    Raises:
+        OptionError: a year has more than four digits.
+    """
+    if len(times) and times.max().year > 9999:
+        raise OptionError(
+            f"Times after the year 9999 cannot be written as {text_format}: ask for fewer rows."
+        )
+    template, parts, end = "", [], 0
+    for token in _TOKEN.finditer(text_format):
+        code, part = _component(times, token[1], token[2])
+        template += text_format[end : token.start()].replace("%", "%%") + code
+        parts.append(part)
+        end = token.end()
+    template += text_format[end:].replace("%", "%%")
+    return [template % row for row in zip(*parts, strict=True)]
+
+
+def _component(times: pd.DatetimeIndex, flag: str, code: str) -> tuple[str, list[object]]:
+    """The %-template and the values [N] of one code."""
+    wide = "%d" if flag == "-" else "%02d"
+    match code:
+        case "Y":
+            return "%04d", times.year.tolist()
+        case "y":
+            return "%02d", (times.year % 100).tolist()
+        case "m" | "d" | "H" | "M" | "S":
+            field = {"m": "month", "d": "day", "H": "hour", "M": "minute", "S": "second"}[code]
+            return wide, getattr(times, field).tolist()
+        case "I":
+            return wide, ((times.hour - 1) % 12 + 1).tolist()
+        case "f":
+            digits = int(flag or 6)
+            return f"%0{digits}d", (
+                (times.microsecond * 1000 + times.nanosecond) // 10 ** (9 - digits)
+            ).tolist()
+        case "z":
+            signs = [("-" if m < 0 else "+", abs(m) // 60, abs(m) % 60) for m in _offsets(times).tolist()]
+            return "%s", [f"{sign}{h:02d}{flag}{m:02d}" for sign, h, m in signs]
+    names = list(times.strftime("%" + code))
+    return "%s", [name.upper() for name in names] if flag == "^" else names
+
+
+def iso(times: pd.DatetimeIndex) -> str:
+    """The shortest usual format that loses nothing of these times."""
+    nanoseconds = (
+        ints(times.tz_localize(None), "ns" if times.unit == "ns" else "us")
+        * UNITS["ns" if times.unit == "ns" else "us"]
+        if len(times)
+        else np.zeros(0, np.int64)
+    )
+    zone = "%:z" if times.tz is not None else ""
+    if not zone and not np.any(nanoseconds % (24 * 3600 * 10**9)):
+        return "%Y-%m-%d"
+    for digits, size in ((0, 10**9), (3, 10**6), (6, 10**3), (9, 1)):
+        if not np.any(nanoseconds % size):
+            return "%Y-%m-%d %H:%M:%S" + (f".%{digits}f" if digits else "") + zone
+    raise AssertionError("a time is finer than a nanosecond")
+
+
+def extend(text_format: str, seconds: float, divide: int) -> str:
+    """A format for a finer step: with the time of day, seconds or their decimals where the step needs them.
+
+    Args:
+        seconds: the step, or 0 if it has no fixed length.
+        divide: equal parts of the step.
+    """
+    wanted = [] if seconds and seconds % 86400 == 0 else ["%H", "%M"]
+    if wanted and (divide > 1 or seconds % 60):
+        wanted.append("%S")
+    if "%d" not in text_format and "%-d" not in text_format and (wanted or seconds):
+        text_format = text_format.replace("%m", "%m-%d")
+    if "%I" in text_format or "%-I" in text_format or not wanted:
+        return text_format
+    joint = "" if text_format == "%Y%m%d" else " "
+    if "%H" not in text_format and "%-H" not in text_format:
+        text_format += joint + ("" if joint == "" else ":").join(wanted)
+    elif "%S" in wanted and "%S" not in text_format:
+        text_format = text_format.replace("%M", "%M:%S" if ":" in text_format else "%M%S")
+    if seconds % 1 and divide == 1 and not re.search(r"%\df", text_format):
+        text_format = text_format.replace("%S", "%S.%3f" if (seconds * 1000) % 1 == 0 else "%S.%6f")
+    return text_format
