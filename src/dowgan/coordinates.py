@@ -61,3 +61,44 @@ def fit_coordinates(process: Process, windows: Float[np.ndarray, "B T D"], indep
     weight = independent / (independent + FEW)
     marginals = fit_marginals(windows.reshape(len(windows), -1) @ whiten, weight)
     return Coordinates(steps, whiten, (vectors * root).T, marginals)
+
+
+@dataclass(frozen=True)
+class Correction:
+    """Closed-form calibration of a generator: its output's mean, covariance and quantiles made those of the data.
+
+    Attributes:
+        mean: [U] of a large draw of the generator.
+        mix: [U U], takes the draw's covariance to the data's.
+        centre: [U] mean of the data.
+        own, wanted: quantiles of each coordinate of the corrected draw, and of the data.
+    """
+
+    mean: Float[np.ndarray, " U"]
+    mix: Float[np.ndarray, "U U"]
+    centre: Float[np.ndarray, " U"]
+    own: Marginals
+    wanted: Marginals
+
+    def apply(self, coordinates: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B U"]:
+        straight = (coordinates - self.mean) @ self.mix + self.centre
+        return self.wanted.from_normal(self.own.to_normal(straight))
+
+
+def _root(covariance: Float[np.ndarray, "U U"], sign: float) -> Float[np.ndarray, "U U"]:
+    """Symmetric square root (sign 1) or its inverse (sign -1)."""
+    variance, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.maximum(variance, 1e-4) ** (sign / 2)) @ vectors.T
+
+
+def fit_correction(drawn: Float[np.ndarray, "M U"], real: Float[np.ndarray, "N U"]) -> Correction:
+    """Fit the calibration from a large draw of the generator and the training data, both in coordinates.
+
+    The covariance is corrected by the optimal map between two Gaussians of nearly equal covariance,
+    C_drawn^(-1/2) C_real^(1/2); then each coordinate by the quantiles of both.
+    """
+    shrunk = [0.98 * np.cov(x, rowvar=False) + 0.02 * np.eye(x.shape[1]) for x in (drawn, real)]
+    mix = _root(shrunk[0], -1) @ _root(shrunk[1], 1)
+    mean, centre = drawn.mean(axis=0), real.mean(axis=0)
+    straight = (drawn - mean) @ mix + centre
+    return Correction(mean, mix, centre, fit_marginals(straight), fit_marginals(real))

@@ -4,14 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from dowgan.calibrate import Calibration, calibrate
 from dowgan.channels import Channels, fit_channels
 from dowgan.coordinates import Coordinates, fit_coordinates
 from dowgan.errors import DataError
 from dowgan.prior import Prior, fit_prior
-from dowgan.process import cut_windows
 from dowgan.rng import Streams
 from dowgan.season import Stretch, fit_season, split, trending
 from dowgan.table.schema import Run, Table
@@ -21,6 +20,9 @@ WINDOW_WIDTH = 1200  # default most values of a window
 SHORTEST = 4  # least steps of a window
 DOMINANT = 0.05  # a generated series follows a trend that leaves less than this share of the variance
 MOST_WINDOWS = 20_000  # windows that coordinates and networks are fitted on; of more, every n-th is taken
+HOLD = 8  # one row in so many is held out from a network's training
+BLOCKS = 5  # into so many blocks of time
+MOST_MISSING = 0.3  # share of missing values of a window that a network trains on
 CLIP = 12.0  # channels are cut at so many standard deviations before they are fitted
 
 
@@ -29,7 +31,8 @@ class Fitted:
     """The untrained part of a model, and the windows that a network trains on.
 
     Attributes:
-        early_windows, late_windows: coordinates [B U] of the windows before and in the held-out block.
+        windows: coordinates [B U] of the windows of the table.
+        held_out: which of them lie in the held-out blocks; windows that reach across a border are left out.
     """
 
     channels: Channels
@@ -37,8 +40,8 @@ class Fitted:
     path: Prior
     calibration: Calibration
     coordinates: Coordinates
-    early_windows: Float[np.ndarray, "B U"]
-    late_windows: Float[np.ndarray, "B U"]
+    windows: Float[np.ndarray, "B U"]
+    held_out: Bool[np.ndarray, " B"]
 
 
 def stretch_of(channels: Channels, run: Run) -> Stretch:
@@ -85,39 +88,55 @@ def dominant_trend(
     return (left[1] < DOMINANT * left[0]).astype(float)
 
 
+def _cut(lengths: Sequence[int], steps: int, hop: int) -> tuple[list[tuple[int, int]], Bool[np.ndarray, " B"]]:
+    """Return (run, start) of the windows, and which of them are held out.
+
+    Of many runs every HOLD-th is held out; of few, BLOCKS blocks of time spread over each, so that the held-out
+    rows are as varied as the others.
+    """
+    places, held = [], []
+    whole_runs = len(lengths) >= HOLD
+    for run, length in enumerate(lengths):
+        block = max(2 * steps, length // (HOLD * BLOCKS))
+        period = max(length // BLOCKS, 1)
+        for start in range(0, length - steps + 1, hop):
+            if whole_runs:
+                places.append((run, start))
+                held.append(run % HOLD == HOLD - 1)
+                continue
+            first = (start + period // 2) % period  # of the window within its period, blocks lie at the head
+            inside, outside = first + steps <= block, first >= block and first + steps <= period
+            if inside or outside or length < 8 * steps:
+                places.append((run, start))
+                held.append(inside)
+    return places, np.array(held, dtype=bool)
+
+
 def window_coordinates(
     prior: Prior, stretches: Sequence[Stretch], steps: int
-) -> tuple[Coordinates, Float[np.ndarray, "B U"], Float[np.ndarray, "B U"]]:
-    """Fit the coordinates of the windows of all runs; return them with the early and the late windows in them."""
-    early, late = (
-        [prior.marginals.to_normal(values) for values in part]
-        for part in _split_rests(prior, stretches)
-    )
-    counted = sum(len(cut_windows(part, steps, 1)) for part in (early, late))
-    hop = max(1, counted // MOST_WINDOWS)
-    both = [_complete_windows(prior, part, steps, hop) for part in (early, late)]
-    every = np.concatenate(both)
-    rows = sum(len(s.values) for s in stretches)
-    coordinates = fit_coordinates(prior.process, every, rows / steps)
-    first, second = (coordinates.to_coordinates(part) for part in both)
-    return coordinates, first, second
+) -> tuple[Coordinates, Float[np.ndarray, "B U"], Bool[np.ndarray, " B"]]:
+    """Fit the coordinates of the windows of all runs; return the windows in them, and which are held out.
+
+    Missing values are filled with zero, the mean of a normal score; windows with many of them are left out.
+    """
+    scores = [prior.to_normal(s) for s in stretches]
+    lengths = [len(s) for s in scores]
+    hop = max(1, sum(max(n - steps, 0) for n in lengths) // MOST_WINDOWS)
+    every = _filled(scores, [(r, s) for r, n in enumerate(lengths) for s in range(0, n - steps + 1, hop)], steps)[0]
+    coordinates = fit_coordinates(prior.process, every, sum(lengths) / steps)
+    places, held = _cut(lengths, steps, hop)
+    kept, usable = _filled(scores, places, steps)
+    return coordinates, coordinates.to_coordinates(kept), held[usable]
 
 
-def _split_rests(
-    prior: Prior, stretches: Sequence[Stretch]
-) -> tuple[list[Float[np.ndarray, "T D"]], list[Float[np.ndarray, "T D"]]]:
-    rests = [Stretch(prior.season.remove(s), s.position, s.regime) for s in stretches]
-    early, late = split(rests)
-    return [s.values for s in early], [s.values for s in late]
-
-
-def _complete_windows(
-    prior: Prior, rests: Sequence[Float[np.ndarray, "T D"]], steps: int, hop: int
-) -> Float[np.ndarray, "B T D"]:
-    """All windows; missing values are filled with zero, the mean of a normal score, where few are missing."""
-    windows = [w for w in cut_windows(rests, steps, hop) if np.isnan(w).mean() < 0.3]
-    empty = np.empty((0, steps, prior.channels))
-    return np.nan_to_num(np.stack(windows)) if windows else empty
+def _filled(
+    scores: Sequence[Float[np.ndarray, "T D"]], places: Sequence[tuple[int, int]], steps: int
+) -> tuple[Float[np.ndarray, "B T D"], Bool[np.ndarray, " B"]]:
+    windows = np.stack([scores[run][start : start + steps] for run, start in places])
+    usable = np.isnan(windows).mean(axis=(1, 2)) < MOST_MISSING
+    if not usable.any():
+        usable[:] = True
+    return np.nan_to_num(windows[usable]), usable
 
 
 def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
@@ -142,8 +161,8 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     early = fit_prior(split(stretches)[0], periods, regimes, trend)
     calibration = calibrate(early, stretches, streams)
     path = fit_prior(stretches, periods, regimes, trend)
-    coordinates, first, second = window_coordinates(generated, stretches, steps)
-    return Fitted(channels, generated, path, calibration, coordinates, first, second)
+    coordinates, windows, held = window_coordinates(generated, stretches, steps)
+    return Fitted(channels, generated, path, calibration, coordinates, windows, held)
 
 
 def _calm(stretch: Stretch) -> Stretch:

@@ -11,7 +11,7 @@ from jaxtyping import Float, Int
 
 from dowgan.calibrate import Calibration
 from dowgan.channels import Channels, Code
-from dowgan.coordinates import Coordinates
+from dowgan.coordinates import Coordinates, Correction
 from dowgan.marginals import Marginals
 from dowgan.prior import Prior
 from dowgan.process import Process
@@ -43,11 +43,20 @@ class Past:
 
 @dataclass(frozen=True)
 class Network:
-    """A trained generator in the coordinates of the prior: its recipe's part and its weights."""
+    """A trained generator.
 
-    spec: str  # JSON of the generator's configuration
-    width: int  # coordinates
+    Attributes:
+        recipe: JSON of the configuration that it was built with.
+        steps, channels: of the windows of its space.
+        weights: by name.
+        correction: closed-form calibration of its output, None for none (in the prior's coordinates only).
+    """
+
+    recipe: str
+    steps: int
+    channels: int
     weights: dict[str, np.ndarray]
+    correction: Correction | None = None
 
 
 @dataclass(frozen=True)
@@ -121,6 +130,7 @@ KINDS: dict[str, type] = {
         Channels,
         Code,
         Coordinates,
+        Correction,
         Marginals,
         Mixture,
         Model,

@@ -142,7 +142,7 @@ class Synthesizer:
             fitted = fit_priors(table, config.window, streams)
             network, training = None, Training(stopped="no network was asked for")
             if config.trained:
-                from dowgan.train import train_network
+                from dowgan.networks import train_network
 
                 network, training = train_network(fitted, config, streams, self.progress)
         training = replace(training, seconds=time.monotonic() - began)
@@ -175,7 +175,7 @@ class Synthesizer:
         model = self._model
         if model.network is None:
             return Sampler(model.window, model.coordinates, identity)
-        from dowgan.train import generator_of
+        from dowgan.networks import generator_of
 
         return Sampler(model.window, model.coordinates, generator_of(model.network))
 

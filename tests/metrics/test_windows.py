@@ -9,7 +9,7 @@ from dowgan.metrics import METRICS
 from dowgan.metrics.autocorrelation import autocorrelation, autocorrelations
 from dowgan.metrics.crosscorrelation import crosscorrelation, lagged
 from dowgan.metrics.gru_judge import gru_judge
-from dowgan.metrics.marginal import kolmogorov_smirnov, wasserstein
+from dowgan.metrics.marginal import kolmogorov_smirnov, spread_ratio, wasserstein
 from dowgan.metrics.spectrum import power, spectrum
 from dowgan.metrics.timesplit import by_group, by_time
 from dowgan.metrics.twosample import auc, twosample
@@ -35,6 +35,11 @@ def test_marginals_match_scipy_and_theory():
     assert wasserstein(x, y)[0] == pytest.approx(wasserstein_distance(x[:, 0], y[:, 0]) / x.std())
     within(kolmogorov_smirnov(x, y)[0], 2 * norm.cdf(0.25) - 1, np.sqrt(0.5 / n))
     within(wasserstein(x, y)[0], 0.5, np.sqrt(2 / n))
+
+
+def test_spread_ratio_is_that_of_the_standard_deviations(real):
+    np.testing.assert_allclose(spread_ratio(real, real * [0.8, 1, 2]), [0.8, 1, 2])
+    np.testing.assert_array_equal(spread_ratio(np.ones((4, 2)), np.array([[1, 2], [1, 3.0]])), [1, np.inf])
 
 
 def test_marginals_ignore_nan_and_shuffling(real):

@@ -62,6 +62,22 @@ def wasserstein(real: Float[Array, "*n C"], fake: Float[Array, "*m C"]) -> Float
     return np.array(found) / scale
 
 
+def spread_ratio(real: Float[Array, "*n C"], fake: Float[Array, "*m C"]) -> Float[Array, "C"]:
+    """Generated over real standard deviation of each channel: 1 is best; 1 also where both are constant.
+
+    NaN where one side has no values; infinite where only the real channel is constant.
+    """
+    found = []
+    for first, second in _columns(real, fake):
+        wide, narrow = (float(np.std(x)) if len(x) else np.nan for x in (second, first))
+        found.append(wide / narrow if narrow > 0 or np.isnan(narrow) else (1.0 if wide == 0 else np.inf))
+    return np.array(found)
+
+
+def _measure_spread(real: Array, fake: Array, seed: int) -> Score:
+    return mean_score(np.abs(spread_ratio(real, fake) - 1))
+
+
 def _measure_ks(real: Array, fake: Array, seed: int) -> Score:
     return mean_score(kolmogorov_smirnov(real, fake))
 
@@ -94,5 +110,15 @@ METRICS.add("wasserstein")(
         needs="windows",
         cost="fast",
         measure=_measure_wasserstein,
+    )
+)
+METRICS.add("spread")(
+    Metric(
+        "spread",
+        "standard deviation of the values, off by",
+        better="lower",
+        needs="windows",
+        cost="fast",
+        measure=_measure_spread,
     )
 )

@@ -9,7 +9,7 @@ import numpy as np
 from jaxtyping import Int
 
 Array = np.ndarray
-BLOCKS = 12
+BLOCKS = 40  # at most; many, so that every era has blocks on both sides
 TEST_EVERY = 4  # of the blocks
 
 

@@ -303,5 +303,6 @@ def stamp(value: Any, tz: str | None, unit: str) -> pd.Timestamp:
     if time is pd.NaT:
         raise ValueError("no time")
     if tz is not None:
-        time = time.tz_localize(tz) if time.tz is None else time.tz_convert(tz)
+        local = time.tz is None
+        time = time.tz_localize(tz, True, "shift_forward") if local else time.tz_convert(tz)
     return time.as_unit(unit)

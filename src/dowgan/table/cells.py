@@ -190,7 +190,7 @@ def _labels(name: str, cells: pa.Array, lower: pa.Array, quoted: bool) -> Cells:
     null = next(iter(Counter(pc.filter(cells, missing).to_pylist()).most_common(1)), ("", 0))[0]
     coded = pc.dictionary_encode(pc.if_else(missing, None, cells))
     levels, codes = sort_levels(coded.dictionary.to_pylist(), coded.indices)
-    words = next((pair for pair in _TRUTHS if set(levels) <= set(pair)), None)
+    words = next((pair for pair in _TRUTHS if len(levels) <= 2 and {*levels} <= {*pair}), None)
     text = CellText(name, None, "trim", quoted, null, words)
     if words is not None:
         codes = codes + (levels == (words[1],))

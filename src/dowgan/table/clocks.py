@@ -108,7 +108,9 @@ def asked(cells: Cells) -> tuple[Times, ...]:
 
 def mostly_times(cells: Cells) -> bool:
     """Whether most labels of a column of text are times."""
-    few = [str(cells.levels[int(i)]) for i in np.linspace(0, len(cells.levels) - 1, min(len(cells.levels), 100))]
+    few = [
+        str(cells.levels[int(i)]) for i in np.linspace(0, len(cells.levels) - 1, min(len(cells.levels), 100))
+    ]
     return len(few) > 2 and sum(bool(readings([text])) for text in few) > 0.8 * len(few)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dowgan.errors import ContractError
+from dowgan.table.grid import fit
 from dowgan.table.rules import broken
 from dowgan.table.schema import Column, Schema, is_missing
 from dowgan.table.stamps import parse
@@ -108,8 +109,13 @@ def _clock(frame: pd.DataFrame, schema: Schema, lead: str | None) -> None:
         if keys
         else [np.arange(len(frame))]
     )
-    for rows in groups:
-        _even(times[np.sort(rows)], schema)
+    series = [times[np.sort(rows)] for rows in groups if len(rows)]
+    grid = fit(clock, series)
+    wrong = grid is None or any(not np.array_equal(steps, np.arange(len(steps))) for steps in grid.steps)
+    if wrong:
+        place = next((f": after {a} comes {b}" for t in series for a, b in pairwise(t) if b <= a), "")
+        called = f"'{clock.column}'" if clock.column else "the index"
+        raise ContractError(f"The clock in {called} does not go on in steps of {clock.step}{place}.")
 
 
 def _as_clock(held: pd.Series, schema: Schema) -> pd.Index:
@@ -124,13 +130,3 @@ def _as_clock(held: pd.Series, schema: Schema) -> pd.Index:
             f"Column '{clock.column}' holds a time that is not written as {clock.text_format}."
         )
     return times.tz_convert(clock.tz) if clock.tz and times.tz is not None else times
-
-
-def _even(times: pd.Index, schema: Schema) -> None:
-    clock = schema.clock
-    steps = clock.positions(times[0], times) if len(times) else np.zeros(0, np.int64)
-    if steps is None or not np.array_equal(steps, np.arange(len(times))):
-        place = next((f" after {a}" for a, b in pairwise(times) if b <= a), "")
-        raise ContractError(
-            f"The clock '{clock.column or 'index'}' does not go on in steps of {clock.step}{place}."
-        )

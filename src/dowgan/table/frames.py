@@ -52,10 +52,9 @@ def from_frame(frame: pd.DataFrame, source: Source) -> Parts:
         DataError: nested names or index, a name twice, or a column that is neither numbers, labels, truth values nor times.
     """
     if isinstance(frame.columns, pd.MultiIndex) or isinstance(frame.index, pd.MultiIndex):
-        which = "column names" if isinstance(frame.columns, pd.MultiIndex) else "index"
-        raise DataError(
-            f"The {which} of the frame has several levels: flatten it, e.g. with frame.reset_index()."
-        )
+        named = isinstance(frame.columns, pd.MultiIndex)
+        which = "column names of the frame have" if named else "index of the frame has"
+        raise DataError(f"The {which} several levels: flatten them, e.g. with frame.reset_index().")
     odd = next((name for name in frame.columns if not isinstance(name, str)), None)
     if odd is not None:
         raise DataError(f"Column name {odd!r} is no text: use frame.rename(columns=str) first.")

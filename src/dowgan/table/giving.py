@@ -194,7 +194,7 @@ def refined(schema: Schema, factor: int) -> tuple[Schema, tuple[str, ...]]:
         notes.append(f"'{clock.column or 'the index'}' becomes fractional: its step is {clock.step:g}")
         clock = replace(clock, dtype="float64" if clock.dtype else "")
     if clock.text_format is not None:
-        text_format = extend(clock.text_format, _seconds(clock), clock.divide)
+        text_format = extend(clock.text_format, _seconds(clock), clock.divide == 1)
         if text_format != clock.text_format:
             notes.append(
                 f"times in '{clock.column}' are written as {text_format} instead of {clock.text_format}"
@@ -214,15 +214,12 @@ def refined(schema: Schema, factor: int) -> tuple[Schema, tuple[str, ...]]:
 
 
 def _seconds(clock: Clock) -> float:
-    """Length of a step in seconds; 0 where it has no fixed length but begins on a day."""
+    """Mean length of a step in seconds, 0 for whole months."""
     step = known(clock.step)
-    if step.kind == "tick":
-        return step.count / 1e9
-    return (
-        0.0
-        if step.kind == "month" and clock.divide == 1
-        else years(step) * YEAR_DAYS * 86400 // 86400 * 86400
-    )
+    if step.kind == "month" and clock.divide == 1:
+        return 0.0
+    seconds = {"tick": step.count / 1e9, "day": step.count * 86400.0, "business": step.count * 86400.0}
+    return seconds.get(step.kind, years(step) * YEAR_DAYS * 86400) / clock.divide
 
 
 def _finer_time(column: Column, old: Clock, new: Clock) -> Column:

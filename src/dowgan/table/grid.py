@@ -43,6 +43,8 @@ def find(clock: Clock, runs: Sequence[pd.Index], hints: Sequence[str | int | flo
         None if the times lie on no grid of which at least half is filled.
     """
     for hint in hints:
+        if isinstance(hint, str) != (clock.kind == "datetime"):
+            continue
         grid = fit(replace(clock, step=hint), runs)
         if grid is not None and grid.share <= MOST_MISSING:
             return grid

@@ -57,7 +57,7 @@ def broken(column: Column, values: np.ndarray) -> str | None:
         rounded = np.round(known, column.decimals)
         off = np.abs(known - rounded) > 1e-6 * np.maximum(np.abs(known), 1e-6)  # room for float32
         if off.any():
-            return f"holds {known[off][0]!r}, which has more than {column.decimals} decimals"
+            return f"holds {float(known[off][0])!r}, which has more than {column.decimals} decimals"
     if column.levels and column.kind != "category":
         off = nearest(known, np.array(column.levels, float)) != known
         if off.any():

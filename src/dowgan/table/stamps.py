@@ -210,25 +210,26 @@ def iso(times: pd.DatetimeIndex) -> str:
     raise AssertionError("a time is finer than a nanosecond")
 
 
-def extend(text_format: str, seconds: float, divide: int) -> str:
-    """A format for a finer step: with the time of day, seconds or their decimals where the step needs them.
+def extend(text_format: str, seconds: float, whole: bool) -> str:
+    """A format for a finer step: with the day, the time of day, seconds or their decimals where the step needs them.
 
     Args:
-        seconds: the step, or 0 if it has no fixed length.
-        divide: equal parts of the step.
+        seconds: the step, a mean one where its length varies; 0 for whole months, which need nothing.
+        whole: whether the times lie on multiples of the step; else they are written to the second.
     """
-    wanted = [] if seconds and seconds % 86400 == 0 else ["%H", "%M"]
-    if wanted and (divide > 1 or seconds % 60):
-        wanted.append("%S")
-    if "%d" not in text_format and "%-d" not in text_format and (wanted or seconds):
-        text_format = text_format.replace("%m", "%m-%d")
-    if "%I" in text_format or "%-I" in text_format or not wanted:
+    if not seconds or "%I" in text_format or "%-I" in text_format:
         return text_format
-    joint = "" if text_format == "%Y%m%d" else " "
-    if "%H" not in text_format and "%-H" not in text_format:
-        text_format += joint + ("" if joint == "" else ":").join(wanted)
-    elif "%S" in wanted and "%S" not in text_format:
-        text_format = text_format.replace("%M", "%M:%S" if ":" in text_format else "%M%S")
-    if seconds % 1 and divide == 1 and not re.search(r"%\df", text_format):
-        text_format = text_format.replace("%S", "%S.%3f" if (seconds * 1000) % 1 == 0 else "%S.%6f")
+    if "d" not in text_format:
+        text_format = text_format.replace("%m", "%m-%d")
+    if whole and seconds % 86400 == 0:
+        return text_format
+    compact = ":" not in text_format and text_format.startswith("%Y%m%d")
+    colon, gap = ("", "") if compact else (":", " ")
+    if "H" not in text_format:
+        text_format += f"{gap}%H{colon}%M"
+    if "%S" not in text_format and not (whole and seconds % 60 == 0):
+        text_format = text_format.replace("%M", f"%M{colon}%S")
+    if whole and seconds % 1 and not re.search(r"%\df", text_format):
+        digits = next((d for d in (3, 6) if round(seconds * 10**d, 3) % 1 == 0), 9)
+        text_format = text_format.replace("%S", f"%S.%{digits}f")
     return text_format

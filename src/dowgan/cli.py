@@ -1,0 +1,353 @@
+"""The command line: options in, one call, a table or a text out. stdout is data, stderr is talk.
+
+Exit codes: 0 done, 1 a mistake of the user in one line, 2 wrong usage, 3 a score below --fail-under.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+from cyclopts import App, CycloptsError, Parameter
+
+from dowgan import __version__
+from dowgan.errors import OptionError, UserError
+
+if TYPE_CHECKING:
+    from dowgan.synthesizer import Synthesizer
+    from dowgan.table import Table
+
+DEFAULT_MODEL = "model.dowgan"
+
+app = App(
+    name="dowgan",
+    version=__version__,
+    help="Synthetic, finer and longer time series from one fitted model, on your own table.",
+    help_epilogue="A first session: dowgan fit data.csv -o my.dowgan; dowgan generate my.dowgan -n 1000 -o new.csv",
+)
+
+Data = Annotated[str, Parameter(help="Table: .csv, .csv.gz, .tsv, .parquet, or - for a CSV on stdin.")]
+ModelFile = Annotated[str, Parameter(help="Model file made by `dowgan fit`.")]
+Out = Annotated[
+    str,
+    Parameter(name=["--out", "-o"], help="Output: .csv, .csv.gz, .parquet, or - for stdout."),
+]
+Time = Annotated[str | None, Parameter(name="--time", help="Time column; found by itself if left out.")]
+Runs = Annotated[
+    list[str] | None,
+    Parameter(name="--run", negative="", help="Column whose values tell runs, batches or units apart; repeatable."),
+]
+Conditions = Annotated[
+    list[str] | None,
+    Parameter(name="--condition", negative="", help="Column that is given rather than generated; repeatable."),
+]
+Recipe = Annotated[str, Parameter(name="--recipe", help="Name of a recipe (`dowgan list recipes`) or a TOML file.")]
+Settings = Annotated[
+    list[str] | None,
+    Parameter(name="--set", negative="", help="One setting, KEY=VALUE, such as train.steps=2000; repeatable."),
+]
+Seed = Annotated[int, Parameter(name="--seed", help="Seed of all randomness: same seed, same bytes.")]
+Budget = Annotated[str | None, Parameter(name="--budget", help="Longest training time, such as 90s, 5m or 1h.")]
+Where = Annotated[
+    list[str] | None,
+    Parameter(name="--where", negative="", help="Hold a column at a value, COL=VALUE; repeatable."),
+]
+Given = Annotated[str | None, Parameter(name="--given", help="Table of columns that are given row by row.")]
+Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="Say nothing but errors.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Scores as JSON on stdout.")]
+Slow = Annotated[bool, Parameter(name="--slow", negative="", help="Also the scores that train networks.")]
+
+
+def talk(text: str, quiet: bool = False) -> None:
+    """Print a line of talk to stderr."""
+    if not quiet:
+        sys.stderr.write(text + "\n")
+
+
+def _pairs(texts: Sequence[str] | None) -> dict[str, str]:
+    out = {}
+    for text in texts or ():
+        name, sign, value = text.partition("=")
+        if not sign:
+            raise OptionError(f"'{text}' holds nothing; write COL=VALUE, such as --where grade=B.")
+        out[name] = value
+    return out
+
+
+def _show(table: "Table", quiet: bool) -> None:
+    """What was understood of the table, and how to change it."""
+    if quiet:
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    from dowgan.table import describe
+
+    said = describe(table)
+    grid = Grid(box=box.SIMPLE_HEAD, title=f"{said.size}; clock: {said.clock}", title_justify="left")
+    for name in ("column", "kind", "rules", "missing", "first value"):
+        grid.add_column(name, overflow="fold")
+    for line in said.lines:
+        grid.add_row(line.name, line.kind, line.rules, line.missing, line.example)
+    console = Console(stderr=True)
+    console.print(grid)
+    for note in said.notes:
+        console.print(f"note: {note}", markup=False)
+    console.print("To change this: --time COL, --run COL, --condition COL.", style="dim")
+
+
+@app.command
+def fit(
+    data: Data,
+    /,
+    *,
+    out: Annotated[str, Parameter(name=["--out", "-o"], help="Model file to write.")] = DEFAULT_MODEL,
+    time: Time = None,
+    runs: Runs = None,
+    conditions: Conditions = None,
+    recipe: Recipe = "flagship",
+    settings: Settings = None,
+    budget: Budget = None,
+    seed: Seed = 0,
+    dry_run: Annotated[
+        bool, Parameter(name="--dry-run", negative="", help="Print the resolved recipe and stop.")
+    ] = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Fit a table: print what was understood, then progress, then scores; write a model file."""
+    from dowgan.config import resolve, seconds
+    from dowgan.progress import Progress
+
+    asked = list(settings or ()) + ([f"train.budget={seconds(budget)}"] if budget else [])
+    config = resolve(recipe, asked)
+    if dry_run:
+        sys.stdout.write(config.to_toml())
+        return
+    _check_target(out, [data])
+    from dowgan.synthesizer import Synthesizer
+    from dowgan.table import read
+
+    table = read(data, time=time, runs=tuple(runs or ()), conditions=tuple(conditions or ()))
+    _show(table, quiet)
+    with Progress(quiet) as progress:
+        model = Synthesizer(recipe, asked, time, tuple(runs or ()), tuple(conditions or ()), seed, progress.update)
+        model.fit_table(table, config)
+    model.save(out)
+    _tell_fit(model, out, as_json, quiet)
+
+
+def _check_target(path: str, inputs: Sequence[str]) -> None:
+    """Refuse early what could not be written in the end."""
+    target = Path(path)
+    if any(Path(i).exists() and target.exists() and target.samefile(i) for i in inputs if i != "-"):
+        raise OptionError(f"'{path}' is an input and would be overwritten; choose another output with -o.")
+    if path != "-" and not target.parent.is_dir():
+        raise OptionError(f"There is no folder '{target.parent}' to write '{target.name}' into; make it first.")
+
+
+def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> None:
+    record = model.model_.training
+    best = min(record.fidelity) if record.fidelity else None
+    start = record.fidelity[0] if record.fidelity else None
+    talk(f"fitted in {record.seconds:.0f} s: {record.stopped}", quiet)
+    if best is not None and start is not None:
+        gain = "the network made it better" if record.chosen else "the network did not beat it and is not used"
+        talk(f"held-out fidelity (lower is better): prior alone {start:.4f}, chosen {best:.4f}: {gain}", quiet)
+    talk(f"wrote {out}; next: dowgan generate {out} -n 1000 -o new.csv", quiet)
+    if as_json:
+        figures = {"seconds": record.seconds, "chosen_step": record.chosen, "fidelity": best, "fidelity_prior": start}
+        sys.stdout.write(json.dumps(figures | {"model": out}) + "\n")
+
+
+@app.command
+def generate(
+    model: ModelFile,
+    /,
+    *,
+    rows: Annotated[
+        int | None, Parameter(name=["--rows", "-n"], help="Rows of one series, or of each run; the table's if left out.")
+    ] = None,
+    runs: Annotated[int | None, Parameter(name="--runs", help="Independent runs.")] = None,
+    out: Out = "-",
+    start: Annotated[str | None, Parameter(name="--start", help="First clock value; the table's if left out.")] = None,
+    where: Where = None,
+    given: Given = None,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Write a synthetic table: same columns, kinds, units and step as the fitted one."""
+    from dowgan.synthesizer import load
+    from dowgan.table import write
+
+    _check_target(out, [model, *([given] if given else [])])
+    fitted = load(model)
+    frame, _ = fitted.generated(rows, runs, start, _pairs(where), given, seed)
+    write(frame, fitted.schema, out, forbidden=[model, *([given] if given else [])])
+    talk(f"wrote {len(frame):,} synthetic rows to {_named(out)}", quiet)
+
+
+def _named(path: str) -> str:
+    return "stdout" if path == "-" else path
+
+
+@app.command
+def densify(
+    model: ModelFile,
+    data: Data,
+    /,
+    *,
+    factor: Annotated[int | None, Parameter(name="--factor", help="New steps per old step.")] = None,
+    every: Annotated[str | None, Parameter(name="--every", help="The new step instead, such as 10min.")] = None,
+    out: Out = "-",
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Write a table at a finer step; every value that was there is kept."""
+    from dowgan.synthesizer import load
+    from dowgan.table import read, write
+
+    _check_target(out, [model, data])
+    fitted = load(model)
+    table = read(data, schema=fitted.schema)
+    frame, schema = fitted.densified(table, factor, every, seed)
+    write(frame, schema, out, forbidden=[model, data])
+    talk(f"wrote {len(frame):,} rows ({table.rows:,} of them as they came) to {_named(out)}", quiet)
+
+
+@app.command
+def extend(
+    model: ModelFile,
+    data: Annotated[str | None, Parameter(help="Table to go on from; the fitted table's end if left out.")] = None,
+    /,
+    *,
+    steps: Annotated[int, Parameter(name="--steps", help="Rows to add to each run.")],
+    paths: Annotated[int, Parameter(name="--paths", help="Joint sample paths behind median and bands.")] = 200,
+    bands: Annotated[
+        float | None, Parameter(name="--bands", help="Also columns NAME_lo90, NAME_hi90 for a coverage of 0.9.")
+    ] = None,
+    paths_out: Annotated[str | None, Parameter(name="--paths-out", help="Also write every path here.")] = None,
+    out: Out = "-",
+    where: Where = None,
+    given: Given = None,
+    seed: Seed = 0,
+    quiet: Quiet = False,
+) -> None:
+    """Write the rows that follow: the median of joint paths, on request with bands and the paths."""
+    from dowgan.synthesizer import load
+    from dowgan.table import read, write
+
+    inputs = [model, *([data] if data else []), *([given] if given else [])]
+    for target in (out, *([paths_out] if paths_out else [])):
+        _check_target(target, inputs)
+    fitted = load(model)
+    table = read(data, schema=fitted.schema) if data else None
+    result = fitted.extended(table, steps, paths, _pairs(where), given, seed)
+    write(result.median if bands is None else result.band(bands), result.schema, out, forbidden=inputs)
+    talk(f"wrote {len(result.median):,} rows to {_named(out)}", quiet)
+    if paths_out:
+        write(result.paths, result.schema, paths_out, forbidden=inputs)
+        talk(f"wrote {paths} paths to {paths_out}", quiet)
+
+
+@app.command
+def report(
+    model: ModelFile,
+    data: Data,
+    /,
+    *,
+    out: Annotated[str, Parameter(name=["--out", "-o"], help="HTML file to write.")] = "report.html",
+    slow: Slow = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Test all three verbs on rows that the model has not seen, and write an HTML report."""
+    from dowgan.synthesizer import load
+
+    _check_target(out, [model, data])
+    result = load(model).report(data, slow=slow)
+    _give_report(result, out, as_json, quiet)
+
+
+@app.command
+def compare(
+    real: Annotated[str, Parameter(help="The real table.")],
+    synthetic: Annotated[str, Parameter(help="The table to be judged, from any generator.")],
+    /,
+    *,
+    out: Annotated[str, Parameter(name=["--out", "-o"], help="HTML file to write.")] = "report.html",
+    slow: Slow = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Judge any generator's table against a real one; no model is needed."""
+    from dowgan.report import compare as judge
+
+    _check_target(out, [real, synthetic])
+    _give_report(judge(real, synthetic, slow=slow), out, as_json, quiet)
+
+
+def _give_report(result: Any, out: str, as_json: bool, quiet: bool) -> None:
+    result.to_html(out)
+    for sentence in result.verdict:
+        talk(str(sentence), quiet)
+    talk(f"wrote {out}", quiet)
+    if as_json:
+        sys.stdout.write(result.to_json() + "\n")
+
+
+@app.command
+def demo(
+    data: Annotated[str | None, Parameter(help="A table; a simulated plant if left out.")] = None,
+    /,
+    *,
+    folder: Annotated[str, Parameter(name="--folder", help="Where the results go.")] = "demo",
+    time: Time = None,
+    runs: Runs = None,
+    conditions: Conditions = None,
+    budget: Budget = "2m",
+    seed: Seed = 0,
+) -> None:
+    """Run the main job end to end: fit, generate, densify, extend and report, on a plant or on your table."""
+    from dowgan.showcase import run_demo
+
+    run_demo(data, Path(folder), time, tuple(runs or ()), tuple(conditions or ()), budget, seed, talk)
+
+
+@app.command(name="list")
+def list_parts(
+    kind: Annotated[str | None, Parameter(help="nets, objectives, noises, recipes, metrics or settings.")] = None,
+    /,
+) -> None:
+    """List what can be named in options: nets, objectives, noises, recipes, metrics, settings."""
+    from dowgan.catalogue import catalogue
+
+    for name, entries in catalogue(kind).items():
+        sys.stdout.write(f"{name}\n")
+        for entry, text in entries.items():
+            sys.stdout.write(f"  {entry:<28} {text}\n".rstrip() + "\n")
+
+
+def main(tokens: Sequence[str] | None = None) -> None:
+    """Run a command and exit with its code."""
+    sys.exit(run(sys.argv[1:] if tokens is None else tokens))
+
+
+def run(tokens: Sequence[str]) -> int:
+    """Run a command; return 0 done, 1 the user's mistake (one line on stderr), 2 wrong usage."""
+    try:
+        app(list(tokens), exit_on_error=False, print_error=False, result_action="return_value")
+    except CycloptsError as error:
+        talk(f"dowgan: {' '.join(str(error).split())} See dowgan --help.")
+        return 2
+    except UserError as error:
+        talk(f"dowgan: {' '.join(str(error).split())}")
+        return 1
+    except KeyboardInterrupt:
+        talk("dowgan: interrupted; nothing was written.")
+        return 130
+    except BrokenPipeError:
+        return 0
+    return 0

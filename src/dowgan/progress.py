@@ -1,0 +1,58 @@
+"""Progress of a training on stderr: a live line in a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Mapping
+from types import TracebackType
+from typing import Any, Self
+
+PLAIN_EVERY = 10.0  # seconds between two plain lines
+LIVE_EVERY = 0.2
+
+
+class Progress:
+    """Shows losses, fidelity and its best, steps a second, and the time left.
+
+    Args:
+        quiet: show nothing.
+    """
+
+    def __init__(self, quiet: bool = False) -> None:
+        self.quiet = quiet
+        self._live = sys.stderr.isatty()
+        self._status: Any = None
+        self._began = self._shown = time.monotonic()
+        self._figures: dict[str, float] = {}
+
+    def __enter__(self) -> Self:
+        if self._live and not self.quiet:
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("fitting the prior")
+            self._status.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def update(self, step: int, steps: int, figures: Mapping[str, float]) -> None:
+        """Take note of a step; show it if it is time to."""
+        if self.quiet:
+            return
+        if step == 1:
+            self._began = time.monotonic()
+        self._figures |= figures
+        now = time.monotonic()
+        if now - self._shown < (LIVE_EVERY if self._live else PLAIN_EVERY) and step < steps:
+            return
+        self._shown = now
+        rate = step / max(now - self._began, 1e-9)
+        text = f"step {step:,} of {steps:,}, {rate:.1f}/s, {(steps - step) / rate:.0f} s left"
+        text += "".join(f", {name} {value:.4g}" for name, value in self._figures.items() if name != "gradient")
+        if self._status is not None:
+            self._status.update(text)
+        else:
+            sys.stderr.write(text + "\n")

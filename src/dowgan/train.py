@@ -1,0 +1,327 @@
+"""One training loop for every net and objective, and the generator that it leaves.
+
+Shapes: B windows of a batch, N windows, T steps, C channels of the space that the network works in.
+"""
+
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import contextmanager
+from copy import deepcopy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from jaxtyping import Float
+from torch import Tensor, nn
+
+from dowgan.config import Config, Net
+from dowgan.errors import CollapseError
+from dowgan.model import Network, Training
+from dowgan.nets import NETS, Shape
+from dowgan.noises import NOISES, Noise
+from dowgan.objectives import OBJECTIVES, Batch, Objective
+from dowgan.rng import Streams
+
+Windows = Float[Tensor, "B T C"]
+Score = Callable[[Callable[[int], Float[np.ndarray, "B T C"]]], float]
+Progress = Callable[[int, int, Mapping[str, float]], None]
+
+RECORDS = 400  # most points of a recorded curve
+COLLAPSED = 0.3  # share of the data's spread, or of its variety, below which a generator has collapsed
+STEPS = (400, 6_000)  # least and most default steps
+STEPS_PER_WINDOW = 4.0
+
+
+class Generator(nn.Module):
+    """A network in its space; in the prior's coordinates it adds to the noise, starting from nothing."""
+
+    def __init__(self, shape: Shape, spec: Net, residual: bool) -> None:
+        super().__init__()
+        self.net = NETS.get(spec.net)(shape, spec)
+        self.outputs = shape.outputs
+        self.residual = residual
+        if residual:
+            last = [m for m in self.net.modules() if isinstance(m, nn.Linear)][-1]
+            nn.init.zeros_(last.weight)
+            nn.init.zeros_(last.bias)
+
+    def forward(self, noise: Float[Tensor, "B T K"]) -> Windows:
+        moved = self.net(noise)
+        return noise[..., : self.outputs] + moved if self.residual else moved
+
+
+@dataclass(frozen=True)
+class Players:
+    """The two networks, the averaged generator, and their optimisers."""
+
+    generator: Generator
+    critic: nn.Module | None
+    average: Generator
+    generator_opt: torch.optim.Optimizer
+    critic_opt: torch.optim.Optimizer | None
+
+
+def _optimizer(net: nn.Module, config: Config, lr: float) -> torch.optim.Optimizer:
+    train = config.train
+    if train.optimizer == "rmsprop":
+        return torch.optim.RMSprop(net.parameters(), lr=lr)
+    if train.optimizer == "sgd":
+        return torch.optim.SGD(net.parameters(), lr=lr)
+    return torch.optim.Adam(net.parameters(), lr=lr, betas=(train.beta1, train.beta2))
+
+
+def make_players(steps: int, channels: int, config: Config, objective: Objective) -> Players:
+    """Build the networks and their optimisers; weights come from torch's current random state."""
+    residual = config.space == "prior" and objective.adversarial
+    inputs = channels + objective.time_input
+    generator = Generator(Shape(steps, inputs, "generator", channels), config.generator, residual)
+    critic, critic_opt = None, None
+    if objective.adversarial:
+        critic = NETS.get(config.critic.net)(Shape(steps, channels, "critic", 1), config.critic)
+        critic_opt = _optimizer(critic, config, config.train.critic_lr or config.train.lr)
+    average = deepcopy(generator).requires_grad_(False)
+    return Players(generator, critic, average, _optimizer(generator, config, config.train.lr), critic_opt)
+
+
+def _no_critic(x: Windows) -> Float[Tensor, "B 1"]:
+    raise AssertionError("this objective has no critic")
+
+
+@contextmanager
+def _frozen(net: nn.Module | None) -> Any:
+    """Weights of a network that only passes gradients on."""
+    if net is not None:
+        net.requires_grad_(False)
+    yield
+    if net is not None:
+        net.requires_grad_(True)
+
+
+def _descend(optimizer: torch.optim.Optimizer, loss: Float[Tensor, ""]) -> None:
+    optimizer.zero_grad(set_to_none=True)
+    loss.backward()
+    optimizer.step()
+
+
+def _follow(average: nn.Module, net: nn.Module, decay: float) -> None:
+    """Move the averaged weights towards the present ones; buffers are taken as they are."""
+    with torch.no_grad():
+        for slow, fast in zip(average.parameters(), net.parameters(), strict=True):
+            slow.lerp_(fast, 1 - decay)
+        for slow, fast in zip(average.buffers(), net.buffers(), strict=True):
+            slow.copy_(fast)
+
+
+def default_steps(windows: int, config: Config) -> int:
+    """Return the number of generator steps: what was set, epochs in steps, or by the size of the data."""
+    train = config.train
+    if train.steps is not None:
+        return train.steps
+    if train.epochs is not None:
+        return train.epochs * max(1, -(-windows // train.batch))
+    return int(np.clip(STEPS_PER_WINDOW * windows, *STEPS))
+
+
+def _batches(
+    windows: Float[Tensor, "N T C"], config: Config, noise: Noise, steps: int, random: torch.Generator
+) -> Callable[[int], Batch]:
+    """Return a function that draws the batch of a step."""
+
+    def draw(step: int) -> Batch:
+        picks = torch.randint(len(windows), (config.train.batch,), generator=random)
+        real = windows[picks]
+        return Batch(real, noise(real.shape, random), step / max(steps, 1), random)
+
+    return draw
+
+
+def _rate(step: int, steps: int, config: Config) -> float:
+    return 0.5 * (1 + float(np.cos(np.pi * step / steps))) if config.train.decay else 1.0
+
+
+def _set_rate(optimizer: torch.optim.Optimizer | None, rate: float) -> None:
+    for group in optimizer.param_groups if optimizer else ():
+        group.setdefault("base", group["lr"])
+        group["lr"] = group["base"] * rate
+
+
+@dataclass
+class Record:
+    """What is written down during a training, and the best weights so far."""
+
+    every: int
+    steps: list[int]
+    losses: dict[str, list[float]]
+    checks: list[int]
+    fidelity: list[float]
+    best: dict[str, Tensor]
+    chosen: int = 0
+
+    def note(self, step: int, figures: Mapping[str, float]) -> None:
+        if step % self.every == 0:
+            self.steps.append(step)
+            for name, value in figures.items():
+                self.losses.setdefault(name, []).append(value)
+
+    def check(self, step: int, score: float, net: nn.Module) -> bool:
+        """Take down a fidelity; return whether it is the best so far, whose weights are kept."""
+        better = not self.fidelity or score < min(self.fidelity)
+        self.checks.append(step)
+        self.fidelity.append(score)
+        if better:
+            self.chosen = step
+            self.best = {k: v.clone() for k, v in net.state_dict().items()}
+        return better
+
+    @property
+    def stale(self) -> int:
+        """Checks since the best one."""
+        return len(self.fidelity) - 1 - int(np.argmin(self.fidelity)) if self.fidelity else 0
+
+
+def fit_generator(
+    windows: Float[np.ndarray, "N T C"],
+    score: Score,
+    config: Config,
+    streams: Streams,
+    progress: Progress | None,
+) -> tuple[Network, Training]:
+    """Train a generator on windows of its space.
+
+    Args:
+        windows: training windows.
+        score: held-out fidelity of a function that draws n windows; lower is better.
+        config: recipe.
+        streams: randomness of weights, batches and noise.
+        progress: called with (step, steps, figures).
+
+    Returns:
+        The chosen weights and the record. Ctrl-C ends the training early and keeps the best weights so far.
+    """
+    data = torch.from_numpy(np.ascontiguousarray(windows, dtype=np.float32))
+    objective = OBJECTIVES.get(config.objective.name)(config.objective)
+    steps = default_steps(len(data), config)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(streams.numpy("weights").integers(2**62))
+        players = make_players(*data.shape[1:], config, objective)
+        record = Record(max(1, steps // RECORDS), [], {}, [], [], {})
+        stopped = _loop(data, players, objective, score, config, steps, streams, record, progress)
+        if config.train.keep == "last":
+            record.chosen = record.checks[-1]
+        else:
+            players.average.load_state_dict(record.best)
+    weights = {k: v.numpy().copy() for k, v in players.average.state_dict().items()}
+    network = Network(config.model_dump_json(), *data.shape[1:], weights)
+    losses = {name: tuple(curve) for name, curve in record.losses.items()}
+    return network, Training(
+        tuple(record.steps), losses, tuple(record.checks), tuple(record.fidelity), record.chosen, 0.0, stopped
+    )
+
+
+def _loop(
+    data: Float[Tensor, "N T C"],
+    players: Players,
+    objective: Objective,
+    score: Score,
+    config: Config,
+    steps: int,
+    streams: Streams,
+    record: Record,
+    progress: Progress | None,
+) -> str:
+    """Train until the steps, the budget or the patience is used up, or Ctrl-C; return why it ended."""
+    noise = NOISES.get(config.noise)
+    draw = _batches(data, config, noise, steps, streams.torch("batches"))
+    every = max(1, steps // config.train.checks)
+    sample = sampler(players.average, objective, noise, data.shape[1:], streams)
+    record.check(0, score(sample), players.average)
+    began = time.monotonic()
+    try:
+        for step in range(1, steps + 1):
+            for optimizer in (players.generator_opt, players.critic_opt):
+                _set_rate(optimizer, _rate(step - 1, steps, config))
+            figures = _step(players, objective, draw, step - 1, config)
+            if not np.isfinite(list(figures.values())).all():
+                return f"the losses were no longer finite at step {step}"
+            record.note(step, figures)
+            over = config.train.budget is not None and time.monotonic() - began > config.train.budget
+            if step % every == 0 or step == steps or over:
+                record.check(step, score(sample), players.average)
+                figures = figures | {"fidelity": record.fidelity[-1], "best": min(record.fidelity)}
+                if record.stale >= config.train.patience and config.train.keep == "best":
+                    return f"no better fidelity in {config.train.patience} measurements"
+            if progress is not None:
+                progress(step, steps, figures)
+            if over:
+                return f"the budget of {config.train.budget:g} s was used up"
+    except KeyboardInterrupt:
+        return f"interrupted at step {step}"
+    return "all steps were done"
+
+
+def _step(
+    players: Players, objective: Objective, draw: Callable[[int], Batch], step: int, config: Config
+) -> dict[str, float]:
+    """Critic steps, then one generator step; return both losses and the generator's gradient norm."""
+    figures = {}
+    if players.critic is not None and players.critic_opt is not None:
+        for _ in range(config.train.critic_steps):
+            batch = draw(step)
+            with torch.no_grad():
+                fake = players.generator(batch.noise)
+            loss = objective.critic_loss(players.critic, fake, batch)
+            _descend(players.critic_opt, loss)
+            objective.after_critic(players.critic)
+        figures["critic"] = loss.item()
+    batch = draw(step)
+    with _frozen(players.critic):
+        loss = objective.generator_loss(players.generator, players.critic or _no_critic, batch)
+        _descend(players.generator_opt, loss)
+    slopes = [w.grad.square().sum() for w in players.generator.parameters() if w.grad is not None]
+    figures |= {"generator": loss.item(), "gradient": float(torch.stack(slopes).sum().sqrt())}
+    _follow(players.average, players.generator, min(config.train.ema, (1 + step) / (10 + step)))
+    return figures
+
+
+def sampler(
+    generator: Generator, objective: Objective, noise: Noise, shape: tuple[int, int], streams: Streams
+) -> Callable[[int], Float[np.ndarray, "B T C"]]:
+    """Return a function that draws n windows, always the same ones, from a generator as it is now."""
+
+    def sample(count: int) -> Float[np.ndarray, "B T C"]:
+        generator.eval()
+        with torch.no_grad():
+            out = objective.sample(generator, noise((count, *shape), streams.torch("check")))
+        return out.numpy().astype(np.float64)
+
+    return sample
+
+
+def restore(network: Network) -> tuple[Generator, Objective, Config]:
+    """Build a generator with its stored weights."""
+    config = Config.model_validate(json.loads(network.recipe))
+    objective = OBJECTIVES.get(config.objective.name)(config.objective)
+    with torch.random.fork_rng(devices=[]):
+        generator = make_players(network.steps, network.channels, config, objective).average
+    generator.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in network.weights.items()})
+    return generator.eval(), objective, config
+
+
+def assert_alive(fake: Float[np.ndarray, "B T C"], real: Float[np.ndarray, "N T C"], config: Config) -> str:
+    """Say whether a generator has collapsed: too little spread, or too little difference between windows.
+
+    Raises:
+        CollapseError: it has, and the recipe does not allow that.
+    """
+    spread = float(np.median(fake.std(axis=0) / (real.std(axis=0) + 1e-9)))
+    if spread >= COLLAPSED:
+        return ""
+    text = (
+        f"The generator has collapsed: its windows differ by {spread:.0%} of what real ones do. "
+        "Train it otherwise (--set objective.gamma=..., --recipe flagship) or use --recipe prior."
+    )
+    if config.train.collapse == "error":
+        raise CollapseError(text)
+    return text
