@@ -80,9 +80,7 @@ def _centred(errors: Float[Array, "K C"]) -> Float[Array, "K C"]:
     return np.where(known, errors - mean, 0.0)
 
 
-def _past_phases(
-    history: Float[Array, "T C"], steps: int, period: float | int, end: int
-) -> Float[Array, "P steps C"]:
+def _past_phases(history: Float[Array, "T C"], steps: int, period: float | int, end: int) -> Float[Array, "P steps C"]:
     """Values at the same phase of each past season for steps end .. end + steps, NaN where there are none.
 
     Only values before `end` are looked at. A period that is not whole (52.1775 weeks) is rounded after
@@ -154,9 +152,7 @@ def seasonal_naive_paths(
     return centre + _seasonal_walk(_stretches(_centred(errors), steps, paths, rng), period)
 
 
-def _seasonal_walk(
-    errors: Float[Array, "paths steps C"], period: float | int
-) -> Float[Array, "paths steps C"]:
+def _seasonal_walk(errors: Float[Array, "paths steps C"], period: float | int) -> Float[Array, "paths steps C"]:
     lag, total = max(int(np.rint(period)), 1), errors.copy()
     for start in range(lag, total.shape[1], lag):
         stop = min(start + lag, total.shape[1])

@@ -18,7 +18,7 @@ from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.rng import Streams
 from dowgan.season import Stretch, split
-from dowgan.verbs import Mixture, Solver, densify, extend, rows_after, rows_of
+from dowgan.verbs import Mixture, Normals, Solver, densify, extend, rows_after, rows_of
 
 BAND = 0.9  # coverage aimed at
 BAND_RANGE = (0.6, 2.5)  # paths are never narrowed or widened more than this
@@ -79,6 +79,10 @@ def _factor_of(ratios: Sequence[Float[np.ndarray, " R"]]) -> float:
     return float(np.clip(np.quantile(every, BAND), *BAND_RANGE))
 
 
+def _normals(streams: Streams, name: str) -> Normals:
+    return lambda number, width: streams.normal(f"{name}/{number}", 0, PATHS, width)
+
+
 def extension_band(early: Prior, late: Sequence[Stretch], history: Sequence[Stretch], streams: Streams) -> float:
     """Extend the early rows into the late ones from several origins and measure the band.
 
@@ -104,16 +108,14 @@ def extension_band(early: Prior, late: Sequence[Stretch], history: Sequence[Stre
                 run.rows(0, origin),
                 np.full_like(truth, np.nan),
                 rows,
-                lambda k, w, n=number, o=origin: streams.normal(f"extend/{n}/{o}/{k}", 0, PATHS, w),
+                _normals(streams, f"extend/{number}/{origin}"),
                 band=1.0,
             )
             ratios.append(_band(truth, out.middle, out.paths, np.ones_like(truth, dtype=bool)))
     return _factor_of(ratios)
 
 
-def _measure(
-    early: Prior, process: Process, late: Sequence[Stretch], factor: int, streams: Streams
-) -> Mixture | None:
+def _measure(early: Prior, process: Process, late: Sequence[Stretch], factor: int, streams: Streams) -> Mixture | None:
     """Hide all but every factor-th late row, fill them in every way, and weigh the ways by least squares."""
     truths, guesses, ratios = [], [], []
     for number, stretch in enumerate(late):
@@ -129,7 +131,7 @@ def _measure(
             coarse,
             factor,
             rows_of(part),
-            lambda k, w, n=number: streams.normal(f"densify/{factor}/{n}/{k}", 0, PATHS, w),
+            _normals(streams, f"densify/{factor}/{number}"),
             Mixture(_only_prior(part.values.shape[1]), 1.0),
         )
         hidden = np.ones_like(part.values, dtype=bool)
@@ -159,9 +161,7 @@ def _weights(truth: Float[np.ndarray, "N D"], guesses: Float[np.ndarray, "M N D"
         start = np.zeros(ways)
         start[0] = size * np.sqrt(CAUTION)
         strong = 1e4 * (np.abs(design).max() + size) * np.ones((1, ways))
-        found, _ = nnls(
-            np.concatenate([design, pull, strong]), np.concatenate([target, start, strong[0, :1]])
-        )
+        found, _ = nnls(np.concatenate([design, pull, strong]), np.concatenate([target, start, strong[0, :1]]))
         weights[:, channel] = found / found.sum()
     return weights
 
@@ -181,7 +181,8 @@ def calibrate(early: Prior, stretches: Sequence[Stretch], streams: Streams) -> C
     else:
         late_rest = late
     judged = sorted(late, key=lambda s: -len(s.values))[:ORIGINS]
-    known, finer = {}, {}
+    known: dict[int, Mixture] = {}
+    finer: dict[int, Mixture] = {}
     for factor in FACTORS:
         for target, process in ((known, early.process), (finer, early.process.every(factor).finer(factor))):
             if factor * 2 < len(early.process.lagged):
@@ -189,4 +190,3 @@ def calibrate(early: Prior, stretches: Sequence[Stretch], streams: Streams) -> C
                 if mixture is not None:
                     target[factor] = mixture
     return Calibration(extension_band(early, late_rest, history, streams), known, finer)
-

@@ -115,9 +115,7 @@ class Channels:
         """Return the channels of a table's values (user's units, NaN missing)."""
         return np.concatenate([code.forward(values[:, code.place]) for code in self.codes], axis=1)
 
-    def decode(
-        self, channels: Float[np.ndarray, "T D"], regime: Int[np.ndarray, " T"]
-    ) -> Float[np.ndarray, "T C"]:
+    def decode(self, channels: Float[np.ndarray, "T D"], regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
         """Return values in the user's units; the conditions come from the regime."""
         out = np.empty((len(channels), self.columns))
         first = 0

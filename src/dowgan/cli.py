@@ -158,7 +158,12 @@ def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> Non
         talk(f"held-out fidelity (lower is better): prior alone {start:.4f}, chosen {best:.4f}: {gain}", quiet)
     talk(f"wrote {out}; next: dowgan generate {out} -n 1000 -o new.csv", quiet)
     if as_json:
-        figures = {"seconds": record.seconds, "chosen_step": record.chosen, "fidelity": best, "fidelity_prior": start}
+        figures = {
+            "seconds": record.seconds,
+            "chosen_step": record.chosen,
+            "fidelity": best,
+            "fidelity_prior": start,
+        }
         sys.stdout.write(json.dumps(figures | {"model": out}) + "\n")
 
 
@@ -168,7 +173,8 @@ def generate(
     /,
     *,
     rows: Annotated[
-        int | None, Parameter(name=["--rows", "-n"], help="Rows of one series, or of each run; the table's if left out.")
+        int | None,
+        Parameter(name=["--rows", "-n"], help="Rows of one series, or of each run; the table's if left out."),
     ] = None,
     runs: Annotated[int | None, Parameter(name="--runs", help="Independent runs.")] = None,
     out: Out = "-",
@@ -226,7 +232,8 @@ def extend(
     steps: Annotated[int, Parameter(name="--steps", help="Rows to add to each run.")],
     paths: Annotated[int, Parameter(name="--paths", help="Joint sample paths behind median and bands.")] = 200,
     bands: Annotated[
-        float | None, Parameter(name="--bands", help="Also columns NAME_lo90, NAME_hi90 for a coverage of 0.9.")
+        float | None,
+        Parameter(name="--bands", help="Also columns NAME_lo90, NAME_hi90 for a coverage of 0.9."),
     ] = None,
     paths_out: Annotated[str | None, Parameter(name="--paths-out", help="Also write every path here.")] = None,
     out: Out = "-",

@@ -57,9 +57,7 @@ class Regression:
         self.channels = channels
         self._weights: dict[bytes, Float[np.ndarray, "X O"]] = {}
 
-    def weights(
-        self, known: Bool[np.ndarray, "T D"], wanted: Bool[np.ndarray, "T D"]
-    ) -> Float[np.ndarray, "X O"]:
+    def weights(self, known: Bool[np.ndarray, "T D"], wanted: Bool[np.ndarray, "T D"]) -> Float[np.ndarray, "X O"]:
         """Return S_xo S_oo^-1 for the wanted (x) given the known (o) entries of a window."""
         key = known.tobytes() + wanted.tobytes()
         if key not in self._weights:
@@ -111,9 +109,7 @@ def complete(
     return out[:, :rows]
 
 
-def conditional_mean(
-    known: Float[np.ndarray, "N D"], frame: Frame, regression: Regression
-) -> Float[np.ndarray, "N D"]:
+def conditional_mean(known: Float[np.ndarray, "N D"], frame: Frame, regression: Regression) -> Float[np.ndarray, "N D"]:
     """Return the mean of all completions: the same windows with draws of zero."""
     zero = np.zeros((1, frame.steps, known.shape[1]))
     return complete(known, frame, regression, lambda number: zero)[0]

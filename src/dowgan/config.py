@@ -57,7 +57,9 @@ class Train(Part):
     beta2: float = Field(0.99, ge=0, lt=1)
     decay: bool = Field(True, description="rates fall to zero along half a cosine")
     critic_steps: int = Field(1, ge=1, description="critic steps per generator step")
-    ema: float = Field(0.999, ge=0, lt=1, description="decay of the averaged generator weights; 0 takes them as they are")
+    ema: float = Field(
+        0.999, ge=0, lt=1, description="decay of the averaged generator weights; 0 takes them as they are"
+    )
     checks: int = Field(20, ge=1, description="how often the held-out fidelity is measured")
     patience: int = Field(8, ge=1, description="measurements without a better one before training stops")
     budget: float | None = Field(None, gt=0, description="seconds after which training stops")
@@ -71,10 +73,13 @@ class Config(Part):
     recipe: str = Field(DEFAULT_RECIPE, description="name of the recipe this began as")
     window: int | None = Field(None, ge=1, le=4096, description="steps of a window; unset: from the size of the table")
     space: Literal["prior", "standard", "raw"] = Field(
-        "prior", description="where the network works: prior coordinates, standardised values, values as they are"
+        "prior",
+        description="where the network works: prior coordinates, standardised values, values as they are",
     )
     trained: bool = Field(True, description="false: no network, the prior alone")
-    calibrated: bool = Field(True, description="correct the finished generator's covariance and quantiles in closed form")
+    calibrated: bool = Field(
+        True, description="correct the finished generator's covariance and quantiles in closed form"
+    )
     noise: str = Field("white", description="input noise, see `dowgan list noises`")
     generator: Net = Net()
     critic: Net = Net()
@@ -94,7 +99,9 @@ class Config(Part):
 
 def recipe_names() -> tuple[str, ...]:
     """Return the names of the recipes that come with the program."""
-    return tuple(sorted(f.name.removesuffix(".toml") for f in files("dowgan.recipes").iterdir() if f.name.endswith(".toml")))
+    return tuple(
+        sorted(f.name.removesuffix(".toml") for f in files("dowgan.recipes").iterdir() if f.name.endswith(".toml"))
+    )
 
 
 def _recipe(name: str) -> dict[str, Any]:

@@ -48,7 +48,8 @@ class Plant:
 
 def _campaigns(rows: int, rng: np.random.Generator) -> tuple[np.ndarray, Float[np.ndarray, " N"]]:
     """Grade and set-point of each row: campaigns of one to two days, set-point steps within them."""
-    grades, setpoints = [], []
+    grades: list[str] = []
+    setpoints: list[float] = []
     turn = 0
     while len(grades) < rows:
         grade = GRADES[turn % len(GRADES)]

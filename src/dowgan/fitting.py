@@ -70,9 +70,7 @@ def window_steps(runs: Sequence[Run], width: int, asked: int | None) -> int:
     return steps
 
 
-def dominant_trend(
-    stretches: Sequence[Stretch], periods: Sequence[float], regimes: int
-) -> Float[np.ndarray, " D"]:
+def dominant_trend(stretches: Sequence[Stretch], periods: Sequence[float], regimes: int) -> Float[np.ndarray, " D"]:
     """Say which channels are little but a trend and a season, so that a generated series must follow it too."""
     width = stretches[0].values.shape[1]
     if len(stretches) > 1:
@@ -81,7 +79,9 @@ def dominant_trend(
     for share in (0.0, 1.0):
         season = fit_season(stretches, periods, regimes, np.full(width, share))
         mean, _ = season.mean_and_spread(
-            stretches[0].positions.astype(float), stretches[0].regime, np.arange(len(stretches[0].values), dtype=float)
+            stretches[0].positions.astype(float),
+            stretches[0].regime,
+            np.arange(len(stretches[0].values), dtype=float),
         )
         rest = stretches[0].values - mean
         left.append(np.nanmean(np.where(np.isnan(rest), 0.0, rest) ** 2, axis=0))

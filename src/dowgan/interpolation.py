@@ -31,9 +31,7 @@ def interpolate(coarse: Float[np.ndarray, "K D"], factor: int, way: str) -> Floa
     return out
 
 
-def _through(
-    x: np.ndarray, y: np.ndarray, fine: np.ndarray, way: str
-) -> Float[np.ndarray, " N"]:
+def _through(x: np.ndarray, y: np.ndarray, fine: np.ndarray, way: str) -> Float[np.ndarray, " N"]:
     inside = np.clip(fine, x[0], x[-1])
     if way == "hold":
         return y[np.searchsorted(x, inside, side="right") - 1]

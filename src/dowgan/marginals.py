@@ -4,15 +4,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
-from scipy.special import ndtri
+from scipy.special import ndtr, ndtri
 
 KNOTS = 65  # most knots of a quantile table
 TAIL = 0.1  # share of the knots whose mean slope continues a tail
 
 
-def line_through(
-    values: np.ndarray, x: Float[np.ndarray, " K"], y: Float[np.ndarray, " K"]
-) -> np.ndarray:
+def line_through(values: np.ndarray, x: Float[np.ndarray, " K"], y: Float[np.ndarray, " K"]) -> np.ndarray:
     """Interpolate linearly and continue both ends with the mean slope of the outer knots."""
     reach = max(1, round(TAIL * len(x)))
     low = (y[reach] - y[0]) / (x[reach] - x[0])
@@ -58,9 +56,9 @@ def fit_marginals(values: Float[np.ndarray, "N D"], weight: float = 1.0) -> Marg
     """
     counts = np.sum(~np.isnan(values), axis=0)
     knots = int(np.clip(counts.max() // 8, 5, KNOTS))
-    edge = 0.5 / max(counts.max(), 10)
-    levels = np.clip(np.linspace(0, 1, knots), edge, 1 - edge)
-    scores = ndtri(levels)
+    edge = ndtri(0.5 / max(counts.max(), 10))
+    scores = np.linspace(edge, -edge, knots)  # even in normal scores, so that tails have knots too
+    levels = ndtr(scores)
     quantiles = np.empty((knots, values.shape[1]))
     for channel in range(values.shape[1]):
         known = values[~np.isnan(values[:, channel]), channel]

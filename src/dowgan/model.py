@@ -11,12 +11,14 @@ from jaxtyping import Float, Int
 
 from dowgan.calibrate import Calibration
 from dowgan.channels import Channels, Code
-from dowgan.coordinates import Coordinates, Correction
+from dowgan.coordinates import Coordinates
 from dowgan.marginals import Marginals
+from dowgan.polish import Grid, Polish
 from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.season import Season
 from dowgan.table.schema import Run, Schema
+from dowgan.transport import Slice, Transport
 from dowgan.verbs import Mixture
 
 
@@ -49,14 +51,12 @@ class Network:
         recipe: JSON of the configuration that it was built with.
         steps, channels: of the windows of its space.
         weights: by name.
-        correction: closed-form calibration of its output, None for none (in the prior's coordinates only).
     """
 
     recipe: str
     steps: int
     channels: int
     weights: dict[str, np.ndarray]
-    correction: Correction | None = None
 
 
 @dataclass(frozen=True)
@@ -98,6 +98,8 @@ class Model:
         calibration: backtests of `path`.
         coordinates: of windows of `window`, in which the network works.
         network: the trained generator, None for the prior alone.
+        transport: closed-form calibration behind it, None for none.
+        polish: last touch on generated values, None for none.
         past: the runs of the table.
         training: the record.
         notes: what the user should know of the fit.
@@ -114,6 +116,8 @@ class Model:
     calibration: Calibration
     coordinates: Coordinates
     network: Network | None
+    transport: Transport | None
+    polish: Polish | None
     past: tuple[Past, ...]
     training: Training
     notes: tuple[str, ...]
@@ -130,7 +134,10 @@ KINDS: dict[str, type] = {
         Channels,
         Code,
         Coordinates,
-        Correction,
+        Grid,
+        Polish,
+        Slice,
+        Transport,
         Marginals,
         Mixture,
         Model,

@@ -63,7 +63,12 @@ def write_model(value: Any, path: str | Path, versions: dict[str, str]) -> None:
     """
     arrays: dict[str, np.ndarray] = {}
     tree = _pack(value, "model", arrays)
-    header = {"format": FORMAT, "version": str(VERSION), "versions": json.dumps(versions), "tree": json.dumps(tree)}
+    header = {
+        "format": FORMAT,
+        "version": str(VERSION),
+        "versions": json.dumps(versions),
+        "tree": json.dumps(tree),
+    }
     target = Path(path)
     try:
         handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
@@ -75,7 +80,9 @@ def write_model(value: Any, path: str | Path, versions: dict[str, str]) -> None:
             Path(temporary).unlink(missing_ok=True)
             raise
     except OSError as error:
-        raise ModelError(f"Cannot write the model '{path}': {error.strerror or error}. Choose another place.") from error
+        raise ModelError(
+            f"Cannot write the model '{path}': {error.strerror or error}. Choose another place."
+        ) from error
 
 
 def read_model(path: str | Path, kinds: dict[str, type]) -> Any:

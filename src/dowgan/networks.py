@@ -11,7 +11,6 @@ import torch
 from jaxtyping import Float
 
 from dowgan.config import Config
-from dowgan.coordinates import fit_correction
 from dowgan.fidelity import fidelity
 from dowgan.fitting import Fitted
 from dowgan.model import Network, Training
@@ -20,13 +19,13 @@ from dowgan.sampling import Refine
 from dowgan.train import Progress, assert_alive, fit_generator, restore
 
 CHECKED = 1024  # windows that a fidelity is measured on
-CORRECTED = 20_000  # windows that the closed-form calibration is fitted on
+DRAWN = 4096  # windows that show whether a generator has collapsed
 
 
 def train_network(
     fitted: Fitted, config: Config, streams: Streams, progress: Progress | None
 ) -> tuple[Network, Training]:
-    """Train a generator in the prior's coordinates and calibrate its output.
+    """Train a generator in the prior's coordinates.
 
     Raises:
         CollapseError: the generator lost the spread of the data, and the recipe does not allow that.
@@ -41,10 +40,7 @@ def train_network(
 
     network, training = fit_generator(train[:, None], score, config, streams, progress)
     refine = generator_of(network)
-    drawn = refine(streams.numpy("correction").standard_normal((CORRECTED, train.shape[1])))
-    note = assert_alive(drawn, fitted.windows, config)
-    if config.calibrated and training.chosen > 0:
-        network = replace(network, correction=fit_correction(drawn, fitted.windows))
+    note = assert_alive(refine(streams.numpy("alive").standard_normal((DRAWN, train.shape[1]))), fitted.windows, config)
     return network, replace(training, stopped=f"{training.stopped}. {note}".strip(". "))
 
 
@@ -55,7 +51,6 @@ def generator_of(network: Network) -> Refine:
     def refine(coordinates: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B U"]:
         noise = torch.from_numpy(coordinates.astype(np.float32))[:, None]
         with torch.no_grad():
-            out = objective.sample(generator, noise)[:, 0].numpy().astype(np.float64)
-        return out if network.correction is None else network.correction.apply(out)
+            return objective.sample(generator, noise)[:, 0].numpy().astype(np.float64)
 
     return refine

@@ -33,7 +33,9 @@ def _unroll(segments: Int[np.ndarray, "S 2"]) -> Int[np.ndarray, " T"]:
     return np.repeat(segments[:, 0], segments[:, 1])
 
 
-def wander(past: Sequence[Past], rows: int, allowed: Bool[np.ndarray, " R"], rng: np.random.Generator) -> Int[np.ndarray, " T"]:
+def wander(
+    past: Sequence[Past], rows: int, allowed: Bool[np.ndarray, " R"], rng: np.random.Generator
+) -> Int[np.ndarray, " T"]:
     """Draw a course of regimes: from each stretch on to one that followed the same regime in the table.
 
     Args:

@@ -139,9 +139,7 @@ def window_cost(process: Process, windows: Sequence[Float[np.ndarray, "T D"]]) -
     return total / max(count, 1)
 
 
-def cut_windows(
-    runs: Sequence[Float[np.ndarray, "T D"]], steps: int, hop: int
-) -> list[Float[np.ndarray, "T D"]]:
+def cut_windows(runs: Sequence[Float[np.ndarray, "T D"]], steps: int, hop: int) -> list[Float[np.ndarray, "T D"]]:
     """All windows of that many steps that start at every hop-th row of each run."""
     return [run[s : s + steps] for run in runs for s in range(0, len(run) - steps + 1, hop)]
 
@@ -176,7 +174,5 @@ def fit_process(
     return process, " + ".join(f"{share:g} {name}" for name, share in best.items())
 
 
-def _mix(
-    parts: dict[str, Float[np.ndarray, "L D D"]], blend: dict[str, float]
-) -> Float[np.ndarray, "L D D"]:
+def _mix(parts: dict[str, Float[np.ndarray, "L D D"]], blend: dict[str, float]) -> Float[np.ndarray, "L D D"]:
     return sum((share * parts[name] for name, share in blend.items()), np.zeros_like(parts["full"]))

@@ -18,6 +18,7 @@ from dowgan.complete import Frame, Regression, complete
 from dowgan.coordinates import Coordinates
 from dowgan.prior import Prior
 from dowgan.rng import CHUNK, Streams
+from dowgan.transport import Transport
 from dowgan.verbs import Normals, Solver
 
 Refine = Callable[[Float[np.ndarray, "B U"]], Float[np.ndarray, "B U"]]  # the generator, in coordinates
@@ -31,10 +32,11 @@ def identity(coordinates: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B U"]:
 class Sampler:
     """A prior, the coordinates of its short windows, and a generator in them."""
 
-    def __init__(self, prior: Prior, coordinates: Coordinates, refine: Refine) -> None:
+    def __init__(self, prior: Prior, coordinates: Coordinates, refine: Refine, transport: Transport | None) -> None:
         self.prior = prior
         self.coordinates = coordinates
         self.refine = refine
+        self.transport = transport
         self._solvers: dict[int, Solver] = {}
 
     @cached_property
@@ -44,11 +46,13 @@ class Sampler:
 
     def windows(self, straight: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B T D"]:
         """Return windows of normal scores for standard normal coordinates, in chunks of one size."""
-        out = [
-            self.coordinates.from_coordinates(self.refine(_whole(straight[i : i + CHUNK])))[: len(straight) - i]
-            for i in range(0, len(straight), CHUNK)
-        ]
-        return np.concatenate(out)
+        return np.concatenate([self._chunk(straight[i : i + CHUNK]) for i in range(0, len(straight), CHUNK)])
+
+    def _chunk(self, straight: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B T D"]:
+        refined = self.refine(_whole(straight))
+        if self.transport is not None:
+            refined = self.transport.apply(refined)
+        return self.coordinates.from_coordinates(refined)[: len(straight)]
 
     def paths(self, known: Float[np.ndarray, "N D"], normals: Normals) -> Float[np.ndarray, "P N D"]:
         """Complete a partly known series of normal scores along paths.
@@ -69,9 +73,7 @@ class Sampler:
             self._solvers[ahead] = Solver(self.prior.process, self.prior.frame(ahead))
         return self._solvers[ahead]
 
-    def _refined(
-        self, known: Float[np.ndarray, "N D"], slow: Float[np.ndarray, "P N D"]
-    ) -> Float[np.ndarray, "P N D"]:
+    def _refined(self, known: Float[np.ndarray, "N D"], slow: Float[np.ndarray, "P N D"]) -> Float[np.ndarray, "P N D"]:
         """The second pass: short windows of the slow paths through the generator, joined."""
         steps = self.coordinates.steps
         short = Frame(steps // 2, steps - steps // 2, 0)

@@ -235,9 +235,7 @@ def _regime_means(
     return out
 
 
-def _profile(
-    stretches: Sequence[Stretch], rests: Sequence[Float[np.ndarray, "T D"]]
-) -> Float[np.ndarray, "P D"]:
+def _profile(stretches: Sequence[Stretch], rests: Sequence[Float[np.ndarray, "T D"]]) -> Float[np.ndarray, "P D"]:
     """Mean course along a run, smoothed and drawn towards zero; empty if it does not predict other runs."""
     channels = rests[0].shape[1]
     if len(stretches) < MIN_PROFILE_RUNS:
@@ -264,9 +262,7 @@ def _log_size(rest: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
     return np.log(np.sqrt(mean_known(rest**2)) + 1e-12)
 
 
-def _log_spread(
-    rest: Float[np.ndarray, "N D"], design: Float[np.ndarray, "N F"], cut: int
-) -> Float[np.ndarray, "G D"]:
+def _log_spread(rest: Float[np.ndarray, "N D"], design: Float[np.ndarray, "N F"], cut: int) -> Float[np.ndarray, "G D"]:
     """Coefficients of the log spread on the waves; only the constant if the waves do not help.
 
     E log|x| of a normal variable is log sigma - 0.635 (Harvey, Ruiz and Shephard 1994, eq. 5, halved).
@@ -354,9 +350,7 @@ def fit_season(
     return replace(season, regime_log_spread=_regime_spreads(season, stretches, regimes))
 
 
-def _regime_spreads(
-    season: Season, stretches: Sequence[Stretch], regimes: int
-) -> Float[np.ndarray, "R D"]:
+def _regime_spreads(season: Season, stretches: Sequence[Stretch], regimes: int) -> Float[np.ndarray, "R D"]:
     """Log of each regime's spread of the standardised rest, drawn towards zero where it has few rows."""
     rest = np.concatenate([season.remove(s) for s in stretches])
     regime = np.concatenate([s.regime for s in stretches])
@@ -369,9 +363,7 @@ def _regime_spreads(
     return out
 
 
-def trending(
-    stretches: Sequence[Stretch], candidates: Sequence[float], regimes: int
-) -> Float[np.ndarray, " D"]:
+def trending(stretches: Sequence[Stretch], candidates: Sequence[float], regimes: int) -> Float[np.ndarray, " D"]:
     """Say how far a linear trend helps to predict past the fitted rows: 0 not at all, 1 in full.
 
     The early rows are fitted, the late rows judge, at two splits. All channels take the share that is best for

@@ -18,15 +18,16 @@ from dowgan import __version__
 from dowgan.config import DEFAULT_RECIPE, Config, resolve
 from dowgan.errors import DataError, ModelError, OptionError, unknown
 from dowgan.fitting import Fitted, fit_priors, stretch_of
-from dowgan.model import KINDS, Model, Past, Training, past_of
+from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, chosen_regimes, plan_runs
-from dowgan.process import Process
+from dowgan.polish import fit_polish
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import Sampler, identity, path_normals, series_normals
 from dowgan.season import Stretch
-from dowgan.table import Clock, Run, Schema, Table, check, read, refined, to_frame
+from dowgan.table import Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
+from dowgan.transport import fit_transport
 from dowgan.verbs import Rows, Solver, densify, extend, rows_after
 
 if TYPE_CHECKING:
@@ -35,6 +36,8 @@ if TYPE_CHECKING:
 TAIL = 256  # last rows of each run that a model keeps, to extend it without the table
 MOST_TAILS = 400  # runs of which they are kept
 BANDS = 0.9
+CALIBRATED = 160 * CHUNK  # windows that the closed-form calibration is fitted on
+POLISHED = 24 * CHUNK  # windows of which the columns' quantiles are taken
 
 
 @dataclass(frozen=True)
@@ -86,7 +89,7 @@ class Extension:
         return to_frame(self.schema, [replace(s, values=v) for s, v in zip(self.starts, values, strict=True)])
 
     def _repr_html_(self) -> str:
-        return f"<p>{len(self.runs[0])} paths of {len(self.median)} rows; the median:</p>{self.median._repr_html_()}"
+        return f"<p>{len(self.runs[0])} paths of {len(self.median)} rows; the median:</p>{self.median.to_html()}"
 
 
 class Synthesizer:
@@ -145,11 +148,29 @@ class Synthesizer:
                 from dowgan.networks import train_network
 
                 network, training = train_network(fitted, config, streams, self.progress)
-        training = replace(training, seconds=time.monotonic() - began)
-        self.model_ = _assemble(table, config, self.random_state, fitted, network, training)
+            self._hold(_assemble(table, config, self.random_state, fitted, network, training))
+            if config.calibrated:
+                self._calibrate(table, fitted, streams)
+        self._hold(replace(self.model_, training=replace(training, seconds=time.monotonic() - began)))
+        return self
+
+    def _hold(self, model: Model) -> None:
+        """Take a model; forget what was derived from the one before."""
+        self.model_ = model
         for name in ("schema", "_sampler", "_extender"):
             self.__dict__.pop(name, None)
-        return self
+
+    def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> None:
+        """Carry a large draw of the generator to the data in closed form: windows first, then columns."""
+        noise = streams.numpy("calibrate").standard_normal((CALIBRATED, fitted.windows.shape[1]))
+        drawn = np.concatenate([self._sampler.refine(part) for part in np.split(noise, CALIBRATED // CHUNK)])
+        transport = fit_transport(drawn, fitted.windows, fitted.held_out, streams.numpy("rotations"))
+        self._hold(replace(self.model_, transport=transport))
+        steps = fitted.coordinates.steps
+        plans = plan_runs(self.model_, self.schema, steps, POLISHED, None, {}, streams.numpy("polish"))
+        values = np.concatenate([run.values for run in self._draw(plans, None, streams, single=False)])
+        real = np.concatenate([run.values for run in table.runs])
+        self._hold(replace(self.model_, polish=fit_polish(self.schema.channels, values, real)))
 
     def save(self, path: str | Path) -> None:
         """Write the model whole or not at all.
@@ -174,10 +195,10 @@ class Synthesizer:
     def _sampler(self) -> Sampler:
         model = self._model
         if model.network is None:
-            return Sampler(model.window, model.coordinates, identity)
+            return Sampler(model.window, model.coordinates, identity, model.transport)
         from dowgan.networks import generator_of
 
-        return Sampler(model.window, model.coordinates, generator_of(model.network))
+        return Sampler(model.window, model.coordinates, generator_of(model.network), model.transport)
 
     @cached_property
     def _extender(self) -> Solver:
@@ -223,17 +244,17 @@ class Synthesizer:
         for name, count in (("rows", rows), ("runs", runs)):
             if count is not None and count < 1:
                 raise OptionError(f"{count} {name} cannot be generated; ask for at least 1.")
-        model, schema = self._model, self.schema
-        where = {k: str(v) for k, v in (where or {}).items()}
-        for name in where:
+        schema = self.schema
+        held = {k: str(v) for k, v in (where or {}).items()}
+        for name in held:
             if name not in [c.name for c in schema.channels]:
                 raise OptionError(unknown("column", name, [c.name for c in schema.channels]))
-        fixed, rows = self._fixed(where, given, rows)
+        fixed, rows = self._fixed(held, given, rows)
         position = None if start is None else self._position(start)
         many = runs is not None or bool(schema.run_names)
         streams = Streams(random_state)
         with threadpool_limits(1):
-            plans = self._plans(rows, runs, position, where, streams, fixed)
+            plans = self._plans(rows, runs, position, held, streams, fixed)
             drawn = self._draw(plans, fixed, streams, single=not many)
         lead = ("run", range(1, len(drawn) + 1)) if runs is not None and not schema.run_names else None
         frame = to_frame(schema, drawn, lead=lead)
@@ -332,6 +353,8 @@ class Synthesizer:
         model, clock = self._model, self.schema.clock
         channels = model.window.from_normal(scores[None], *_places(plan), hold_trend=True)[0]
         values = model.channels.decode(channels, plan.regime)
+        if model.polish is not None:
+            values = model.polish.apply(values)
         if fixed is not None:
             values = np.where(np.isnan(fixed[: plan.rows]), values, fixed[: plan.rows])
         start = clock.at(clock.decode(model.past[0].start), np.array([plan.position - model.past[0].offset]))[0]
@@ -481,7 +504,7 @@ class Synthesizer:
         for name, count in (("steps", steps), ("paths", paths)):
             if count < 1:
                 raise OptionError(f"{count} {name} are not possible; ask for at least 1.")
-        model, schema = self._model, self.schema if table is None else table.schema
+        schema = self.schema if table is None else table.schema
         if table is not None and schema.clock.kind != "row" and multiple(schema.clock, self.schema.clock) != 1:
             raise DataError(
                 f"The step of the table is {schema.clock.step}, the model's {self.schema.clock.step}: extend needs the same."
@@ -602,9 +625,7 @@ def load(path: str | Path) -> Synthesizer:
     return out
 
 
-def _assemble(
-    table: Table, config: Config, seed: int, fitted: Fitted, network: Any, training: Training
-) -> Model:
+def _assemble(table: Table, config: Config, seed: int, fitted: Fitted, network: Any, training: Training) -> Model:
     schema = table.schema
     tail = TAIL if len(table.runs) <= MOST_TAILS else 0
     past = tuple(past_of(run, schema, fitted.channels.regime(run.values), tail) for run in table.runs)
@@ -620,6 +641,8 @@ def _assemble(
         calibration=fitted.calibration,
         coordinates=fitted.coordinates,
         network=network,
+        transport=None,
+        polish=None,
         past=past,
         training=training,
         notes=table.notes,

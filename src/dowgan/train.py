@@ -110,8 +110,8 @@ def _follow(average: nn.Module, net: nn.Module, decay: float) -> None:
     with torch.no_grad():
         for slow, fast in zip(average.parameters(), net.parameters(), strict=True):
             slow.lerp_(fast, 1 - decay)
-        for slow, fast in zip(average.buffers(), net.buffers(), strict=True):
-            slow.copy_(fast)
+        for kept, now in zip(average.buffers(), net.buffers(), strict=True):
+            kept.copy_(now)
 
 
 def default_steps(windows: int, config: Config) -> int:
@@ -205,7 +205,7 @@ def fit_generator(
     steps = default_steps(len(data), config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(streams.numpy("weights").integers(2**62))
-        players = make_players(*data.shape[1:], config, objective)
+        players = make_players(data.shape[1], data.shape[2], config, objective)
         record = Record(max(1, steps // RECORDS), [], {}, [], [], {})
         stopped = _loop(data, players, objective, score, config, steps, streams, record, progress)
         if config.train.keep == "last":
@@ -213,7 +213,7 @@ def fit_generator(
         else:
             players.average.load_state_dict(record.best)
     weights = {k: v.numpy().copy() for k, v in players.average.state_dict().items()}
-    network = Network(config.model_dump_json(), *data.shape[1:], weights)
+    network = Network(config.model_dump_json(), data.shape[1], data.shape[2], weights)
     losses = {name: tuple(curve) for name, curve in record.losses.items()}
     return network, Training(
         tuple(record.steps), losses, tuple(record.checks), tuple(record.fidelity), record.chosen, 0.0, stopped
@@ -235,7 +235,7 @@ def _loop(
     noise = NOISES.get(config.noise)
     draw = _batches(data, config, noise, steps, streams.torch("batches"))
     every = max(1, steps // config.train.checks)
-    sample = sampler(players.average, objective, noise, data.shape[1:], streams)
+    sample = sampler(players.average, objective, noise, (data.shape[1], data.shape[2]), streams)
     record.check(0, score(sample), players.average)
     began = time.monotonic()
     try:

@@ -10,8 +10,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from dowgan.interpolation import WAYS, interpolate
 from dowgan.complete import Draw, Frame, Regression, complete, conditional_mean
+from dowgan.interpolation import WAYS, interpolate
 from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.season import Stretch

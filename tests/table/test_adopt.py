@@ -57,9 +57,7 @@ def test_short_tables() -> None:
 def test_a_coarser_table_for_densify() -> None:
     table = read(plant(20, freq="4h"), schema=MODEL)
     assert table.schema.clock.step == "4h"
-    monthly = read(
-        pd.DataFrame({"t": pd.date_range("2020", periods=40, freq="MS"), "x": RNG.normal(size=40)})
-    ).schema
+    monthly = read(pd.DataFrame({"t": pd.date_range("2020", periods=40, freq="MS"), "x": RNG.normal(size=40)})).schema
     quarters = pd.DataFrame({"t": pd.date_range("2020", periods=4, freq="QS"), "x": RNG.normal(size=4)})
     assert read(quarters, schema=monthly).schema.clock.step == "QS"
 

@@ -53,8 +53,8 @@ def test_a_finer_clock_keeps_every_time(step: str, factor: int, tz: str | None) 
 
 @pytest.mark.parametrize(
     ("step", "factor", "finer"),
-    [("QS", 3, "MS"), ("QE", 3, "ME"), ("YS", 12, "MS"), ("YS", 4, "QS"), ("YE", 4, "QE"), ("YE", 12, "ME"), ("D", 24, "1h"),
-     ("W-MON", 7, "D"), ("h", 4, "15min"), ("10min", 10, "1min"), ("250ms", 1000, "250us"), ("W-MON", 14, "12h"),
+    [("QS", 3, "MS"), ("QE", 3, "ME"), ("YS", 12, "MS"), ("YS", 4, "QS"), ("YE", 4, "QE"), ("YE", 12, "ME"),
+     ("D", 24, "1h"), ("W-MON", 7, "D"), ("h", 4, "15min"), ("10min", 10, "1min"), ("250ms", 1000, "250us"), ("W-MON", 14, "12h"),
      ("6MS", 2, "QS")],
 )  # fmt: skip
 def test_finer_steps_of_the_calendar(step: str, factor: int, finer: str) -> None:
@@ -105,7 +105,8 @@ def test_factor(step: str, every: str, factor: int) -> None:
         (
             clock("h"),
             "7min",
-            "'7min' does not divide the step of h into equal parts; allowed are 30min, 20min, 15min, 12min, 10min or "
+            "'7min' does not divide the step of h into equal parts; allowed are 30min, 20min, 15min, 12min, "
+            "10min or "
             "another part.",
         ),
         (
@@ -122,7 +123,8 @@ def test_factor(step: str, every: str, factor: int) -> None:
         (
             Clock("integer", "t", step=5),
             "2",
-            "'2' does not divide the step of 5 into equal parts; allowed are numbers such as 2.5, 1.66667, 1.25, 1, 0.5.",
+            "'2' does not divide the step of 5 into equal parts; allowed are numbers such as 2.5, 1.66667, 1.25, "
+            "1, 0.5.",
         ),
     ],
 )
@@ -149,7 +151,8 @@ def test_times_end() -> None:
 
 @pytest.mark.parametrize(
     ("of", "value"),
-    [(clock("h", "Europe/Berlin"), pd.Timestamp("2021-10-31 01:30Z").tz_convert("Europe/Berlin")), (clock("D"), pd.Timestamp("2020")),
+    [(clock("h", "Europe/Berlin"), pd.Timestamp("2021-10-31 01:30Z").tz_convert("Europe/Berlin")),
+     (clock("D"), pd.Timestamp("2020")),
      (Clock("integer"), 7), (Clock("float"), 0.1), (Clock("row"), 3)],
 )  # fmt: skip
 def test_values_as_json(of: Clock, value: object) -> None:
@@ -239,9 +242,7 @@ def test_a_finer_table(times: object, factor: int, last: object, notes: tuple[st
 
 
 def test_a_finer_index_keeps_a_freq() -> None:
-    frame = pd.DataFrame(
-        {"x": np.arange(20.0)}, index=pd.date_range("2020", periods=20, freq="h", tz="Europe/Berlin")
-    )
+    frame = pd.DataFrame({"x": np.arange(20.0)}, index=pd.date_range("2020", periods=20, freq="h", tz="Europe/Berlin"))
     table = read(frame)
     schema, _ = refined(table.schema, 4)
     run = table.runs[0]

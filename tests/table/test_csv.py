@@ -94,11 +94,7 @@ def test_decimal_comma_between_commas_is_quoted(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["utf-8", "cp1252", "utf-8-sig", "utf-16"])
 def test_encodings(encoding: str, tmp_path: Path) -> None:
-    text = (
-        "Zeit,Temperatur °C,Ventil\n"
-        + rows("2020-01-01T00:{i:02d},{v},").replace(",2020", ",öffen\n2020")
-        + "zü\n"
-    )
+    text = "Zeit,Temperatur °C,Ventil\n" + rows("2020-01-01T00:{i:02d},{v},").replace(",2020", ",öffen\n2020") + "zü\n"
     table = round_trip(put(tmp_path, text.encode(encoding)))
     assert table.schema.columns[1].name == "Temperatur °C"
     assert table.schema.column("Ventil").levels == ("zü", "öffen")
@@ -112,9 +108,7 @@ def test_units_row(tmp_path: Path) -> None:
 
 
 def test_no_last_newline_and_quoted_cells(tmp_path: Path) -> None:
-    text = '"date","x","name"\n' + "".join(
-        f'"2020-01-{i:02d}",{i / 4:.2f},"a, b{i % 2}"\n' for i in range(1, 13)
-    )
+    text = '"date","x","name"\n' + "".join(f'"2020-01-{i:02d}",{i / 4:.2f},"a, b{i % 2}"\n' for i in range(1, 13))
     round_trip(put(tmp_path, text))
 
 
@@ -160,9 +154,7 @@ def test_formats_of_time(text_format: str, step: str, tmp_path: Path) -> None:
     text = "when,x\n" + "".join(f"{t.strftime(text_format)},{i % 7}.5\n" for i, t in enumerate(times))
     table = round_trip(put(tmp_path, text))
     assert table.schema.clock.kind == "datetime"
-    assert list(table.schema.clock.times(table.runs[0].start, 40)) == list(
-        times.tz_localize(table.schema.clock.tz)
-    )
+    assert list(table.schema.clock.times(table.runs[0].start, 40)) == list(times.tz_localize(table.schema.clock.tz))
 
 
 def test_times_without_leading_zeros(tmp_path: Path) -> None:
@@ -176,9 +168,7 @@ def test_times_without_leading_zeros(tmp_path: Path) -> None:
 
 def test_milliseconds(tmp_path: Path) -> None:
     times = pd.date_range("2020-01-01", periods=60, freq="125ms")
-    text = "ts,x\n" + "".join(
-        f"{t.isoformat(timespec='milliseconds')},{i % 7}\n" for i, t in enumerate(times)
-    )
+    text = "ts,x\n" + "".join(f"{t.isoformat(timespec='milliseconds')},{i % 7}\n" for i, t in enumerate(times))
     assert round_trip(put(tmp_path, text)).schema.clock.step == "125ms"
 
 
@@ -192,9 +182,7 @@ def test_offsets_name_the_zone(zone: str, tmp_path: Path) -> None:
 
 def test_status_words_are_missing(tmp_path: Path) -> None:
     words = ["Bad", "I/O Timeout", "No Data", "NaN", "NA", "", "null", "-", "#N/A"]
-    text = "time,TI1\n" + "".join(
-        f"2020-01-01 00:{i:02d},{words[i] if i < 9 else i / 2}\n" for i in range(20)
-    )
+    text = "time,TI1\n" + "".join(f"2020-01-01 00:{i:02d},{words[i] if i < 9 else i / 2}\n" for i in range(20))
     table = read(put(tmp_path, text))
     assert np.isnan(table.runs[0].values[:9, 0]).all()
     assert table.schema.column("TI1").missing == 0.45

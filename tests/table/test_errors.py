@@ -57,13 +57,15 @@ FILES = {
     "free text": (
         "t,s,x\n" + rows(lambda i: f"{i},name{i},{i % 3}"),
         {},
-        "Column 's' is text with 12 different values, such as 'name0', and a category has at most 50, which repeat: drop "
+        "Column 's' is text with 12 different values, such as 'name0', and a category has at most 50, which "
+        "repeat: drop "
         "the column, or use --run s if each value is one run.",
     ),
     "many labels": (
         "t,s,x\n" + rows(lambda i: f"{i},n{i % 60},{i % 3}", 200),
         {},
-        "Column 's' is text with 60 different values, such as 'n0', and a category has at most 50, which repeat: drop the "
+        "Column 's' is text with 60 different values, such as 'n0', and a category has at most 50, which "
+        "repeat: drop the "
         "column, or use --run s if each value is one run.",
     ),
     "mixed": (
@@ -89,18 +91,21 @@ FILES = {
     "runs": (
         "t,unit,kind,x\n" + rows(lambda i: f"2020-01-{1 + i // 3:02d},{'abc'[i % 3]},{'KKL'[i % 3]},{i}", 30),
         {},
-        "10 times in 't' occur more than once, first '2020-01-01', '2020-01-02', '2020-01-03': if rows belong to several "
+        "10 times in 't' occur more than once, first '2020-01-01', '2020-01-02', '2020-01-03': if rows "
+        "belong to several "
         "runs, use --run unit --run kind.",
     ),
     "runs by number": (
         "time_min,batch,x\n" + rows(lambda i: f"{i % 10 * 5},{i // 10},{i}.5", 30),
         {},
-        "10 times in 'time_min' occur more than once, first '0', '5', '10': if rows belong to several runs, use --run batch.",
+        "10 times in 'time_min' occur more than once, first '0', '5', '10': if rows belong to several runs, "
+        "use --run batch.",
     ),
     "uneven": (
         "t,x\n" + rows(lambda i: f"2020-01-01 {i:02d}:{i * i % 60:02d},{i}", 20),
         {},
-        "The times in 't' are not evenly spaced: after '2020-01-01 00:00' comes '2020-01-01 01:01', and the usual step is "
+        "The times in 't' are not evenly spaced: after '2020-01-01 00:00' comes '2020-01-01 01:01', and the "
+        "usual step is "
         f"15min. {UNEVEN} resample first, e.g. frame.resample('15min').mean().",
     ),
     "uneven counter": (
@@ -144,13 +149,15 @@ FILES = {
     "no clock": (
         "s,x\n" + rows(lambda i: f"{'ab'[i % 2]},{i}"),
         {"time": "s"},
-        "Column 's' cannot be the clock: row 1 holds 'a'. A clock holds times such as 2024-01-31 08:00, all written "
+        "Column 's' cannot be the clock: row 1 holds 'a'. A clock holds times such as 2024-01-31 08:00, all "
+        "written "
         "alike, or evenly spaced numbers.",
     ),
     "not all times": (
         "s,x\n" + rows(lambda i: f"{'soon' if i == 5 else f'2020-01-{i + 1:02d}'},{i}"),
         {},
-        "Column 's' cannot be the clock: row 6 holds 'soon'. A clock holds times such as 2024-01-31 08:00, all written "
+        "Column 's' cannot be the clock: row 6 holds 'soon'. A clock holds times such as 2024-01-31 08:00, "
+        "all written "
         "alike, or evenly spaced numbers.",
     ),
     "a time missing": (
@@ -233,14 +240,15 @@ FRAMES = {
         pd.DataFrame(np.ones((9, 2))),
         "Column name 0 is no text: use frame.rename(columns=str) first.",
     ),
-    "durations": (FRAME.assign(d=DAYS - DAYS[0]), f"Column 'd' holds timedelta64[ns], {BESIDE}"),
+    "durations": (FRAME.assign(d=DAYS - DAYS[0]), f"Column 'd' holds {(DAYS - DAYS[0]).dtype}, {BESIDE}"),
     "periods": (
         FRAME.to_period(),
         "The index holds period[D], which is no clock that can be built: use frame.to_timestamp() first.",
     ),
     "index of durations": (
         FRAME.set_index(DAYS - DAYS[0]),
-        "The index holds timedelta64[ns], which is no clock that can be built: use index.total_seconds() first.",
+        f"The index holds {(DAYS - DAYS[0]).dtype}, which is no clock that can be built: use "
+        "index.total_seconds() first.",
     ),
     "two clocks": (
         FRAME.assign(d=DAYS),
@@ -266,7 +274,8 @@ FRAMES = {
     "objects": (FRAME.assign(b=[[1]] * N), f"Column 'b' holds objects such as [1], {BESIDE}"),
     "intervals": (
         FRAME.assign(b=pd.cut(FRAME.x, [-1, 5, 10])),
-        "Column 'b' has categories such as Interval(-1, 5, closed='right'), and only text, numbers and truth values can "
+        "Column 'b' has categories such as Interval(-1, 5, closed='right'), and only text, numbers and truth "
+        "values can "
         "be: convert them.",
     ),
     "empty": (FRAME.iloc[:0], "The frame has 0 rows, and at least 8 are needed: add more."),
@@ -281,7 +290,8 @@ FRAMES = {
     ),
     "copies": (
         pd.concat([FRAME, FRAME]),
-        "20 times in the index occur more than once, first '2020-01-01 00:00:00', '2020-01-02 00:00:00', '2020-01-03 "
+        "20 times in the index occur more than once, first '2020-01-01 00:00:00', '2020-01-02 00:00:00', "
+        "'2020-01-03 "
         "00:00:00': drop the copies.",
     ),
 }
@@ -299,12 +309,14 @@ def test_tourism_and_tennessee_name_their_runs(data) -> None:
     with pytest.raises(UserError) as raised:
         read(data("australia_tourism.csv"))
     assert str(raised.value) == (
-        "80 times in 'date_time' occur more than once, first '1998-01-01', '1998-04-01', '1998-07-01': if rows belong to "
+        "80 times in 'date_time' occur more than once, first '1998-01-01', '1998-04-01', '1998-07-01': if "
+        "rows belong to "
         "several runs, use --run Region --run State --run Purpose."
     )
     with pytest.raises(UserError) as raised:
         read(data("tep_braatz.parquet"))
     assert str(raised.value) == (
-        "960 times in 'time_min' occur more than once, first '0', '3', '6': if rows belong to several runs, use --run fault "
+        "960 times in 'time_min' occur more than once, first '0', '3', '6': if rows belong to several runs, "
+        "use --run fault "
         "--run split."
     )

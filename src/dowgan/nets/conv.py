@@ -17,8 +17,7 @@ class Conv(nn.Module):
         self.shape = shape
         self.lift = nn.Conv1d(shape.channels, spec.width, 1)
         self.layers = nn.ModuleList(
-            nn.Conv1d(spec.width, spec.width, KERNEL, padding="same", dilation=2 ** (i % 4))
-            for i in range(spec.depth)
+            nn.Conv1d(spec.width, spec.width, KERNEL, padding="same", dilation=2 ** (i % 4)) for i in range(spec.depth)
         )
         self.act = activation(spec.activation)
         self.drop = nn.Dropout(spec.dropout)

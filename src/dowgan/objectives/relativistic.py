@@ -48,7 +48,9 @@ class AdversarialFlow(Objective):
     def generator_loss(self, generator: Generator, critic: Critic, batch: Batch) -> Float[Tensor, ""]:
         fake = generator(batch.noise)
         game = softplus(critic(batch.real) - critic(fake)).mean()
-        weight = self.spec.anchor * (self.spec.anchor_end / self.spec.anchor) ** batch.progress if self.spec.anchor else 0.0
+        weight = (
+            self.spec.anchor * (self.spec.anchor_end / self.spec.anchor) ** batch.progress if self.spec.anchor else 0.0
+        )
         moved = (fake - batch.noise).square().mean()
         return game + weight * moved + self.spec.moments * moment_gap(fake, batch.real)
 

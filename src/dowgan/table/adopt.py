@@ -24,8 +24,8 @@ def adopt(
     """Columns in the model's order and with its kinds; cells with its category codes.
 
     Raises:
-        DataError: a category that the model does not know, a constant of the model that varies, text in place of numbers,
-            or a step that is no multiple of the model's.
+        DataError: a category that the model does not know, a constant of the model that varies, text in place
+            of numbers, or a step that is no multiple of the model's.
     """
     own = {column.name: column for column in columns}
     adopted, coded = [], {}
@@ -47,7 +47,8 @@ def _clock(model: Clock, placed: Layout) -> Clock:
         return replace(clock, step=model.step, divide=model.divide)
     if multiple(clock, model) is None:
         raise DataError(
-            f"The step of the table is {clock.step}, and the model's is {_written(model)}: it must be the same or a multiple."
+            f"The step of the table is {clock.step}, and the model's is {_written(model)}: "
+            "it must be the same or a multiple."
         )
     return clock
 
@@ -75,22 +76,15 @@ def _column(model: Column, own: Column, cells: Cells) -> Column:
     if model.kind == "constant":
         if own.kind != "constant":
             raise DataError(
-                f"Column '{own.name}' was constant ({model.value}) when the model was fitted, and varies here: fit a new model."
+                f"Column '{own.name}' was constant ({model.value}) when the model was fitted, and varies here: "
+                "fit a new model."
             )
         return own
-    if (
-        (model.kind == "category") != (cells.form == "text")
-        and own.missing < 1
-        and not _as_label(model, cells)
-    ):
+    if (model.kind == "category") != (cells.form == "text") and own.missing < 1 and not _as_label(model, cells):
         kinds = ("text", "numbers") if cells.form == "text" else ("numbers", "text")
-        raise DataError(
-            f"Column '{own.name}' holds {kinds[0]} here and {kinds[1]} in the model: make it {kinds[1]}."
-        )
+        raise DataError(f"Column '{own.name}' holds {kinds[0]} here and {kinds[1]} in the model: make it {kinds[1]}.")
     if model.kind in ("category", "boolean"):
-        return replace(
-            model, dtype=own.dtype if own.missing < 1 else model.dtype, missing=own.missing, null=own.null
-        )
+        return replace(model, dtype=own.dtype if own.missing < 1 else model.dtype, missing=own.missing, null=own.null)
     return _wider(model, own, cells.values[~np.isnan(cells.values)])
 
 
@@ -104,9 +98,7 @@ def _as_label(model: Column, cells: Cells) -> bool:
 
 
 def _label(value: float, cells: Cells) -> str:
-    return (
-        str(cells.levels[int(value)]) if cells.form == "text" else str(int(value) if cells.whole else value)
-    )
+    return str(cells.levels[int(value)]) if cells.form == "text" else str(int(value) if cells.whole else value)
 
 
 def _wider(model: Column, own: Column, values: np.ndarray) -> Column:
@@ -121,9 +113,7 @@ def _wider(model: Column, own: Column, values: np.ndarray) -> Column:
     return replace(
         model,
         kind=model.kind if whole else "float",
-        dtype=own.dtype
-        if (own.missing < 1 and own.kind != "constant") or own.dtype == model.dtype
-        else model.dtype,
+        dtype=own.dtype if (own.missing < 1 and own.kind != "constant") or own.dtype == model.dtype else model.dtype,
         decimals=decimals,
         lower=None if model.lower is None else min(model.lower, low),
         upper=None if model.upper is None else max(model.upper, high),
@@ -142,9 +132,7 @@ def _cells(column: Column, cells: Cells) -> Cells:
     odd = [_label(v, cells) for v in used if _label(v, cells) not in place]
     if odd:
         shown = ", ".join(map(str, column.levels[:10]))
-        raise DataError(
-            f"Column '{column.name}' holds '{odd[0]}', which the model does not know: it knows {shown}."
-        )
+        raise DataError(f"Column '{column.name}' holds '{odd[0]}', which the model does not know: it knows {shown}.")
     codes = np.full(len(cells), np.nan)
     for value in used:
         codes[cells.values == value] = place[_label(value, cells)]

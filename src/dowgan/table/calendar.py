@@ -1,14 +1,14 @@
 """Steps of the calendar and the arithmetic on them.
 
-A step is one of four kinds: "tick" (a fixed time, on the absolute clock), "day" (whole days, on the wall clock, so that a
-local midnight stays midnight when the clocks change), "month" (on the wall clock, by day of the month or by its end) and
-"business" (Monday to Friday).
+A step is one of four kinds: "tick" (a fixed time, on the absolute clock), "day" (whole days, on the wall clock,
+so that a local midnight stays midnight when the clocks change), "month" (on the wall clock, by day of the month or
+by its end) and "business" (Monday to Friday).
 """
 
 import math
 import re
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any, Literal, cast
 
 import numpy as np
 import pandas as pd
@@ -23,9 +23,9 @@ YEAR_DAYS = 365.2425  # mean of the Gregorian calendar
 WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = {"M": 1, "Q": 3, "Y": 12}
 _WORDS = {  # what people also write
-    "T": "min", "H": "h", "S": "s", "L": "ms", "U": "us", "N": "ns", "d": "D", "w": "W", "M": "MS", "Q": "QS", "Y": "YS",
-    "A": "YS", "sec": "s", "second": "s", "minute": "min", "hour": "h", "day": "D", "week": "W", "month": "MS",
-    "quarter": "QS", "year": "YS",
+    "T": "min", "H": "h", "S": "s", "L": "ms", "U": "us", "N": "ns", "d": "D", "w": "W", "M": "MS", "Q": "QS",
+    "Y": "YS", "A": "YS", "sec": "s", "second": "s", "minute": "min", "hour": "h", "day": "D", "week": "W",
+    "month": "MS", "quarter": "QS", "year": "YS",
 }  # fmt: skip
 _STEP = re.compile(r"\s*(\d+(?:\.\d+)?)?\s*([A-Za-z]+)(?:-([A-Z]{3}))?\s*")
 
@@ -145,13 +145,18 @@ def _local(values: np.ndarray, unit: str, tz: Any) -> pd.DatetimeIndex:
     if tz is None:
         return index
     first = np.ones(len(index), bool)
-    return index.tz_localize(tz, ambiguous=first, nonexistent="shift_forward").as_unit(unit)
+    return index.tz_localize(tz, ambiguous=first, nonexistent="shift_forward")
 
 
 def ints(index: pd.DatetimeIndex, unit: str) -> np.ndarray:
     """Absolute times [N] as int64 in a unit, from 1970 on; make the index naive first for the wall clock."""
     naive = index if index.tz is None else index.tz_convert("UTC").tz_localize(None)
     return naive.to_numpy().astype(f"datetime64[{unit}]").astype(np.int64)
+
+
+def same(a: pd.Index, b: pd.Index, unit: str) -> bool:
+    """Whether two series of times [N] are the same moments."""
+    return np.array_equal(ints(pd.DatetimeIndex(a), unit), ints(pd.DatetimeIndex(b), unit))
 
 
 def _in_range(step: Step, start: pd.Timestamp, steps: np.ndarray, unit: str) -> None:
@@ -161,8 +166,8 @@ def _in_range(step: Step, start: pd.Timestamp, steps: np.ndarray, unit: str) -> 
     end = start.year + float(np.max(steps)) * years(step)
     if end > last or start.year + float(np.min(steps)) * years(step) < (1678 if unit == "ns" else 1):
         raise OptionError(
-            f"{len(steps)} steps of {name(step)} from {start.date()} end in the year {end:.0f}, and times end in {last}: "
-            "ask for fewer rows."
+            f"{len(steps)} steps of {name(step)} from {start.date()} end in the year {end:.0f}, "
+            f"and times end in {last}: ask for fewer rows."
         )
 
 
@@ -252,9 +257,7 @@ def factor(text: object, divide: int, every: str) -> int:
     """How many steps of `every` make one step; see Clock.factor."""
     step, part = known(text), parse(every)
     if part is None:
-        raise OptionError(
-            f"'{every}' is no step of time; write a number and a unit, such as 10min, 1h, 1D, 1W or 1MS."
-        )
+        raise OptionError(f"'{every}' is no step of time; write a number and a unit, such as 10min, 1h, 1D, 1W or 1MS.")
     count = ratio(step, part) if divide == 1 else None
     if count is None:
         raise OptionError(
@@ -305,4 +308,4 @@ def stamp(value: Any, tz: str | None, unit: str) -> pd.Timestamp:
     if tz is not None:
         local = time.tz is None
         time = time.tz_localize(tz, True, "shift_forward") if local else time.tz_convert(tz)
-    return time.as_unit(unit)
+    return time.as_unit(cast(Any, unit))

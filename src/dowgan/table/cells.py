@@ -16,12 +16,14 @@ from dowgan.table.schema import MOST_DECIMALS, CellText, Style
 
 NULLS = ("", "nan", "na", "null", "#n/a", "n/a", "#na", "<na>", "none", "nat")  # missing in any column
 STATUS = (  # missing in a column of numbers: words that plant historians write in place of a value
-    *NULLS, "-", "--", "?", "bad", "bad input", "bad data", "bad quality", "i/o timeout", "no data", "no result", "no value",
-    "shutdown", "pt created", "scan off", "comm fail", "over range", "under range", "calc failed", "not connect",
-    "intf shut", "configure", "arc off-line", "failed", "error", "#value!", "#div/0!", "#ref!", "#num!", "#name?",
+    *NULLS, "-", "--", "?", "bad", "bad input", "bad data", "bad quality", "i/o timeout", "no data", "no result",
+    "no value", "shutdown", "pt created", "scan off", "comm fail", "over range", "under range", "calc failed",
+    "not connect", "intf shut", "configure", "arc off-line", "failed", "error", "#value!", "#div/0!", "#ref!",
+    "#num!", "#name?",
 )  # fmt: skip
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _TRUTHS = (("False", "True"), ("false", "true"), ("FALSE", "TRUE"))
+TEXT = str(pd.Series(["a"]).dtype)  # what this pandas holds text in: "object" up to 2, "str" from 3 on
 _EXACT = 2.0**53  # whole numbers beyond this are not exact as floats
 
 
@@ -109,9 +111,7 @@ def _has_leading_zeros(cells: pa.Array) -> bool:
 
 def _empty(name: str, cells: pa.Array, quoted: bool) -> Cells:
     null = cells[0].as_py() if len(cells) else ""
-    return Cells(
-        name, "number", np.full(len(cells), np.nan), "float64", text=CellText(name, null=null, quoted=quoted)
-    )
+    return Cells(name, "number", np.full(len(cells), np.nan), "float64", text=CellText(name, null=null, quoted=quoted))
 
 
 def _numbers(
@@ -121,9 +121,7 @@ def _numbers(
     nulls = Counter(pc.filter(trimmed, missing).to_pylist())
     words = {word: count for word, count in nulls.items() if word.lower() not in NULLS}
     plain = {word: count for word, count in nulls.items() if word not in words}
-    text = replace(
-        _style(name, masked, numbers), quoted=quoted, null=max(plain, key=lambda w: plain[w], default="")
-    )
+    text = replace(_style(name, masked, numbers), quoted=quoted, null=max(plain, key=lambda w: plain[w], default=""))
     whole = _whole(numbers)
     return Cells(
         name,
@@ -149,9 +147,7 @@ def _style(name: str, cells: pa.Array, numbers: np.ndarray) -> CellText:
         decimals = decimals_of(numbers, 53)
         return CellText(name, decimals, "trim", exponent=True)
     lengths, dots = pc.utf8_length(cells), pc.find_substring(cells, ".")
-    counts = (
-        pc.if_else(pc.less(dots, 0), 0, pc.subtract(pc.subtract(lengths, dots), 1)).drop_null().to_numpy()
-    )
+    counts = pc.if_else(pc.less(dots, 0), 0, pc.subtract(pc.subtract(lengths, dots), 1)).drop_null().to_numpy()
     most, least = int(counts.max()), int(counts.min())
     style: Style = "fixed" if most == least and most else "bare" if least == 0 else "trim"
     if style == "fixed" and most > MOST_DECIMALS:
@@ -181,7 +177,8 @@ def refuse_infinite(name: str, values: np.ndarray) -> None:
     rows = np.flatnonzero(np.isinf(values))
     if len(rows):
         raise DataError(
-            f"Column '{name}' is infinite in row {rows[0] + 1} ({len(rows)} in all): put a number there or leave it empty."
+            f"Column '{name}' is infinite in row {rows[0] + 1} ({len(rows)} in all): "
+            "put a number there or leave it empty."
         )
 
 
@@ -196,7 +193,7 @@ def _labels(name: str, cells: pa.Array, lower: pa.Array, quoted: bool) -> Cells:
         codes = codes + (levels == (words[1],))
         dtype = "boolean" if np.isnan(codes).any() else "bool"
         return Cells(name, "boolean", codes, dtype, text=text, null="NA")
-    return Cells(name, "text", codes, "object", levels=levels, text=text)
+    return Cells(name, "text", codes, TEXT, levels=levels, text=text)
 
 
 def sort_levels(levels: Sequence[str], indices: pa.Array) -> tuple[tuple[str, ...], np.ndarray]:
@@ -226,8 +223,7 @@ def decimals_of(values: np.ndarray, bits: int) -> int | None:
         if largest * 10.0**decimals > 2.0 ** (bits - 2):
             return None
         if all(
-            np.array_equal(np.round(part, decimals).astype(kind), part.astype(kind))
-            for part in (known[:1000], known)
+            np.array_equal(np.round(part, decimals).astype(kind), part.astype(kind)) for part in (known[:1000], known)
         ):
             return decimals
     return None

@@ -85,9 +85,9 @@ class Clock:
             off = np.abs(np.asarray(built) - np.asarray(times, float))
             return steps if np.all(off <= self._tolerance()) else None
         if self.kind == "datetime":
-            from dowgan.table.calendar import ints
+            from dowgan.table.calendar import same
 
-            return steps if np.array_equal(ints(built, self.unit), ints(times, self.unit)) else None
+            return steps if same(built, times, self.unit) else None
         return steps if np.array_equal(np.asarray(built), np.asarray(times)) else None
 
     def _tolerance(self) -> float:
@@ -116,8 +116,8 @@ class Clock:
     def finer(self, factor: int) -> "Clock":
         """The clock with `factor` times as many steps; every old time is one of its times.
 
-        Months, quarters and years are cut into months or quarters where that works out, else into equal parts. A counter
-        whose step is not divisible becomes a float clock. Row numbers stay row numbers.
+        Months, quarters and years are cut into months or quarters where that works out, else into equal parts.
+        A counter whose step is not divisible becomes a float clock. Row numbers stay row numbers.
 
         Raises:
             OptionError: the factor is below 1, or the times would be finer than a nanosecond.

@@ -83,9 +83,7 @@ def _from_digits(clock: Clock, cells: Cells) -> Iterator[Times]:
 def _from_number(clock: Clock, cells: Cells) -> Times:
     if cells.whole:
         return Times(replace(clock, kind="integer", step=1), pd.Index(cells.values.astype(np.int64)), cells)
-    return Times(
-        replace(clock, kind="float", step=1.0, decimals=cells.decimals), pd.Index(cells.values), cells
-    )
+    return Times(replace(clock, kind="float", step=1.0, decimals=cells.decimals), pd.Index(cells.values), cells)
 
 
 def asked(cells: Cells) -> tuple[Times, ...]:
@@ -108,9 +106,7 @@ def asked(cells: Cells) -> tuple[Times, ...]:
 
 def mostly_times(cells: Cells) -> bool:
     """Whether most labels of a column of text are times."""
-    few = [
-        str(cells.levels[int(i)]) for i in np.linspace(0, len(cells.levels) - 1, min(len(cells.levels), 100))
-    ]
+    few = [str(cells.levels[int(i)]) for i in np.linspace(0, len(cells.levels) - 1, min(len(cells.levels), 100))]
     return len(few) > 2 and sum(bool(readings([text])) for text in few) > 0.8 * len(few)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 
 from dowgan.errors import ContractError
+from dowgan.table.cells import TEXT
 from dowgan.table.grid import fit
 from dowgan.table.rules import broken
 from dowgan.table.schema import Column, Schema, is_missing
@@ -20,8 +21,8 @@ def check(frame: pd.DataFrame, schema: Schema, *, rows: int, lead: str | None = 
         lead: name of a column that may stand before the table's own; its values tell series apart.
 
     Raises:
-        ContractError: columns, their order, dtypes, whole numbers, decimals, categories, bounds, number of rows, kind of
-            index or step differ; the text names the column.
+        ContractError: columns, their order, dtypes, whole numbers, decimals, categories, bounds, number of rows,
+            kind of index or step differ; the text names the column.
     """
     names = [*([lead] if lead is not None else []), *(column.name for column in schema.columns)]
     if list(frame.columns) != names:
@@ -41,7 +42,9 @@ def _some(names: list[str]) -> str:
 
 
 def _dtype(frame: pd.DataFrame, column: Column) -> None:
-    came, due = frame[column.name].dtype, "object" if column.dtype.startswith("object:") else column.dtype
+    came, due = frame[column.name].dtype, column.dtype
+    if due.startswith("object:") or (due == "str" and TEXT == "object"):
+        due = "object"
     if due == "category":
         same = isinstance(came, pd.CategoricalDtype)
     elif due.startswith("datetime64"):  # two libraries of time zones call the same zone by the same name
@@ -78,9 +81,7 @@ def _levels(series: pd.Series, column: Column) -> None:
         return
     odd = set(series.dropna().unique()) - set(column.levels)
     if odd:
-        raise ContractError(
-            f"Column '{column.name}' holds '{min(map(str, odd))}', which is none of its categories."
-        )
+        raise ContractError(f"Column '{column.name}' holds '{min(map(str, odd))}', which is none of its categories.")
 
 
 def _index(frame: pd.DataFrame, schema: Schema) -> None:
@@ -126,7 +127,5 @@ def _as_clock(held: pd.Series, schema: Schema) -> pd.Index:
         return pd.DatetimeIndex(held)
     times = parse([str(v) for v in held], clock.text_format)
     if times is None:
-        raise ContractError(
-            f"Column '{clock.column}' holds a time that is not written as {clock.text_format}."
-        )
+        raise ContractError(f"Column '{clock.column}' holds a time that is not written as {clock.text_format}.")
     return times.tz_convert(clock.tz) if clock.tz and times.tz is not None else times

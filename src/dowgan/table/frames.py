@@ -49,7 +49,7 @@ def from_frame(frame: pd.DataFrame, source: Source) -> Parts:
     """Take a frame apart.
 
     Raises:
-        DataError: nested names or index, a name twice, or a column that is neither numbers, labels, truth values nor times.
+        DataError: nested names or index, or a column that is neither numbers, labels, truth values nor times.
     """
     if isinstance(frame.columns, pd.MultiIndex) or isinstance(frame.index, pd.MultiIndex):
         named = isinstance(frame.columns, pd.MultiIndex)
@@ -58,9 +58,7 @@ def from_frame(frame: pd.DataFrame, source: Source) -> Parts:
     odd = next((name for name in frame.columns if not isinstance(name, str)), None)
     if odd is not None:
         raise DataError(f"Column name {odd!r} is no text: use frame.rename(columns=str) first.")
-    columns = (
-        tuple(from_series(frame[name], name) for name in frame.columns) if frame.columns.is_unique else ()
-    )
+    columns = tuple(from_series(frame[name], name) for name in frame.columns) if frame.columns.is_unique else ()
     return Parts(columns, *_index(frame.index, source))
 
 
@@ -71,9 +69,7 @@ def _index(index: pd.Index, source: Source) -> tuple[Cells | None, str | None, S
         return None, None, source, ()
     if isinstance(index, pd.PeriodIndex | pd.TimedeltaIndex):
         use = "frame.to_timestamp()" if isinstance(index, pd.PeriodIndex) else "index.total_seconds()"
-        raise DataError(
-            f"The index holds {index.dtype}, which is no clock that can be built: use {use} first."
-        )
+        raise DataError(f"The index holds {index.dtype}, which is no clock that can be built: use {use} first.")
     cells = from_series(pd.Series(index), "" if name is None else name)
     return cells, getattr(index, "freqstr", None), replace(source, index_name=name), ()
 
@@ -93,11 +89,7 @@ def from_series(series: pd.Series, name: str) -> Cells:
         return Cells(name, "boolean", values, text, null="NA" if text != "bool" else "nan")
     if kind.is_datetime64_any_dtype(dtype):
         return _times(series, name, text)
-    if (
-        kind.is_numeric_dtype(dtype)
-        and not kind.is_complex_dtype(dtype)
-        and not isinstance(dtype, pd.SparseDtype)
-    ):
+    if kind.is_numeric_dtype(dtype) and not kind.is_complex_dtype(dtype) and not isinstance(dtype, pd.SparseDtype):
         return _number(series, name, text)
     if isinstance(dtype, pd.StringDtype) or (text.startswith("string") and "pyarrow" in text):
         return _text(series, name, text)
@@ -120,10 +112,11 @@ def _number(series: pd.Series, name: str, dtype: str) -> Cells:
     known = values[~np.isnan(values)]
     if pd.api.types.is_integer_dtype(series.dtype) and len(known) and np.abs(known).max() > _EXACT:
         raise DataError(
-            f"Column '{name}' holds whole numbers beyond {_EXACT:.0f}, which would lose digits: drop it or make it text."
+            f"Column '{name}' holds whole numbers beyond {_EXACT:.0f}, which would lose digits: "
+            "drop it or make it text."
         )
-    bits = 24 if series.dtype.itemsize == 4 and "loat" in dtype else 53
-    decimals = decimals_of(values, bits)
+    single = dtype in ("float32", "Float32", "float[pyarrow]")
+    decimals = decimals_of(values, 24 if single else 53)
     whole = (len(known) > 0 and decimals == 0) or pd.api.types.is_integer_dtype(series.dtype)
     return Cells(
         name,
@@ -154,7 +147,8 @@ def _category(series: pd.Series, name: str, dtype: pd.CategoricalDtype) -> Cells
     odd = next((level for level in levels if not isinstance(level, _LABELS)), None)
     if odd is not None:
         raise DataError(
-            f"Column '{name}' has categories such as {odd!r}, and only text, numbers and truth values can be: convert them."
+            f"Column '{name}' has categories such as {odd!r}, and only text, numbers and truth values can be: "
+            "convert them."
         )
     codes = np.where(series.cat.codes < 0, np.nan, series.cat.codes)
     return Cells(

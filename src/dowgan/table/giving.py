@@ -1,6 +1,6 @@
 """Arrays by run, back into the user's own kind of frame."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -9,17 +9,17 @@ import pandas as pd
 
 from dowgan.errors import ContractError
 from dowgan.table.calendar import UNITS, YEAR_DAYS, known, years
+from dowgan.table.cells import TEXT
 from dowgan.table.clock import Clock
 from dowgan.table.rules import keep
 from dowgan.table.schema import Column, Run, Schema, is_missing
 from dowgan.table.stamps import extend, render
 
+_STRINGS = ("string", "string[python]", "string[pyarrow]", "large_string[pyarrow]")
 _NULLS: dict[str, object] = {"nan": np.nan, "None": None, "NA": pd.NA, "NaT": pd.NaT}
 
 
-def to_frame(
-    schema: Schema, runs: Sequence[Run], *, lead: tuple[str, Sequence[object]] | None = None
-) -> pd.DataFrame:
+def to_frame(schema: Schema, runs: Sequence[Run], *, lead: tuple[str, Iterable[object]] | None = None) -> pd.DataFrame:
     """The inverse of `read`: clock, run columns, constants, dtypes, categories; values are brought within their rules.
 
     Args:
@@ -67,21 +67,20 @@ def _ordered(frame: pd.DataFrame, schema: Schema, times: pd.Index, lengths: Sequ
         frame.index = _index(clock, times)
     else:
         start, step = schema.source.index
-        start, step = (
-            (int(times[0]), int(clock.step)) if clock.kind == "row" and len(times) else (start, step)
-        )
+        start, step = (int(times[0]), int(clock.step)) if clock.kind == "row" and len(times) else (start, step)
         frame.index = pd.RangeIndex(start, start + step * len(frame), step, name=schema.source.index_name)
     return frame
 
 
 def _index(clock: Clock, times: pd.Index) -> pd.Index:
-    index = pd.Index(clock_values(clock, times, clock.dtype), name=clock.column or None)
-    if clock.freq is not None and isinstance(index, pd.DatetimeIndex):
-        try:
-            index.freq = clock.freq
-        except ValueError:  # several runs, or a freq with holidays
-            index.freq = None
-    return index
+    values = clock_values(clock, times, clock.dtype)
+    index = pd.Index(values, dtype=values.dtype, name=clock.column or None)
+    if clock.freq is None or not isinstance(index, pd.DatetimeIndex):
+        return index
+    try:
+        return pd.DatetimeIndex(index, freq=clock.freq, name=index.name)
+    except ValueError:  # several runs, or a freq with holidays
+        return index
 
 
 def clock_values(clock: Clock, times: pd.Index, dtype: str) -> Any:
@@ -90,15 +89,20 @@ def clock_values(clock: Clock, times: pd.Index, dtype: str) -> Any:
         return times.astype(dtype or times.dtype)
     assert isinstance(times, pd.DatetimeIndex)
     if dtype.startswith("object:"):
-        return times.date if dtype == "object:date" else times.to_pydatetime()
+        return _boxed(times.date if dtype == "object:date" else times.to_pydatetime(), "object")
     if dtype.startswith("datetime64") or clock.text_format is None:
         return times
     texts = render(times, clock.text_format)
     if dtype.startswith(("int", "uint", "Int", "UInt")):
         return pd.array([int(text) for text in texts], dtype=dtype)  # type: ignore[call-overload]
-    if dtype == "category":
-        return pd.Categorical(texts)
-    return pd.array(texts, dtype=dtype) if dtype != "object" else np.array(texts, dtype=object)  # type: ignore[call-overload]
+    return pd.Categorical(texts) if dtype == "category" else _boxed(texts, dtype)
+
+
+def _boxed(values: Any, dtype: str) -> Any:
+    """Objects or text [N]; a model of pandas 3 may have the dtype "str", which pandas 2 holds as objects."""
+    if dtype == "object" or dtype not in (TEXT, *_STRINGS):
+        return pd.Series(values, dtype=object).array
+    return pd.array(values, dtype=dtype)
 
 
 def _keys(column: Column, keys: Sequence[object], lengths: Sequence[int]) -> Any:
@@ -120,13 +124,7 @@ def _constant(column: Column, rows: int) -> Any:
     if column.levels:
         place = [*column.levels].index(column.value)
         return restored(replace(column, kind="category"), np.full(rows, float(place)))
-    kind = (
-        "boolean"
-        if isinstance(column.value, bool)
-        else "integer"
-        if isinstance(column.value, int)
-        else "float"
-    )
+    kind = "boolean" if isinstance(column.value, bool) else "integer" if isinstance(column.value, int) else "float"
     return restored(replace(column, kind=kind), np.full(rows, float(column.value)))  # type: ignore[arg-type]
 
 
@@ -141,9 +139,7 @@ def restored(column: Column, values: np.ndarray) -> Any:
         return _labels(column, values, missing)
     dtype = column.dtype
     if missing.any() and (dtype == "bool" or (dtype.startswith(("int", "uint")) and "[" not in dtype)):
-        raise ContractError(
-            f"Column '{column.name}' ({dtype}) would get {int(missing.sum())} missing values."
-        )
+        raise ContractError(f"Column '{column.name}' ({dtype}) would get {int(missing.sum())} missing values.")
     if column.kind == "boolean":
         plain: Any = np.where(missing, 0, values).astype(bool)
     elif column.kind == "integer" and not dtype.lower().startswith(("float", "double")):
@@ -153,10 +149,10 @@ def restored(column: Column, values: np.ndarray) -> Any:
     if dtype == "object":
         boxed = np.array(plain.tolist(), dtype=object)
         boxed[missing] = _NULLS[column.null]
-        return boxed
+        return _boxed(boxed, "object")
     if isinstance(pd.api.types.pandas_dtype(dtype), np.dtype):
         return plain.astype(dtype)
-    array = pd.array(plain, dtype=dtype)  # type: ignore[call-overload]
+    array: Any = pd.array(plain, dtype=dtype)
     if missing.any():
         array[missing] = pd.NA
     return array
@@ -174,12 +170,11 @@ def _labels(column: Column, codes: np.ndarray, missing: np.ndarray) -> Any:
     whole = np.where(missing, -1, codes).astype(np.int64)
     if column.dtype == "category":
         categories = pd.Index(list(column.levels), dtype=column.level_dtype or None)
-        return pd.Categorical.from_codes(whole, categories=categories, ordered=column.ordered)  # type: ignore[arg-type]
+        return pd.Categorical.from_codes(whole, categories=categories, ordered=column.ordered)
     labels = np.array([*column.levels, None], dtype=object)[whole]
-    if column.dtype == "object":
+    if column.dtype in ("object", "str"):
         labels[missing] = _NULLS[column.null]
-        return labels
-    return pd.array(labels, dtype=column.dtype)  # type: ignore[call-overload]
+    return _boxed(labels, column.dtype)
 
 
 def refined(schema: Schema, factor: int) -> tuple[Schema, tuple[str, ...]]:
@@ -196,18 +191,14 @@ def refined(schema: Schema, factor: int) -> tuple[Schema, tuple[str, ...]]:
     if clock.text_format is not None:
         text_format = extend(clock.text_format, _seconds(clock), clock.divide == 1)
         if text_format != clock.text_format:
-            notes.append(
-                f"times in '{clock.column}' are written as {text_format} instead of {clock.text_format}"
-            )
+            notes.append(f"times in '{clock.column}' are written as {text_format} instead of {clock.text_format}")
         clock = replace(clock, text_format=text_format)
     finer = replace(schema, clock=clock)
     for column in schema.columns:
         if column.role == "time":
             finer = finer.with_column(_finer_time(column, schema.clock, clock))
     texts = tuple(
-        replace(t, decimals=clock.decimals, style="trim")
-        if t.name == clock.column and clock.kind == "float"
-        else t
+        replace(t, decimals=clock.decimals, style="trim") if t.name == clock.column and clock.kind == "float" else t
         for t in schema.source.texts
     )
     return replace(finer, source=replace(schema.source, texts=texts)), tuple(notes)

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from fractions import Fraction
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -111,17 +112,14 @@ def _float(clock: Clock, runs: Sequence[pd.Index]) -> Iterator[Clock]:
     for trial in exact:
         grid = fit(trial, runs)
         if grid is not None and all(
-            np.array_equal(np.asarray(trial.at(t[0], s)), np.asarray(t))
-            for t, s in zip(runs, grid.steps, strict=True)
+            np.array_equal(np.asarray(trial.at(t[0], s)), np.asarray(t)) for t, s in zip(runs, grid.steps, strict=True)
         ):
             yield trial
             return
-    yield from (
-        replace(trial, decimals=_decimals(float(trial.step), clock.decimals or 0)) for trial in exact[::-1]
-    )
+    yield from (replace(trial, decimals=_decimals(float(trial.step), clock.decimals or 0)) for trial in exact[::-1])
 
 
-def _calendar(clock: Clock, runs: Sequence[pd.DatetimeIndex]) -> Iterator[Clock]:
+def _calendar(clock: Clock, runs: Sequence[pd.Index]) -> Iterator[Clock]:
     """Whole days of the wall clock, months, fixed times, business days; only those with a chance."""
     unit = clock.unit
     first = runs[0][0]
@@ -133,13 +131,18 @@ def _calendar(clock: Clock, runs: Sequence[pd.DatetimeIndex]) -> Iterator[Clock]
     ticks = _gcd(_pooled(runs, lambda times: ints(pd.DatetimeIndex(times), unit)))
     if ticks:
         yield replace(clock, step=name(Step("tick", ticks * UNITS[unit])))
-    if all(np.all(pd.DatetimeIndex(times).weekday < 5) for times in runs):
+    if all(np.all(pd.DatetimeIndex(times).day_of_week < 5) for times in runs):
         yield replace(clock, step="B")
 
 
-def _month_steps(runs: Sequence[pd.DatetimeIndex]) -> Iterator[Step]:
+def _month_numbers(times: pd.Index) -> np.ndarray:
+    index = pd.DatetimeIndex(times)
+    return np.asarray(index.year * 12 + index.month, np.int64)
+
+
+def _month_steps(runs: Sequence[pd.Index]) -> Iterator[Step]:
     indices = [pd.DatetimeIndex(times) for times in runs]
-    months = _gcd(_pooled(runs, lambda times: np.asarray(times.year * 12 + times.month, np.int64)))
+    months = _gcd(_pooled(runs, _month_numbers))
     if not months:
         return
     if all(np.all(times.is_month_end) for times in indices):
@@ -148,7 +151,7 @@ def _month_steps(runs: Sequence[pd.DatetimeIndex]) -> Iterator[Step]:
         yield Step("month", months)
 
 
-def anchored(clock: Clock, first: object) -> Clock:
+def anchored(clock: Clock, first: Any) -> Clock:
     """The clock with a weekly step named after the weekday of the first time."""
     if clock.kind != "datetime":
         return clock

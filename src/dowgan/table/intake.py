@@ -25,8 +25,8 @@ def read(
     source: str | Path | pd.DataFrame,
     *,
     time: str | None = None,
-    runs: Sequence[str] = (),
-    conditions: Sequence[str] = (),
+    runs: str | Sequence[str] = (),
+    conditions: str | Sequence[str] = (),
     schema: Schema | None = None,
 ) -> Table:
     """Read a table and find out its separator, clock, step, kinds and rules.
@@ -34,15 +34,15 @@ def read(
     Args:
         source: a file (.csv, .csv.gz, .tsv, .txt, .parquet), "-" for a CSV on stdin, or a pandas frame.
         time: the time column; found by itself if None.
-        runs: columns whose values tell runs apart.
-        conditions: columns that are given rather than generated, where the user wants that.
+        runs: column or columns whose values tell runs apart.
+        conditions: column or columns that are given rather than generated, where the user wants that.
         schema: a model's; the table is then read as that model's table, whose step it has, or a multiple of it.
 
     Raises:
         DataError: the table cannot be used as it is.
         OptionError: an option names a column that the table does not have, or one column twice.
     """
-    wish = _wish(time, tuple(runs), tuple(conditions), schema)
+    wish = _wish(time, _names(runs), _names(conditions), schema)
     called = "The frame" if isinstance(source, pd.DataFrame) else f"'{source}'"
     parts = _open(source, wish, schema)
     _check_names(parts, wish, schema, called)
@@ -55,18 +55,18 @@ def read(
     return _table(parts, placed, wish, schema, (*parts.notes, *notes))
 
 
-def _wish(
-    time: str | None, runs: tuple[str, ...], conditions: tuple[str, ...], schema: Schema | None
-) -> Wish:
+def _names(names: str | Sequence[str]) -> tuple[str, ...]:
+    return (names,) if isinstance(names, str) else tuple(names)
+
+
+def _wish(time: str | None, runs: tuple[str, ...], conditions: tuple[str, ...], schema: Schema | None) -> Wish:
     if schema is not None:
         own = None if schema.clock.in_index or schema.clock.kind == "row" else schema.clock.column
         return Wish(time or own, schema.run_names, schema.condition_names)
     asked = [name for name in (time, *runs, *conditions) if name is not None]
     twice = next((name for name in asked if asked.count(name) > 1), None)
     if twice is not None:
-        raise OptionError(
-            f"Column '{twice}' is named twice in --time, --run and --condition: it can be one of them."
-        )
+        raise OptionError(f"Column '{twice}' is named twice in --time, --run and --condition: it can be one of them.")
     return Wish(time, runs, conditions)
 
 
@@ -140,11 +140,7 @@ def _without_empty_rows(parts: Parts, wish: Wish) -> Parts:
         DataError: a row has values but no time, or none in a run column.
     """
     empty = np.all([np.isnan(cells.values) for cells in parts.columns], axis=0)
-    if (
-        not empty.any()
-        or parts.index is not None
-        or not any(c.form in ("time", "text") for c in parts.columns)
-    ):
+    if not empty.any() or parts.index is not None or not any(c.form in ("time", "text") for c in parts.columns):
         return parts
     kept = np.flatnonzero(~empty)
     note = f"{int(empty.sum())} empty rows are left out"
@@ -154,9 +150,7 @@ def _without_empty_rows(parts: Parts, wish: Wish) -> Parts:
 def _table(parts: Parts, placed: Layout, wish: Wish, schema: Schema | None, notes: tuple[str, ...]) -> Table:
     timed = None if placed.clock.in_index else placed.clock.column
     columns = [understand(c, "time" if c.name == timed else wish.role(c.name)) for c in parts.columns]
-    columns = [
-        _timed(c, placed, parts.source) if c.role == "time" else _promoted(c, placed.filled) for c in columns
-    ]
+    columns = [_timed(c, placed, parts.source) if c.role == "time" else _promoted(c, placed.filled) for c in columns]
     cells = {c.name: c for c in parts.columns}
     if schema is not None:
         columns, cells, placed = adopt(schema, columns, cells, placed)
@@ -171,11 +165,7 @@ def _timed(column: Column, placed: Layout, source: Source) -> Column:
     """The time column; the text of a CSV becomes times, what a frame holds stays what it is."""
     clock = placed.clock
     zone = f", {clock.tz}" if clock.tz else ""
-    dtype = (
-        f"datetime64[{clock.unit}{zone}]"
-        if clock.kind == "datetime" and source.kind == "csv"
-        else column.dtype
-    )
+    dtype = f"datetime64[{clock.unit}{zone}]" if clock.kind == "datetime" and source.kind == "csv" else column.dtype
     return replace(column, kind="integer" if clock.kind == "integer" else "float", dtype=dtype)
 
 
@@ -195,11 +185,9 @@ def _order(source: Source, placed: Layout) -> tuple[Source, tuple[str, ...]]:
     if placed.moved or np.array_equal(order, np.arange(len(order))):
         return source, ()
     if placed.clock.kind == "row":
-        keys = np.concatenate(placed.steps)
+        keys = pd.Index(np.concatenate(placed.steps))
     else:
-        parts = [
-            placed.clock.at(start, steps) for start, steps in zip(placed.starts, placed.steps, strict=True)
-        ]
+        parts = [placed.clock.at(start, steps) for start, steps in zip(placed.starts, placed.steps, strict=True)]
         keys = parts[0].append(parts[1:])
     turns = np.argsort(keys, kind="stable")
     if np.array_equal(order[np.asarray(turns)], np.arange(len(order))):
@@ -210,13 +198,9 @@ def _order(source: Source, placed: Layout) -> tuple[Source, tuple[str, ...]]:
 def _check_content(schema: Schema, cells: dict[str, Cells]) -> None:
     values = [column for column in schema.columns if column.role == "value"]
     if not any(cells[column.name].form in ("number", "boolean") for column in values):
-        raise DataError(
-            "No column of numbers is left beside the clock, runs and conditions: at least one is needed."
-        )
+        raise DataError("No column of numbers is left beside the clock, runs and conditions: at least one is needed.")
     if not any(column.kind != "constant" for column in values):
-        raise DataError(
-            "Every column is constant or empty, so there is nothing to learn: at least one must vary."
-        )
+        raise DataError("Every column is constant or empty, so there is nothing to learn: at least one must vary.")
 
 
 def _runs(schema: Schema, placed: Layout, cells: dict[str, Cells]) -> tuple[Run, ...]:

@@ -129,7 +129,7 @@ def show(times: Times, row: int) -> object:
 
 
 def telling_apart(times: Times, columns: Sequence[Cells]) -> tuple[str, ...]:
-    """The columns whose values together make each time occur once, with the labels that go along with them; () if none."""
+    """The columns whose values together make each time occur once, with labels that go along; () if none."""
     ranks = pd.factorize(times.values)[0]
     if 2 * (ranks.max() + 1) > len(ranks):  # a few copies are mistakes, not runs
         return ()
@@ -151,9 +151,7 @@ def _may_be_key(cells: Cells) -> bool:
     return cells.form == "text" and 2 * len(cells.levels) <= max(len(cells), 16)
 
 
-def _with_companions(
-    frame: pd.DataFrame, usable: Sequence[Cells], chosen: tuple[str, ...]
-) -> tuple[str, ...]:
+def _with_companions(frame: pd.DataFrame, usable: Sequence[Cells], chosen: tuple[str, ...]) -> tuple[str, ...]:
     constant = frame.groupby(list(chosen)).nunique().max()
     along = {c.name for c in usable if c.form == "text" and c.name not in chosen and constant[c.name] == 1}
     return tuple(c.name for c in usable if c.name in along or c.name in chosen)

@@ -50,9 +50,7 @@ def _refuse_gaps(cells: Cells, what: str) -> None:
         raise DataError(f"Row {rows[0] + 1} has nothing in {named} ({len(rows)} in all): fill it in.")
 
 
-def _clock(
-    parts: Parts, wish: Wish, runs: Sequence[np.ndarray], hints: tuple[str | int | float, ...]
-) -> Layout:
+def _clock(parts: Parts, wish: Wish, runs: Sequence[np.ndarray], hints: tuple[str | int | float, ...]) -> Layout:
     rest = [cells for cells in parts.columns if wish.role(cells.name) == "value" or cells.name == wish.time]
     named = next((cells for cells in parts.columns if cells.name == wish.time), None)
     if named is not None:

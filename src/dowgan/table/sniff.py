@@ -56,9 +56,7 @@ def _file(path: Path) -> bytes:
     if not path.exists():
         raise DataError(f"There is no file '{path}': check the path.")
     if not path.name.lower().endswith(ENDINGS):
-        raise DataError(
-            f"'{path}' is no kind of table that can be read: it must end in {', '.join(ENDINGS)}."
-        )
+        raise DataError(f"'{path}' is no kind of table that can be read: it must end in {', '.join(ENDINGS)}.")
     try:
         return path.read_bytes()
     except OSError as error:
@@ -170,8 +168,8 @@ def _columns(text: str, separator: str, width: int, path: str) -> tuple[pa.Array
     row = odd[-1]
     where = f"Row {row.number - 1} below the header" if row.number else "A row"
     raise DataError(
-        f"{where} of '{path}' has {_count(row.actual_columns)}, and the header has {row.expected_columns}: correct the row "
-        f"('{row.text[:60]}')."
+        f"{where} of '{path}' has {_count(row.actual_columns)}, and the header has {row.expected_columns}: "
+        f"correct the row ('{row.text[:60]}')."
     )
 
 
@@ -198,9 +196,7 @@ def _units(columns: tuple[pa.Array, ...], decimal: str) -> tuple[str, ...] | Non
         below = [c for c in column[1 : _SAMPLE + 1].to_pylist() if c.strip().lower() not in STATUS]
         if below and all(is_number(c, decimal) for c in below):
             over.append(cell)
-    texts = [
-        cell for cell in over if cell.strip() and (cell.strip().lower() not in STATUS or cell.strip() == "-")
-    ]
+    texts = [cell for cell in over if cell.strip() and (cell.strip().lower() not in STATUS or cell.strip() == "-")]
     if not over or any(is_number(cell, decimal) for cell in over) or 2 * len(texts) < len(over):
         return None
     return tuple(first) if any(cell.strip().lower() not in STATUS for cell in texts) else None

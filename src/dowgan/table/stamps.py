@@ -1,7 +1,7 @@
 """Times as text: find the format, read it, write the same text again.
 
-A format is made of strptime codes and three more: "%-d" has no leading zero, "%3f" has three decimals of a second, "%:z" is
-an offset with a colon, "%^b" is a month in capitals.
+A format is made of strptime codes and four more: "%-d" has no leading zero, "%3f" has three decimals of a second,
+"%:z" is an offset with a colon, "%^b" is a month in capitals.
 """
 
 import itertools
@@ -9,6 +9,7 @@ import re
 import zoneinfo
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -155,9 +156,7 @@ def render(times: pd.DatetimeIndex, text_format: str) -> list[str]:
         OptionError: a year has more than four digits.
     """
     if len(times) and times.max().year > 9999:
-        raise OptionError(
-            f"Times after the year 9999 cannot be written as {text_format}: ask for fewer rows."
-        )
+        raise OptionError(f"Times after the year 9999 cannot be written as {text_format}: ask for fewer rows.")
     template, parts, end = "", [], 0
     for token in _TOKEN.finditer(text_format):
         code, part = _component(times, token[1], token[2])
@@ -168,7 +167,7 @@ def render(times: pd.DatetimeIndex, text_format: str) -> list[str]:
     return [template % row for row in zip(*parts, strict=True)]
 
 
-def _component(times: pd.DatetimeIndex, flag: str, code: str) -> tuple[str, list[object]]:
+def _component(times: pd.DatetimeIndex, flag: str, code: str) -> tuple[str, list[Any]]:
     """The %-template and the values [N] of one code."""
     wide = "%d" if flag == "-" else "%02d"
     match code:
@@ -183,9 +182,7 @@ def _component(times: pd.DatetimeIndex, flag: str, code: str) -> tuple[str, list
             return wide, ((times.hour - 1) % 12 + 1).tolist()
         case "f":
             digits = int(flag or 6)
-            return f"%0{digits}d", (
-                (times.microsecond * 1000 + times.nanosecond) // 10 ** (9 - digits)
-            ).tolist()
+            return f"%0{digits}d", ((times.microsecond * 1000 + times.nanosecond) // 10 ** (9 - digits)).tolist()
         case "z":
             signs = [("-" if m < 0 else "+", abs(m) // 60, abs(m) % 60) for m in _offsets(times).tolist()]
             return "%s", [f"{sign}{h:02d}{flag}{m:02d}" for sign, h, m in signs]

@@ -51,9 +51,7 @@ def clock_line(table: Table) -> str:
     first = min(run.start for run in table.runs)
     step = f"{clock.step}" + (f" / {clock.divide}" if clock.divide > 1 else "")
     extra = [text for text in (clock.tz, clock.text_format) if text]
-    return f"{name}, step {step}, {_shown(first)} to {_shown(last)}" + (
-        f" ({', '.join(extra)})" if extra else ""
-    )
+    return f"{name}, step {step}, {_shown(first)} to {_shown(last)}" + (f" ({', '.join(extra)})" if extra else "")
 
 
 def _shown(value: object) -> str:
@@ -77,9 +75,7 @@ def _rules(column: Column, schema: Schema) -> list[str]:
         rules.append(f"in {units}")
     if column.levels:
         shown = ", ".join(map(str, column.levels[:6]))
-        rules.append(
-            f"one of {shown}" + (f" and {len(column.levels) - 6} more" if len(column.levels) > 6 else "")
-        )
+        rules.append(f"one of {shown}" + (f" and {len(column.levels) - 6} more" if len(column.levels) > 6 else ""))
     elif column.role not in ("time", "run"):
         rules += [f"at least {column.lower:g}"] if column.lower is not None else []
         rules += [f"at most {column.upper:g}"] if column.upper is not None else []

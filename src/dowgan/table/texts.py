@@ -35,9 +35,7 @@ def header(names: list[str], source: Source) -> str:
     rows = [source.separator.join(_quote(name, source.separator, quote) for name in names)]
     if source.units is not None:
         known = dict(zip((text.name for text in source.texts), source.units, strict=False))
-        rows.append(
-            source.separator.join(_quote(known.get(name, ""), source.separator, False) for name in names)
-        )
+        rows.append(source.separator.join(_quote(known.get(name, ""), source.separator, False) for name in names))
     return "".join(row + source.newline for row in rows)
 
 
@@ -70,9 +68,7 @@ def cell_texts(column: pd.Series, name: str, schema: Schema) -> list[str]:
         words = text.words or ("False", "True")
         shown = [words[bool(v)] if not gone else text.null for v, gone in zip(column, missing, strict=True)]
     elif pd.api.types.is_numeric_dtype(column.dtype):
-        shown = numbers(
-            column.to_numpy(dtype=np.float64, na_value=np.nan), text, _whole(name, column, schema)
-        )
+        shown = numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), text, _whole(name, column, schema))
         if schema.source.decimal != ".":
             shown = [t.replace(".", schema.source.decimal) for t in shown]
     else:
@@ -114,9 +110,7 @@ def numbers(values: np.ndarray, text: CellText, whole: bool) -> list[str]:
     elif (whole and text.style != "trim") or (whole and text.decimals is None):
         shown = [str(int(v)) if v == v else "" for v in values.tolist()]
     else:
-        shown = [
-            repr(v) for v in (values if text.decimals is None else np.round(values, text.decimals)).tolist()
-        ]
+        shown = [repr(v) for v in (values if text.decimals is None else np.round(values, text.decimals)).tolist()]
         if not text.exponent:
             shown = [_plain(t) if "e" in t else t for t in shown]
         if text.style == "bare":

@@ -25,9 +25,7 @@ _PIECE = 100_000  # rows turned into text at a time
 _BOMS = {"utf-8": "\ufeff", "utf-16-le": "\ufeff", "utf-16-be": "\ufeff"}
 
 
-def write(
-    frame: pd.DataFrame, schema: Schema, path: str | Path, *, forbidden: Iterable[str | Path] = ()
-) -> None:
+def write(frame: pd.DataFrame, schema: Schema, path: str | Path, *, forbidden: Iterable[str | Path] = ()) -> None:
     """Write a frame by the ending of the path: .csv, .csv.gz, .tsv, .parquet, or "-" for a CSV on stdout.
 
     Args:
@@ -57,7 +55,7 @@ class Writer:
         self.schema = schema
         self.path = str(path)
         self.forbidden = tuple(map(str, forbidden))
-        self._temporary: str | None = None
+        self._temporary: Path | None = None
         self._raw: IO[bytes] | None = None
         self._packed: Any = None
         self._parquet: pq.ParquetWriter | None = None
@@ -70,7 +68,8 @@ class Writer:
             return self
         target = Path(self.path)
         try:
-            handle, self._temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+            handle, name = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
+            self._temporary = Path(name)
             self._raw = os.fdopen(handle, "wb")
         except OSError as error:
             raise _unwritable(self.path, error) from error
@@ -103,7 +102,8 @@ class Writer:
     def _append_text(self, frame: pd.DataFrame) -> None:
         layout = text_layout(self.schema, self.path)
         names, cells = columns_of(frame, self.schema)
-        out, encoding = self._packed or self._raw, layout.source.encoding
+        out: Any = self._packed or self._raw
+        encoding = layout.source.encoding
         if self._pieces == 0:
             mark = _BOMS[encoding] if layout.source.bom else ""
             out.write((mark + header(names, layout.source)).encode(encoding))
@@ -127,15 +127,16 @@ class Writer:
             self._drop()
 
     def _finish(self) -> None:
-        assert self._raw is not None and self._temporary is not None
+        assert self._raw is not None
+        assert self._temporary is not None
         for part in (self._parquet, self._packed):
             if part is not None:
                 part.close()
         self._raw.flush()
         os.fsync(self._raw.fileno())
         self._raw.close()
-        os.chmod(self._temporary, 0o666 & ~_umask())
-        os.replace(self._temporary, self.path)
+        self._temporary.chmod(0o666 & ~_umask())
+        self._temporary.replace(self.path)
         self._temporary = None
 
     def _drop(self) -> None:
@@ -144,11 +145,9 @@ class Writer:
             return
         for part in (self._parquet, self._packed, self._raw):
             if part is not None:
-                with suppress(
-                    OSError, ValueError
-                ):  # a full disk fails again on closing; the file goes anyway
+                with suppress(OSError, ValueError):  # a full disk fails again on closing; the file goes anyway
                     part.close()
-        Path(self._temporary).unlink(missing_ok=True)
+        self._temporary.unlink(missing_ok=True)
         self._temporary = None
 
 
@@ -163,9 +162,7 @@ def _check_path(path: str, forbidden: tuple[str, ...]) -> None:
         return
     target = Path(path)
     if not target.name.lower().endswith(ENDINGS):
-        raise OptionError(
-            f"'{path}' is no kind of table that can be written: it must end in {', '.join(ENDINGS)}."
-        )
+        raise OptionError(f"'{path}' is no kind of table that can be written: it must end in {', '.join(ENDINGS)}.")
     if any(other != "-" and target.resolve() == Path(other).resolve() for other in forbidden):
         raise OptionError(f"'{path}' is an input, which is never overwritten: give another name.")
     if target.is_dir():
@@ -175,9 +172,7 @@ def _check_path(path: str, forbidden: tuple[str, ...]) -> None:
 
 
 def _unwritable(path: str, error: OSError) -> UserError:
-    return UserError(
-        f"'{path}' cannot be written ({error.strerror or error}): free the place or give another one."
-    )
+    return UserError(f"'{path}' cannot be written ({error.strerror or error}): free the place or give another one.")
 
 
 def arrow(frame: pd.DataFrame, schema: Schema) -> pa.Table:
@@ -196,9 +191,18 @@ def arrow(frame: pd.DataFrame, schema: Schema) -> pa.Table:
 
 def _cast(table: pa.Table, i: int, field: pa.Field) -> pa.Table:
     try:
-        return table.set_column(i, field.name, table.column(i).cast(field.type))
-    except (
-        pa.ArrowInvalid,
-        pa.ArrowNotImplementedError,
-    ):  # e.g. fractional times where there were whole ones
+        return table.set_column(i, field, _recoded(table.column(i), field.type))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):  # e.g. fractional times where there were whole ones
         return table
+
+
+def _recoded(column: pa.ChunkedArray, kind: pa.DataType) -> pa.ChunkedArray:
+    if not (pa.types.is_dictionary(kind) and pa.types.is_dictionary(column.type)):
+        return column.cast(kind)
+    parts = [
+        pa.DictionaryArray.from_arrays(
+            part.indices.cast(kind.index_type), part.dictionary.cast(kind.value_type), ordered=kind.ordered
+        )
+        for part in column.chunks
+    ]
+    return pa.chunked_array(parts, kind)

@@ -1,0 +1,217 @@
+"""Judge generated rows against real ones: every score beside its floor and its naive value.
+
+Shapes: N windows, T steps of a window, C channels, S splits.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from dowgan.baselines import block_bootstrap
+from dowgan.evaluate.blocks import Series, Split, against_held_out, halves, hop_for, rows_in, window_for, windows
+from dowgan.evaluate.checks import CHECKS
+from dowgan.evaluate.plain import known_mean, plain, plain_list
+from dowgan.evaluate.verdict import BAD, GOOD, LOOK, mark
+from dowgan.metrics import METRICS, Score
+from dowgan.metrics.marginal import moments
+from dowgan.metrics.memorisation import memorisation
+from dowgan.metrics.seams import FEWEST_BORDERS, find_seams
+from dowgan.rng import Streams
+
+ALARM = 0.01  # probability below which a seam or copies are not put down to chance
+NEAR_SHARE = 5  # times the expected share of near-copies that raises an alarm
+
+
+@dataclass(frozen=True)
+class Cut:
+    """The windows of one split."""
+
+    reference: Float[np.ndarray, "N T C"]
+    real: Float[np.ndarray, "N T C"]
+    fake: Float[np.ndarray, "N T C"]
+    naive: Float[np.ndarray, "N T C"]
+
+
+def judge_generation(
+    real: Sequence[Float[np.ndarray, "_ C"]],
+    fake: Sequence[Float[np.ndarray, "_ C"]],
+    names: Sequence[str],
+    *,
+    train: Sequence[Float[np.ndarray, "_ C"]] | None = None,
+    window: int = 24,
+    slow: bool = False,
+    seed: int = 0,
+    progress: Callable[[str], None] | None = None,
+) -> dict[str, Any]:
+    """Score generated series against real ones.
+
+    Args:
+        real: real runs; those that the generator has not seen, if `train` is given.
+        fake: generated runs, best as many rows as `train` (as `real` without it).
+        names: of the channels.
+        train: real runs that the generator was fitted on; their own distance from `real` is the floor. Without it the
+            floor is the distance between two halves of `real`.
+        window: steps of a window, at most.
+        slow: also the metrics that train a network (minutes).
+        seed: of the bootstrap and the judges.
+        progress: called with the name of each score before it is measured.
+
+    Returns:
+        Plain nested data, see `dowgan.report.Report.scores["generate"]`.
+    """
+    blocks = rows_in(real) // (8 if train is None else 1)
+    steps = window_for([*real, *fake, *(train or ())], window, max(blocks, 2))
+    splits = halves(real, fake, steps) if train is None else against_held_out(real, train, fake)
+    cuts = [_cut(split, steps, Streams(seed), number) for number, split in enumerate(splits)]
+    tell = progress or (lambda name: None)
+    out: dict[str, Any] = {"window": steps, "windows": len(cuts[0].reference), "splits": len(cuts), "metrics": {}}
+    for name, measure, title, better, best in _measures(slow):
+        tell(name)
+        few = cuts[:1] if METRICS_COST.get(name) == "slow" else cuts
+        found = _scored(measure, few, seed)
+        if found is not None:
+            out["metrics"][name] = {"title": title, "better": better} | _entry(found, names, better, best)
+    known = real if train is None else train
+    out["spread"] = _spreads(known, real if train is not None else splits[0].real, fake, names)
+    tell("seams")
+    out["seams"] = judge_seams(known, fake)
+    tell("memorisation")
+    out["memorisation"] = judge_copying(cuts, steps)
+    return out
+
+
+def _cut(split: Split, steps: int, streams: Streams, number: int) -> Cut:
+    rows = rows_in(split.real)
+    copied = block_bootstrap(split.real, rows, steps, streams.numpy("bootstrap", number))
+    hop = hop_for(rows)
+    sets = [windows(x, steps, hop) for x in (split.reference, split.real, split.fake, [copied])]
+    count = min(map(len, sets))
+    assert count > 0, f"no window of {steps} steps in {rows} rows"
+    return Cut(*(x[:: max(1, len(x) // count)][:count] for x in sets))
+
+
+Measure = Callable[[np.ndarray, np.ndarray, int], Score]
+METRICS_COST = {name: metric.cost for name, metric in METRICS}
+
+
+def _measures(slow: bool) -> list[tuple[str, Measure, str, str, float]]:
+    """Name, function, title, good direction and ideal value of all that is measured."""
+    out: list[tuple[str, Measure, str, str, float]] = []
+    for name, metric in METRICS:
+        if metric.needs == "windows" and (slow or metric.cost == "fast"):
+            out.append((name, metric.measure, metric.title, metric.better, metric.floor))  # type: ignore[arg-type]
+    for name, (title, check) in CHECKS.items():
+        out.append((name, _as_measure(check), title, "lower", 0.0))
+    return out
+
+
+def _as_measure(check: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Measure:
+    def measure(real: np.ndarray, fake: np.ndarray, seed: int) -> Score:
+        channels = check(real, fake)
+        return Score(known_mean(channels), tuple(map(float, channels)))
+
+    return measure
+
+
+@dataclass(frozen=True)
+class Scored:
+    """A score of generated, real and bootstrapped windows on every split [S], and by channel [S C]."""
+
+    total: dict[str, np.ndarray]
+    channels: dict[str, np.ndarray]
+
+
+def _scored(measure: Measure, cuts: Sequence[Cut], seed: int) -> Scored | None:
+    """Measure on all splits; None where the measure says nothing about this table."""
+    total: dict[str, list[float]] = {}
+    channels: dict[str, list[tuple[float, ...]]] = {}
+    for cut in cuts:
+        for name, other in (("value", cut.fake), ("floor", cut.real), ("naive", cut.naive)):
+            score = measure(*_alike(cut.reference, other), seed)
+            total.setdefault(name, []).append(score.value)
+            channels.setdefault(name, []).append(score.channels)
+    found = Scored({k: np.array(v) for k, v in total.items()}, {k: np.array(v) for k, v in channels.items()})
+    return None if np.isnan(found.total["value"]).all() else found
+
+
+def _alike(reference: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """The same places missing in both, so that no judge can tell them apart by their gaps."""
+    gaps = np.isnan(reference) | np.isnan(other)
+    if not gaps.any():
+        return reference, other
+    return np.where(gaps, np.nan, reference), np.where(gaps, np.nan, other)
+
+
+def _entry(found: Scored, names: Sequence[str], better: str, best: float) -> dict[str, Any]:
+    out = _line(found.total, better, best)
+    if found.channels["value"].shape[-1]:
+        common = np.nanmedian(np.where(np.isnan(found.channels["floor"]), np.nan, found.channels["floor"]).max(0))
+        out["tags"] = {
+            name: _line({k: v[:, i] for k, v in found.channels.items()}, better, best, float(common))
+            for i, name in enumerate(names)
+            if not np.isnan(found.channels["value"][:, i]).all()
+        }
+    return out
+
+
+def _line(sides: dict[str, np.ndarray], better: str, best: float, common: float = 0.0) -> dict[str, Any]:
+    """Mean score, floor and naive over the splits, the worst floor, and the mark that follows.
+
+    Args:
+        common: the usual worst floor of a tag; a tag's own is measured on few splits and does not go below it.
+    """
+    value, floor, naive = (known_mean(sides[k]) for k in ("value", "floor", "naive"))
+    sign = 1.0 if better == "lower" else -1.0
+    worst = sign * float(np.max(sign * sides["floor"]))
+    told, ratio = mark(value, max(worst, common) if better == "lower" else worst, better, best)
+    return plain({"value": value, "floor": floor, "floor_worst": worst, "naive": naive, "ratio": ratio, "mark": told})
+
+
+def _spreads(known: Series, other: Series, fake: Series, names: Sequence[str]) -> dict[str, Any]:
+    """Standard deviation of generated rows over that of the known real rows; the floor is that of other real rows."""
+    base, real, made = (moments(np.concatenate(list(x)))[1] for x in (known, other, fake))
+    return {
+        name: plain({"ratio": float(made[i] / base[i]), "floor": float(real[i] / base[i])})
+        for i, name in enumerate(names)
+    }
+
+
+def judge_seams(real: Sequence[Float[np.ndarray, "_ C"]], fake: Sequence[Float[np.ndarray, "_ C"]]) -> dict[str, Any] | None:
+    """Look for the most seam-like block length in the longest generated series; None if it is too short."""
+    longest, usual = (max(x, key=len) for x in (fake, real))
+    if min(len(longest), len(usual)) < 8 * FEWEST_BORDERS:
+        return None
+    found = find_seams(longest, usual)
+    told = BAD if found.p < ALARM / 10 else LOOK if found.p < ALARM else GOOD
+    return plain({"length": found.length, "offset": found.offset, "z": found.z, "p": found.p, "mark": told})
+
+
+def judge_copying(cuts: Sequence[Cut], steps: int) -> dict[str, Any]:
+    """Distances of generated and of unseen real windows to the nearest training window, over all splits.
+
+    The training windows are each split's `real`, the unseen ones its `reference`.
+    """
+    found = [memorisation(cut.real, cut.reference, cut.fake, steps) for cut in cuts]
+    fake, unseen = (np.concatenate(x) for x in ([f.fake for f in found], [f.held_out for f in found]))
+    copies = float(np.mean([f.copies for f in found]))
+    lowest = [float(np.mean([f.lowest[i] for f in found])) for i in (0, 1)]
+    exact = float((fake <= 1e-9).mean()) - float((unseen <= 1e-9).mean())
+    told = BAD if exact > ALARM or copies > 10 * NEAR_SHARE * 0.01 else LOOK if copies > NEAR_SHARE * 0.01 else GOOD
+    quantiles = np.linspace(0, 1, 101)
+    return plain(
+        {
+            "lowest": lowest[0],
+            "lowest_held_out": lowest[1],
+            "median": float(np.median(fake)),
+            "median_held_out": float(np.median(unseen)),
+            "closer": float(np.mean([f.closer for f in found])),
+            "near_copies": copies,
+            "exact_copies": max(exact, 0.0),
+            "mark": told,
+            "quantiles": plain_list(np.quantile(fake, quantiles)),
+            "quantiles_held_out": plain_list(np.quantile(unseen, quantiles)),
+        }
+    )

@@ -1,0 +1,209 @@
+"""Judge densified and extended rows against the true ones, beside the plain methods.
+
+Shapes: T rows of a case, H new rows, P paths, C channels, M rows of all cases that are scored.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from dowgan.baselines import (
+    last_value,
+    last_value_paths,
+    seasonal_mean,
+    seasonal_mean_paths,
+    seasonal_naive,
+    seasonal_naive_paths,
+)
+from dowgan.evaluate.plain import known_mean, number, plain, plain_list
+from dowgan.interpolation import interpolate
+from dowgan.metrics import METRICS
+from dowgan.metrics.marginal import moments
+from dowgan.metrics.paired import coverage, crps, mae, mse, pit, r2
+from dowgan.rng import Streams
+
+PLAIN_WAYS = ("linear", "pchip", "cubic")
+BINS = 10  # of the PIT histogram
+
+
+@dataclass(frozen=True)
+class Dense:
+    """A densified run whose true rows are known.
+
+    Attributes:
+        truth: [T C] all rows, of which every factor-th was given.
+        middle: [T C] the model's.
+        paths: [P T C], P may be 0.
+        factor: new rows per old one.
+    """
+
+    truth: Float[np.ndarray, "T C"]
+    middle: Float[np.ndarray, "T C"]
+    paths: Float[np.ndarray, "P T C"]
+    factor: int
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """An extended run whose true continuation is known.
+
+    Attributes:
+        history: [T C] up to the origin.
+        truth, middle: [H C].
+        paths: [P H C].
+    """
+
+    history: Float[np.ndarray, "T C"]
+    truth: Float[np.ndarray, "H C"]
+    middle: Float[np.ndarray, "H C"]
+    paths: Float[np.ndarray, "P H C"]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What one method says of all scored rows, and where they lie (position in the gap, or horizon)."""
+
+    truth: Float[np.ndarray, "M C"]
+    middle: Float[np.ndarray, "M C"]
+    paths: Float[np.ndarray, "P M C"] | None
+    place: np.ndarray
+    case: np.ndarray
+
+
+def judge_densify(cases: Sequence[Dense], names: Sequence[str]) -> dict[str, Any]:
+    """Score densified runs on the rows that were not given, beside linear, PCHIP and cubic interpolation.
+
+    Returns:
+        Plain nested data, see `dowgan.report.Report.scores["densify"]`.
+    """
+    guesses = {"model": _joined([_hidden(c, c.middle, c.paths) for c in cases])}
+    for way in PLAIN_WAYS:
+        filled = [interpolate(c.truth[:: c.factor], c.factor, way)[: len(c.truth)] for c in cases]
+        guesses[way] = _joined([_hidden(c, f, None) for c, f in zip(cases, filled, strict=True)])
+    out = {"factor": cases[0].factor, "runs": len(cases)} | _judged(guesses, names)
+    return out | {"by_position": _by_place(guesses)}
+
+
+def _hidden(case: Dense, middle: np.ndarray, paths: np.ndarray | None) -> Guess:
+    rows = np.arange(len(case.truth))
+    new = rows % case.factor != 0
+    drawn = None if paths is None or not len(paths) else paths[:, new]
+    return Guess(case.truth[new], middle[new], drawn, rows[new] % case.factor, rows[new] // case.factor)
+
+
+def judge_extend(
+    cases: Sequence[Ahead], names: Sequence[str], period: float | None, seed: int = 0
+) -> dict[str, Any]:
+    """Score extended runs beside last value, seasonal naive and seasonal mean, each with paths of its own.
+
+    Args:
+        period: season in steps; None if there is none, then only the last value is compared with.
+
+    Returns:
+        Plain nested data, see `dowgan.report.Report.scores["extend"]`.
+    """
+    guesses = {"model": _joined([_ahead(c, c.middle, c.paths, i) for i, c in enumerate(cases)])}
+    for way in plain_forecasts(period):
+        made = [plain_forecast(way, c.history, len(c.truth), len(c.paths), period, seed + i) for i, c in enumerate(cases)]
+        guesses[way] = _joined([_ahead(c, *m, i) for i, (c, m) in enumerate(zip(cases, made, strict=True))])
+    places = pit(guesses["model"].truth, guesses["model"].paths)
+    histogram = np.histogram(places[~np.isnan(places)], BINS, (0, 1))[0]
+    out = {"steps": len(cases[0].truth), "origins": len(cases), "period": period} | _judged(guesses, names)
+    shares = plain_list(histogram / max(histogram.sum(), 1))
+    return out | {"by_horizon": _by_place(guesses), "pit": shares}
+
+
+def plain_forecasts(period: float | None) -> tuple[str, ...]:
+    """Names of the plain ways to extend that make sense."""
+    return ("last_value",) if period is None else ("last_value", "seasonal_naive", "seasonal_mean")
+
+
+def plain_forecast(
+    way: str, history: Float[np.ndarray, "T C"], steps: int, paths: int, period: float | None, seed: int
+) -> tuple[Float[np.ndarray, "H C"], Float[np.ndarray, "P H C"]]:
+    """Extend a run in a plain way: the best guess and paths."""
+    rng = Streams(seed).numpy(way)
+    if way == "last_value":
+        return last_value(history, steps), last_value_paths(history, steps, paths, rng)
+    assert period is not None, way
+    if way == "seasonal_naive":
+        return seasonal_naive(history, steps, period), seasonal_naive_paths(history, steps, period, paths, rng)
+    return seasonal_mean(history, steps, period), seasonal_mean_paths(history, steps, period, paths, rng)
+
+
+def _ahead(case: Ahead, middle: np.ndarray, paths: np.ndarray, number: int) -> Guess:
+    steps = np.arange(len(case.truth))
+    return Guess(case.truth, middle, paths, steps + 1, np.full(len(steps), number))
+
+
+def _joined(parts: Sequence[Guess]) -> Guess:
+    first = parts[0].paths
+    return Guess(
+        np.concatenate([p.truth for p in parts]),
+        np.concatenate([p.middle for p in parts]),
+        None if first is None else np.concatenate([p.paths for p in parts if p.paths is not None], axis=1),
+        np.concatenate([p.place for p in parts]),
+        np.concatenate([p.case for p in parts]),
+    )
+
+
+def _judged(guesses: dict[str, Guess], names: Sequence[str]) -> dict[str, Any]:
+    totals = {name: _total(guess) for name, guess in guesses.items()}
+    each = {name: _by_tag(guess) for name, guess in guesses.items()}
+    tags = {
+        tag: {
+            "model": {k: number(v[i]) for k, v in each["model"].items()},
+            "naive": {m: {k: number(v[i]) for k, v in e.items()} for m, e in each.items() if m != "model"},
+        }
+        for i, tag in enumerate(names)
+    }
+    covered, error = _covered(guesses["model"])
+    return {
+        "rows": len(guesses["model"].truth),
+        "model": totals.pop("model"),
+        "naive": totals,
+        "coverage_90": number(covered),
+        "coverage_error": number(error),
+        "tags": tags,
+    }
+
+
+def _total(guess: Guess) -> dict[str, Any]:
+    found = {}
+    for name, metric in METRICS:
+        if metric.needs == "paired":
+            found[name] = metric.measure(guess.truth, guess.middle, guess.paths).value
+    return plain(found)
+
+
+def _by_tag(guess: Guess) -> dict[str, np.ndarray]:
+    out = {f.__name__: f(guess.truth, guess.middle) for f in (r2, mse, mae)}
+    if guess.paths is not None:
+        out["crps"] = crps(guess.truth, guess.paths)
+        out["coverage"] = coverage(guess.truth, guess.paths)
+    return out
+
+
+def _covered(guess: Guess) -> tuple[float, float]:
+    """Mean coverage over the tags, and its standard error from stretches of rows, which are not independent."""
+    if guess.paths is None:
+        return float("nan"), float("nan")
+    total = known_mean(coverage(guess.truth, guess.paths))
+    parts = np.array_split(np.arange(len(guess.truth)), min(8, max(len(guess.truth) // 4, 1)))
+    each = np.array([known_mean(coverage(guess.truth[p], guess.paths[:, p])) for p in parts])
+    return total, float(np.nanstd(each) / np.sqrt(len(each)))
+
+
+def _by_place(guesses: dict[str, Guess]) -> dict[str, Any]:
+    """Mean absolute error in standard deviations of the true values, by position in the gap or by horizon."""
+    truth, place = guesses["model"].truth, guesses["model"].place
+    scale = moments(truth)[1]
+    steps = np.unique(place)
+    out: dict[str, Any] = {"place": steps.tolist()}
+    for name, guess in guesses.items():
+        off = np.abs(guess.truth - guess.middle) / scale
+        out[name] = plain_list(np.array([known_mean(off[place == p].ravel()) for p in steps]))
+    return out
