@@ -72,7 +72,7 @@ def _band(
     return size[hidden & ~np.isnan(truth) & (half > 1e-9)]
 
 
-def _factor_of(ratios: Sequence[Float[np.ndarray, " R"]]) -> float:
+def _factor_of(ratios: Sequence[Float[np.ndarray, " _R"]]) -> float:
     every = np.concatenate([np.empty(0), *ratios])
     if len(every) < 20:
         return 1.0
@@ -99,7 +99,7 @@ def extension_band(early: Prior, late: Sequence[Stretch], history: Sequence[Stre
         first = max(len(before.values), min(8, len(whole) // 2))
         horizon = min(HORIZON, max(2, (len(whole) - first) // 2))
         most = max(1, ORIGINS // len(late))
-        for origin in np.unique(np.linspace(first, len(whole) - horizon, most).astype(int)):
+        for origin in np.unique(np.linspace(first, len(whole) - horizon, most).astype(int)).tolist():
             truth = whole[origin : origin + horizon]
             rows = rows_after(run.rows(0, origin), run.regime[origin : origin + horizon])
             out = extend(

@@ -55,6 +55,8 @@ Where = Annotated[
 ]
 Given = Annotated[str | None, Parameter(name="--given", help="Table of columns that are given row by row.")]
 Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="Say nothing but errors.")]
+Resume = Annotated[bool, Parameter(name="--resume", negative="", help="Go on with what the folder holds.")]
+Workers = Annotated[int | None, Parameter(name="--workers", help="Processes; as many as processors if left out.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Scores as JSON on stdout.")]
 Slow = Annotated[bool, Parameter(name="--slow", negative="", help="Also the scores that train networks.")]
 
@@ -111,6 +113,9 @@ def fit(
     settings: Settings = None,
     budget: Budget = None,
     seed: Seed = 0,
+    start: Annotated[
+        str | None, Parameter(name="--from", help="Model of a like table whose weights the training begins with.")
+    ] = None,
     dry_run: Annotated[
         bool, Parameter(name="--dry-run", negative="", help="Print the resolved recipe and stop.")
     ] = False,
@@ -126,14 +131,16 @@ def fit(
     if dry_run:
         sys.stdout.write(config.to_toml())
         return
-    _check_target(out, [data])
+    _check_target(out, [data, *([start] if start else [])])
     from dowgan.synthesizer import Synthesizer
     from dowgan.table import read
 
     table = read(data, time=time, runs=tuple(runs or ()), conditions=tuple(conditions or ()))
     _show(table, quiet)
     with Progress(quiet) as progress:
-        model = Synthesizer(recipe, asked, time, tuple(runs or ()), tuple(conditions or ()), seed, progress.update)
+        model = Synthesizer(
+            recipe, asked, time, tuple(runs or ()), tuple(conditions or ()), seed, progress.update, start
+        )
         model.fit_table(table, config)
     model.save(out)
     _tell_fit(model, out, as_json, quiet)
@@ -153,9 +160,10 @@ def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> Non
     best = min(record.fidelity) if record.fidelity else None
     start = record.fidelity[0] if record.fidelity else None
     talk(f"fitted in {record.seconds:.0f} s: {record.stopped}", quiet)
+    for note in (n for n in model.model_.notes if n.startswith("transfer:")):
+        talk(note, quiet)
     if best is not None and start is not None:
-        gain = "the network made it better" if record.chosen else "the network did not beat it and is not used"
-        talk(f"held-out fidelity (lower is better): prior alone {start:.4f}, chosen {best:.4f}: {gain}", quiet)
+        talk(_gain(model, start), quiet)
     talk(f"wrote {out}; next: dowgan generate {out} -n 1000 -o new.csv", quiet)
     if as_json:
         figures = {
@@ -165,6 +173,22 @@ def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> Non
             "fidelity_prior": start,
         }
         sys.stdout.write(json.dumps(figures | {"model": out}) + "\n")
+
+
+def _gain(model: "Synthesizer", start: float) -> str:
+    """What training did for the fidelity, in a sentence."""
+    from dowgan.config import Config
+
+    record = model.model_.training
+    config = Config.model_validate_json(model.model_.recipe)
+    end = dict(zip(record.checks, record.fidelity, strict=True))[record.chosen]
+    rows = "fidelity on rows that it trained on too" if config.train.all_rows else "held-out fidelity"
+    plain = config.space == "prior" and not any(n.startswith("transfer:") for n in model.model_.notes)
+    before = "prior alone" if plain else "before training"
+    gain = "the network made it better" if end < start else "training did not make it better"
+    if plain and not record.chosen:
+        gain = "the network did not beat it and is not used"
+    return f"{rows} (lower is better): {before} {start:.4f}, chosen {end:.4f}: {gain}"
 
 
 @app.command
@@ -321,6 +345,92 @@ def demo(
     from dowgan.showcase import run_demo
 
     run_demo(data, Path(folder), time, tuple(runs or ()), tuple(conditions or ()), budget, seed, talk)
+
+
+@app.command
+def study(
+    data: Data,
+    /,
+    *,
+    grid: Annotated[
+        list[str],
+        Parameter(
+            name="--grid", negative="", help="An axis, KEY=VALUE,VALUE, such as train.epochs=100,500; repeatable."
+        ),
+    ],
+    out: Annotated[str, Parameter(name=["--out", "-o"], help="Folder of the results.")] = "study",
+    recipe: Recipe = "dense-gan",
+    settings: Settings = None,
+    seeds: Annotated[int, Parameter(name="--seeds", help="How many seeds each point is trained with.")] = 3,
+    time: Time = None,
+    runs: Runs = None,
+    conditions: Conditions = None,
+    workers: Workers = None,
+    resume: Resume = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Train every point of a grid of settings: a table, and a figure of losses and fidelity."""
+    from dowgan.study import FIGURE, TABLE, lay_out, parse_grid, rows_of, run_study
+    from dowgan.table import read
+    from dowgan.workers import processors
+
+    axes = parse_grid(grid)
+    lay_out(axes, recipe, settings or (), range(1), "")  # options first, then the table
+    table = read(data, time=time, runs=tuple(runs or ()), conditions=tuple(conditions or ()))
+    trials = lay_out(axes, recipe, settings or (), range(_at_least_one(seeds, "seeds")), table.digest)
+    done = run_study(table, trials, Path(out), workers or processors(), resume, lambda text: talk(text, quiet))
+    talk(f"wrote {Path(out) / TABLE} and {Path(out) / FIGURE}", quiet)
+    if as_json:
+        sys.stdout.write(json.dumps(rows_of(done)) + "\n")
+
+
+def _at_least_one(count: int, noun: str) -> int:
+    if count < 1:
+        raise OptionError(f"{count} {noun} are not possible; ask for at least 1.")
+    return count
+
+
+@app.command
+def search(
+    data: Data,
+    /,
+    *,
+    trials: Annotated[int, Parameter(name="--trials", help="Trials in total, with those of earlier calls.")] = 50,
+    budget: Annotated[str | None, Parameter(name="--budget", help="Time for all of it, such as 30m.")] = None,
+    out: Annotated[str, Parameter(name=["--out", "-o"], help="Folder of the results.")] = "search",
+    recipe: Recipe = "flagship",
+    settings: Settings = None,
+    against: Annotated[str | None, Parameter(name="--against", help="Weigh fidelity against this too: time.")] = None,
+    storage: Annotated[
+        str | None, Parameter(name="--storage", help="Optuna storage, such as postgresql://...; a journal if left out.")
+    ] = None,
+    time: Time = None,
+    runs: Runs = None,
+    conditions: Conditions = None,
+    seed: Seed = 0,
+    workers: Workers = None,
+    resume: Resume = False,
+    as_json: AsJson = False,
+    quiet: Quiet = False,
+) -> None:
+    """Search for the settings with the best held-out fidelity; --set holds a setting. Needs Optuna."""
+    from time import time as now
+
+    from dowgan.config import seconds
+    from dowgan.search import JOURNAL, Task, best_of, run_search
+    from dowgan.table import read
+    from dowgan.workers import processors
+
+    end = None if budget is None else now() + seconds(budget)
+    folder = Path(out)
+    task = Task(recipe, tuple(settings or ()), against, storage or str(folder / JOURNAL), seed, end)
+    table = read(data, time=time, runs=tuple(runs or ()), conditions=tuple(conditions or ()))
+    count = _at_least_one(trials, "trials")
+    best = run_search(table, task, count, folder, workers or processors(), resume, lambda text: talk(text, quiet))
+    talk(f"wrote {best}; next: dowgan fit {data} --recipe {best}", quiet)
+    if as_json:
+        sys.stdout.write(json.dumps(best_of(folder)) + "\n")
 
 
 @app.command(name="list")

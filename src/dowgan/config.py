@@ -65,6 +65,21 @@ class Train(Part):
     budget: float | None = Field(None, gt=0, description="seconds after which training stops")
     keep: Literal["best", "last"] = Field("best", description="which weights: best on held-out rows, or the last")
     collapse: Literal["error", "warn"] = Field("error", description="what a generator without spread leads to")
+    all_rows: bool = Field(False, description="train on the held-out rows too; their fidelity then flatters")
+    check_steps: int | None = Field(
+        None, ge=1, description="steps of the windows that fidelity is measured on; unset: whole windows"
+    )
+    body_rate: float = Field(
+        1.0, ge=0, le=1, description="factor on the rate of weights taken from another model; 0 freezes them"
+    )
+
+
+class Encoder(Part):
+    """The recurrent embedding that a generator works in (space = "embedding")."""
+
+    width: int = Field(24, ge=1, le=1024, description="values of the embedding per step")
+    steps: int = Field(1500, ge=1, description="training steps of embedder and recovery, before the generator's")
+    lr: float = Field(3e-3, gt=0, description="their learning rate")
 
 
 class Config(Part):
@@ -72,18 +87,19 @@ class Config(Part):
 
     recipe: str = Field(DEFAULT_RECIPE, description="name of the recipe this began as")
     window: int | None = Field(None, ge=1, le=4096, description="steps of a window; unset: from the size of the table")
-    space: Literal["prior", "standard", "raw"] = Field(
+    space: Literal["prior", "standard", "raw", "embedding"] = Field(
         "prior",
-        description="where the network works: prior coordinates, standardised values, values as they are",
+        description="where the network works: prior coordinates, standardised values, values as they are, an embedding",
     )
     trained: bool = Field(True, description="false: no network, the prior alone")
     calibrated: bool = Field(
-        True, description="correct the finished generator's covariance and quantiles in closed form"
+        True, description="correct the finished generator's covariance and quantiles in closed form (space = prior)"
     )
     noise: str = Field("white", description="input noise, see `dowgan list noises`")
     generator: Net = Net()
     critic: Net = Net()
     objective: Objective = Objective()
+    encoder: Encoder = Encoder()
     train: Train = Train()
 
     def to_toml(self) -> str:
@@ -149,7 +165,11 @@ def resolve(recipe: str = DEFAULT_RECIPE, settings: Mapping[str, Any] | Sequence
     """
     raw = _recipe(recipe)
     raw.setdefault("recipe", recipe)
-    for key, value in _pairs(settings).items():
+    asked = _pairs(settings)
+    for one, other in (("epochs", "steps"), ("steps", "epochs")):  # what is asked for replaces the recipe's length
+        if f"train.{one}" in asked and f"train.{other}" not in asked:
+            raw.get("train", {}).pop(other, None)
+    for key, value in asked.items():
         if key not in keys():
             raise OptionError(unknown("setting", key, keys()))
         section, _, name = key.rpartition(".")

@@ -97,8 +97,9 @@ def _cut(lengths: Sequence[int], steps: int, hop: int) -> tuple[list[tuple[int, 
     places, held = [], []
     whole_runs = len(lengths) >= HOLD
     for run, length in enumerate(lengths):
-        block = max(2 * steps, length // (HOLD * BLOCKS))
-        period = max(length // BLOCKS, 1)
+        blocks = int(np.clip(length // (4 * steps), 1, BLOCKS))  # of long windows fewer fit
+        block = max(2 * steps, length // (HOLD * blocks))
+        period = max(length // blocks, 1)
         for start in range(0, length - steps + 1, hop):
             if whole_runs:
                 places.append((run, start))
@@ -129,9 +130,21 @@ def window_coordinates(
     return coordinates, coordinates.to_coordinates(kept), held[usable]
 
 
-def _filled(
-    scores: Sequence[Float[np.ndarray, "T D"]], places: Sequence[tuple[int, int]], steps: int
+def cut_windows(
+    series: Sequence[Float[np.ndarray, "_T D"]], steps: int
 ) -> tuple[Float[np.ndarray, "B T D"], Bool[np.ndarray, " B"]]:
+    """Return the windows of all runs and which are held out; missing values are filled with zero."""
+    lengths = [len(s) for s in series]
+    hop = max(1, sum(max(n - steps, 0) for n in lengths) // MOST_WINDOWS)
+    places, held = _cut(lengths, steps, hop)
+    windows, usable = _filled(series, places, steps)
+    return windows, held[usable]
+
+
+def _filled(
+    scores: Sequence[Float[np.ndarray, "_T D"]], places: Sequence[tuple[int, int]], steps: int
+) -> tuple[Float[np.ndarray, "B T D"], Bool[np.ndarray, " M"]]:
+    """Windows that are not mostly missing, and which of the places they are."""
     windows = np.stack([scores[run][start : start + steps] for run, start in places])
     usable = np.isnan(windows).mean(axis=(1, 2)) < MOST_MISSING
     if not usable.any():

@@ -44,6 +44,19 @@ class Past:
 
 
 @dataclass(frozen=True)
+class Encoder:
+    """A trained embedding of windows.
+
+    Attributes:
+        weights: of embedder and recovery, by name.
+        starts: [S W] states of the table from which a generated series may begin.
+    """
+
+    weights: dict[str, np.ndarray]
+    starts: Float[np.ndarray, "S W"]
+
+
+@dataclass(frozen=True)
 class Network:
     """A trained generator.
 
@@ -51,12 +64,18 @@ class Network:
         recipe: JSON of the configuration that it was built with.
         steps, channels: of the windows of its space.
         weights: by name.
+        told: channels of conditions beside the noise.
+        encoder: the embedding that it works in, None for none.
+        critic: the critic's last weights, from which another table's training can start.
     """
 
     recipe: str
     steps: int
     channels: int
     weights: dict[str, np.ndarray]
+    told: int = 0
+    encoder: Encoder | None = None
+    critic: dict[str, np.ndarray] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -71,6 +90,8 @@ class Training:
         chosen: step whose weights were kept.
         seconds: time of the whole fit.
         stopped: why training ended, in words.
+        windows: how many it trained on.
+        done: generator steps that were done.
     """
 
     steps: tuple[int, ...] = ()
@@ -80,6 +101,8 @@ class Training:
     chosen: int = 0
     seconds: float = 0.0
     stopped: str = ""
+    windows: int = 0
+    done: int = 0
 
 
 @dataclass(frozen=True)
@@ -134,6 +157,7 @@ KINDS: dict[str, type] = {
         Channels,
         Code,
         Coordinates,
+        Encoder,
         Grid,
         Polish,
         Slice,

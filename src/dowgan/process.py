@@ -73,7 +73,7 @@ def as_valid(lagged: Float[np.ndarray, "L D D"], lift: float = 1e-5) -> Float[np
     return back / np.outer(size, size)
 
 
-def lagged_covariance(runs: Sequence[Float[np.ndarray, "T D"]], lags: int) -> Float[np.ndarray, "L D D"]:
+def lagged_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int) -> Float[np.ndarray, "L D D"]:
     """Covariance at each lag over the pairs of known values of all runs; the mean is taken as zero."""
     channels = runs[0].shape[1]
     products = np.zeros((lags, channels, channels))
@@ -119,7 +119,7 @@ BLENDS = (
 )
 
 
-def window_cost(process: Process, windows: Sequence[Float[np.ndarray, "T D"]]) -> float:
+def window_cost(process: Process, windows: Sequence[Float[np.ndarray, "_T D"]]) -> float:
     """Mean negative log density of windows per known value, without the constant."""
     covariance = process.covariance(len(windows[0]))
     complete = [w.ravel() for w in windows if not np.isnan(w).any()]
@@ -139,15 +139,15 @@ def window_cost(process: Process, windows: Sequence[Float[np.ndarray, "T D"]]) -
     return total / max(count, 1)
 
 
-def cut_windows(runs: Sequence[Float[np.ndarray, "T D"]], steps: int, hop: int) -> list[Float[np.ndarray, "T D"]]:
+def cut_windows(runs: Sequence[Float[np.ndarray, "_T D"]], steps: int, hop: int) -> list[Float[np.ndarray, "_T D"]]:
     """All windows of that many steps that start at every hop-th row of each run."""
     return [run[s : s + steps] for run in runs for s in range(0, len(run) - steps + 1, hop)]
 
 
 def fit_process(
-    early: Sequence[Float[np.ndarray, "T D"]],
-    late: Sequence[Float[np.ndarray, "T D"]],
-    everything: Sequence[Float[np.ndarray, "T D"]],
+    early: Sequence[Float[np.ndarray, "_T D"]],
+    late: Sequence[Float[np.ndarray, "_T D"]],
+    everything: Sequence[Float[np.ndarray, "_T D"]],
     window: int,
 ) -> tuple[Process, str]:
     """Choose on the late rows how far the early covariances are simplified, then fit all rows that way.

@@ -4,7 +4,7 @@ import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 PLAIN_EVERY = 10.0  # seconds between two plain lines
 LIVE_EVERY = 0.2
@@ -24,7 +24,7 @@ class Progress:
         self._began = self._shown = time.monotonic()
         self._figures: dict[str, float] = {}
 
-    def __enter__(self) -> Self:
+    def __enter__(self) -> "Progress":
         if self._live and not self.quiet:
             from rich.console import Console
 

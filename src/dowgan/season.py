@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 
 HELD_OUT = 0.25  # share of the rows, the last ones, on which a part must prove itself
 CYCLES = 2.5  # a season is looked for only if the fitted rows hold that many cycles
@@ -47,7 +47,7 @@ class Stretch:
 
 
 def waves(
-    positions: Float[np.ndarray, " T"], periods: Sequence[float], harmonics: Sequence[int]
+    positions: Num[np.ndarray, " T"], periods: Sequence[float], harmonics: Sequence[int]
 ) -> Float[np.ndarray, "T F"]:
     """Cosine and sine of each harmonic of each period at the given positions (in steps)."""
     columns = [np.empty((len(positions), 0))]
@@ -102,7 +102,7 @@ class Season:
 
     def mean_and_spread(
         self,
-        positions: Float[np.ndarray, " T"],
+        positions: Num[np.ndarray, " T"],
         regime: Int[np.ndarray, " T"],
         place: Float[np.ndarray, " T"],
         hold_trend: bool = False,
@@ -235,13 +235,13 @@ def _regime_means(
     return out
 
 
-def _profile(stretches: Sequence[Stretch], rests: Sequence[Float[np.ndarray, "T D"]]) -> Float[np.ndarray, "P D"]:
+def _profile(stretches: Sequence[Stretch], rests: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
     """Mean course along a run, smoothed and drawn towards zero; empty if it does not predict other runs."""
     channels = rests[0].shape[1]
     if len(stretches) < MIN_PROFILE_RUNS:
         return np.empty((0, channels))
 
-    def course(runs: Sequence[Float[np.ndarray, "T D"]]) -> Float[np.ndarray, "P D"]:
+    def course(runs: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
         steps = int(np.median([len(r) for r in runs]))
         total, count = np.zeros((steps, channels)), np.zeros((steps, channels))
         for run in runs:

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from threadpoolctl import threadpool_limits
@@ -23,9 +23,9 @@ from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, chosen_regimes, plan_runs
 from dowgan.polish import fit_polish
 from dowgan.rng import CHUNK, Streams
-from dowgan.sampling import Sampler, identity, path_normals, series_normals
+from dowgan.sampling import Sampler, WindowSampler, identity, path_normals, series_normals
 from dowgan.season import Stretch
-from dowgan.table import Run, Schema, Table, check, read, refined, to_frame
+from dowgan.table import Column, Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
 from dowgan.transport import fit_transport
 from dowgan.verbs import Rows, Solver, densify, extend, rows_after
@@ -103,6 +103,7 @@ class Synthesizer:
         conditions: columns that are given rather than generated where the user wants that.
         random_state: seed of all randomness.
         progress: called with (step, steps, figures) while a network trains; nothing is printed otherwise.
+        start: a fitted model (or its file) of a like table whose weights the training begins with.
     """
 
     def __init__(
@@ -114,6 +115,7 @@ class Synthesizer:
         conditions: Sequence[str] = (),
         random_state: int = 0,
         progress: Callable[..., None] | None = None,
+        start: Synthesizer | str | Path | None = None,
     ) -> None:
         self.recipe = recipe
         self.settings = settings
@@ -122,10 +124,11 @@ class Synthesizer:
         self.conditions = conditions
         self.random_state = random_state
         self.progress = progress
+        self.start = start
 
     # fit, save, load
 
-    def fit(self, data: DataFrame | str | Path) -> Self:
+    def fit(self, data: DataFrame | str | Path) -> Synthesizer:
         """Fit a table: a pandas frame, or the path of a CSV or Parquet file.
 
         Raises:
@@ -137,19 +140,27 @@ class Synthesizer:
         table = read(data, time=self.time, runs=self.runs, conditions=self.conditions)
         return self.fit_table(table, config)
 
-    def fit_table(self, table: Table, config: Config) -> Self:
+    def fit_table(self, table: Table, config: Config) -> Synthesizer:
         """Fit a table that was read already, with a resolved configuration."""
         began = time.monotonic()
         streams = Streams(self.random_state)
         with threadpool_limits(1):
             fitted = fit_priors(table, config.window, streams)
             network, training = None, Training(stopped="no network was asked for")
+            said: Sequence[str] = ()
             if config.trained:
-                from dowgan.networks import train_network
+                from dowgan.networks import start_from, train_network
 
-                network, training = train_network(fitted, config, streams, self.progress)
-            self._hold(_assemble(table, config, self.random_state, fitted, network, training))
-            if config.calibrated:
+                begin = None
+                if self.start is not None:
+                    old = self.start if isinstance(self.start, Synthesizer) else load(self.start)
+                    begin, said = start_from(old._model, fitted, table.schema, config)
+                network, training = train_network(fitted, config, streams, self.progress, table.runs, begin)
+            elif self.start is not None:
+                raise OptionError(f"The recipe '{config.recipe}' trains no network, so nothing can be taken over.")
+            model = _assemble(table, config, self.random_state, fitted, network, training)
+            self._hold(replace(model, notes=(*model.notes, *said)))
+            if config.calibrated and (config.space == "prior" or not config.trained):
                 self._calibrate(table, fitted, streams)
         self._hold(replace(self.model_, training=replace(training, seconds=time.monotonic() - began)))
         return self
@@ -157,7 +168,7 @@ class Synthesizer:
     def _hold(self, model: Model) -> None:
         """Take a model; forget what was derived from the one before."""
         self.model_ = model
-        for name in ("schema", "_sampler", "_extender"):
+        for name in ("schema", "_sampler", "_windows", "_extender"):
             self.__dict__.pop(name, None)
 
     def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> None:
@@ -194,11 +205,24 @@ class Synthesizer:
     @cached_property
     def _sampler(self) -> Sampler:
         model = self._model
-        if model.network is None:
+        if model.network is None or self._space != "prior":
             return Sampler(model.window, model.coordinates, identity, model.transport)
         from dowgan.networks import generator_of
 
         return Sampler(model.window, model.coordinates, generator_of(model.network), model.transport)
+
+    @property
+    def _space(self) -> str:
+        return Config.model_validate_json(self._model.recipe).space
+
+    @cached_property
+    def _windows(self) -> WindowSampler | None:
+        """What draws series outside the prior's coordinates; None for a model that does not."""
+        if self._model.network is None or self._space == "prior":
+            return None
+        from dowgan.networks import sampler_of
+
+        return sampler_of(self._model.network)
 
     @cached_property
     def _extender(self) -> Solver:
@@ -250,6 +274,7 @@ class Synthesizer:
             if name not in [c.name for c in schema.channels]:
                 raise OptionError(unknown("column", name, [c.name for c in schema.channels]))
         fixed, rows = self._fixed(held, given, rows)
+        schema = _widened(schema, fixed)
         position = None if start is None else self._position(start)
         many = runs is not None or bool(schema.run_names)
         streams = Streams(random_state)
@@ -286,10 +311,17 @@ class Synthesizer:
             plans = _cut(plans, rows)
         else:
             plans = plan_runs(model, schema, rows, runs or len(model.past), position, dict(where), rng)
-        if fixed is not None and model.channels.conditions:
-            regime = model.channels.regime(fixed) if _knows(fixed, model.channels.conditions) else None
-            plans = plans if regime is None else [replace(p, regime=regime[: p.rows]) for p in plans]
-        return plans
+        return plans if fixed is None else [replace(p, regime=self._followed(p.regime, fixed)) for p in plans]
+
+    def _followed(self, regime: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+        """The regimes [T] of rows whose conditions are given in part or in full; the rest stays as it was."""
+        channels = self._model.channels
+        places = list(channels.conditions)
+        if not places or np.isnan(fixed[: len(regime), places]).all():
+            return regime
+        levels = np.full((len(regime), channels.columns), np.nan)
+        levels[:, places] = channels.regimes[regime]
+        return channels.regime(np.where(np.isnan(fixed[: len(regime)]), levels, fixed[: len(regime)]))
 
     def _fixed(
         self, where: Mapping[str, str], given: DataFrame | str | Path | None, rows: int | None
@@ -297,8 +329,9 @@ class Synthesizer:
         """Values [N C] that are given, NaN elsewhere; and the number of rows that they ask for."""
         schema = self.schema
         names = [c.name for c in schema.channels]
-        numbers = {k: v for k, v in where.items() if schema.column(k).kind in ("float", "integer")}
-        if given is None and not numbers:
+        regimes = [names[place] for place in self._model.channels.conditions]
+        held = {k: _code_of(schema.column(k), v) for k, v in where.items() if k not in regimes}
+        if given is None and not held:
             return None, rows
         parts = {}
         if given is not None:
@@ -311,20 +344,20 @@ class Synthesizer:
         fixed = np.full((count, len(names)), np.nan)
         for name, values in parts.items():
             fixed[:, names.index(name)] = values[:count]
-        for name, text in numbers.items():
-            try:
-                fixed[:, names.index(name)] = float(text)
-            except ValueError as error:
-                raise OptionError(f"'{name}' is a number and cannot be held at '{text}'.") from error
+        for name, code in held.items():
+            fixed[:, names.index(name)] = code
         return fixed, rows
 
     def _position(self, start: object) -> int:
         clock = self.schema.clock
         first = self._model.past[0]
-        return clock.steps_between(clock.decode(first.start), clock.decode(start)) + first.offset  # type: ignore[arg-type]
+        value = start if isinstance(start, str | int | float) else str(start)  # a pandas time as its text
+        return clock.steps_between(clock.decode(first.start), clock.decode(value)) + first.offset
 
     def _draw(self, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool) -> list[Run]:
         """Draw the runs of a plan in chunks; each run's values depend on its own number only."""
+        if self._windows is not None:
+            return self._draw_windows(self._windows, plans, fixed, streams, single)
         out: list[Run] = []
         chunk_size = 1 if single or fixed is not None else CHUNK
         for first in range(0, len(plans), chunk_size):
@@ -343,6 +376,33 @@ class Synthesizer:
                 out.append(self._run(plan, score[: plan.rows], fixed))
         return out
 
+    def _draw_windows(
+        self, windows: WindowSampler, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool
+    ) -> list[Run]:
+        """Do what `_draw` does with a network that works outside the prior's coordinates."""
+        from dowgan.networks import told_of, values_of
+
+        channels, space = self._model.channels, self._space
+        if fixed is not None and not np.isnan(np.delete(fixed, channels.conditions, axis=1)).all():
+            raise OptionError(
+                f"The network of this model works in space '{space}' and cannot follow given values, only conditions; "
+                "fit with --recipe flagship for that."
+            )
+        out: list[Run] = []
+        for first in range(0, len(plans), CHUNK):
+            part = plans[first : first + CHUNK]
+            longest = max(plan.rows for plan in part)
+            regime = np.stack([np.pad(plan.regime, (0, longest - plan.rows), mode="edge") for plan in part])
+            told = told_of(regime, len(channels.regimes))
+            drawn = (
+                windows.series(told[0], streams, "series")[None]
+                if single
+                else windows.runs(told, streams, "run", first // CHUNK)
+            )
+            for plan, series in zip(part, drawn, strict=True):
+                out.append(self._placed(plan, values_of(channels, series[: plan.rows], plan.regime, space), fixed))
+        return out
+
     def _known(self, fixed: np.ndarray, plan: Plan) -> np.ndarray:
         """Given values as normal scores of the window prior."""
         model = self._model
@@ -350,11 +410,16 @@ class Synthesizer:
         return model.window.marginals.to_normal((model.channels.encode(fixed) - mean) / spread)
 
     def _run(self, plan: Plan, scores: np.ndarray, fixed: np.ndarray | None) -> Run:
-        model, clock = self._model, self.schema.clock
+        model = self._model
         channels = model.window.from_normal(scores[None], *_places(plan), hold_trend=True)[0]
         values = model.channels.decode(channels, plan.regime)
         if model.polish is not None:
             values = model.polish.apply(values)
+        return self._placed(plan, values, fixed)
+
+    def _placed(self, plan: Plan, values: np.ndarray, fixed: np.ndarray | None) -> Run:
+        """Values of a plan as a run on the clock, given values as they were given."""
+        model, clock = self._model, self.schema.clock
         if fixed is not None:
             values = np.where(np.isnan(fixed[: plan.rows]), values, fixed[: plan.rows])
         start = clock.at(clock.decode(model.past[0].start), np.array([plan.position - model.past[0].offset]))[0]
@@ -514,6 +579,7 @@ class Synthesizer:
             if name not in [c.name for c in schema.channels]:
                 raise OptionError(unknown("column", name, [c.name for c in schema.channels]))
         fixed, _ = self._fixed(texts, given, steps)
+        schema = _widened(schema, fixed)
         histories = self._tails() if table is None else self._histories(table)
         medians, drawn, starts = [], [], []
         streams = Streams(random_state)
@@ -596,14 +662,12 @@ class Synthesizer:
 
     def _coming(self, regime: np.ndarray, where: Mapping[str, str], fixed: np.ndarray | None) -> np.ndarray:
         model = self._model
-        if fixed is not None and _knows(fixed, model.channels.conditions):
-            return model.channels.regime(fixed)
         names = [self.schema.channels[i].name for i in model.channels.conditions]
-        if not any(name in where for name in names):
-            return regime
-        now = {name: self._level(name, regime[0]) for name in names}
-        allowed = chosen_regimes(model, self.schema, now | {k: v for k, v in where.items() if k in names})
-        return np.full(len(regime), int(np.flatnonzero(allowed)[0]))
+        if any(name in where for name in names):
+            now = {name: self._level(name, int(regime[0])) for name in names}
+            allowed = chosen_regimes(model, self.schema, now | {k: v for k, v in where.items() if k in names})
+            regime = np.full(len(regime), int(np.flatnonzero(allowed)[0]))
+        return regime if fixed is None else self._followed(regime, fixed)
 
     def _level(self, name: str, regime: int) -> str:
         """The text of a condition's level in a regime."""
@@ -675,8 +739,53 @@ def _cut(plans: Sequence[Plan], rows: int) -> list[Plan]:
     return out
 
 
-def _knows(fixed: np.ndarray, places: Sequence[int]) -> bool:
-    return not np.isnan(fixed[:, list(places)]).any()
+def _code_of(column: Column, text: str) -> float:
+    """The number that stands for a value of a column: the level number of a category, 0 or 1 of a truth value.
+
+    Raises:
+        OptionError: the column cannot hold it.
+    """
+    if column.kind in ("float", "integer"):
+        try:
+            return float(text)
+        except ValueError as error:
+            raise OptionError(f"'{column.name}' is a number and cannot be held at '{text}'.") from error
+    levels = [str(level) for level in column.levels] or ["False", "True"]
+    if text not in levels:
+        raise OptionError(f"'{column.name}' has no value '{text}'. Known: {', '.join(levels)}.")
+    return float(levels.index(text))
+
+
+def _widened(schema: Schema, fixed: np.ndarray | None) -> Schema:
+    """The schema with room for given values [N C], which stand as they were given whatever the table held.
+
+    Raises:
+        OptionError: a column of whole numbers is given a fraction, or a value is infinite.
+    """
+    for place, column in enumerate(schema.channels if fixed is not None else ()):
+        assert fixed is not None
+        known = np.unique(fixed[~np.isnan(fixed[:, place]), place])
+        if column.kind not in ("float", "integer") or not len(known):
+            continue
+        fractions = known != np.rint(known)
+        if column.kind == "integer" and column.dtype.lower().startswith(("float", "double")) and fractions.any():
+            column = replace(column, kind="float", decimals=0)  # whole numbers by chance
+        odd = known[np.isinf(known) | ((column.kind == "integer") & fractions)]
+        if len(odd):
+            raise OptionError(f"'{column.name}' cannot be {odd[0]:g}: it is a column of {_KINDS[column.kind]}.")
+        exact = column.decimals is None or np.array_equal(np.round(known, column.decimals), known)
+        column = replace(
+            column,
+            levels=tuple(np.union1d(np.array(column.levels, float), known).tolist()) if column.levels else (),
+            lower=None if column.lower is None else min(column.lower, float(known[0])),
+            upper=None if column.upper is None else max(column.upper, float(known[-1])),
+            decimals=column.decimals if exact else None,
+        )
+        schema = schema.with_column(column)
+    return schema
+
+
+_KINDS = {"float": "finite numbers", "integer": "whole numbers"}
 
 
 def _fine_rows(stretch: Stretch, position: int, ratio: int, factor: int) -> Rows:
@@ -708,7 +817,11 @@ def _trajectory(given: DataFrame | str | Path, schema: Schema) -> dict[str, np.n
                 raise OptionError(f"'{column.name}' has no value '{odd[0]}'. Known: {', '.join(levels)}.")
             out[column.name] = texts.map(levels).to_numpy(dtype=float)
         else:
-            out[column.name] = pd.to_numeric(frame[column.name], errors="coerce").to_numpy(dtype=float, na_value=np.nan)
+            numbers = pd.to_numeric(frame[column.name], errors="coerce")
+            wrong = frame[column.name][numbers.isna() & frame[column.name].notna()]
+            if len(wrong):
+                raise OptionError(f"'{column.name}' of the given table holds '{wrong.iloc[0]}', which is no number.")
+            out[column.name] = numbers.to_numpy(dtype=float, na_value=np.nan)
     return out
 
 

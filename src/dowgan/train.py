@@ -1,6 +1,7 @@
 """One training loop for every net and objective, and the generator that it leaves.
 
-Shapes: B windows of a batch, N windows, T steps, C channels of the space that the network works in.
+Shapes: B windows of a batch, N windows, T steps, C channels of the space that the network works in, R channels of
+conditions that both players are told beside the windows.
 """
 
 import json
@@ -23,15 +24,24 @@ from dowgan.nets import NETS, Shape
 from dowgan.noises import NOISES, Noise
 from dowgan.objectives import OBJECTIVES, Batch, Objective
 from dowgan.rng import Streams
+from dowgan.space import Choice, Real, Space
 
 Windows = Float[Tensor, "B T C"]
 Score = Callable[[Callable[[int], Float[np.ndarray, "B T C"]]], float]
 Progress = Callable[[int, int, Mapping[str, float]], None]
+Start = Callable[[str, dict[str, Tensor]], tuple[dict[str, Tensor], frozenset[str]]]
+"""(role, fresh weights) -> the weights to begin with, and the names of those that were taken from another model."""
 
 RECORDS = 400  # most points of a recorded curve
 COLLAPSED = 0.3  # share of the data's spread, or of its variety, below which a generator has collapsed
 STEPS = (400, 6_000)  # least and most default steps
 STEPS_PER_WINDOW = 4.0
+SPACE: Space = {
+    "train.batch": Choice((32, 64, 128, 256)),
+    "train.lr": Real(5e-5, 3e-3, log=True),
+    "train.critic_steps": Choice((1, 2, 5)),
+    "train.ema": Choice((0.0, 0.99, 0.999)),
+}
 
 
 class Generator(nn.Module):
@@ -63,26 +73,58 @@ class Players:
     critic_opt: torch.optim.Optimizer | None
 
 
-def _optimizer(net: nn.Module, config: Config, lr: float) -> torch.optim.Optimizer:
+@dataclass(frozen=True)
+class Told:
+    """Conditions that both players are told: of the training windows, and of the windows drawn for a check."""
+
+    train: Float[Tensor, "N T R"]
+    check: Float[Tensor, "M T R"]
+
+
+def tell(net: Callable[[Tensor], Tensor], told: Float[Tensor, "B T R"]) -> Callable[[Tensor], Tensor]:
+    """Return a player that is told the conditions of its windows, which may be several batches behind each other."""
+    if not told.shape[2]:
+        return net
+    return lambda x: net(torch.cat([x, told.repeat(len(x) // len(told), 1, 1)], dim=2))
+
+
+def _optimizer(net: nn.Module, config: Config, lr: float, taken: frozenset[str] = frozenset()) -> torch.optim.Optimizer:
+    """Weights taken from another model learn at their own, lower rate."""
     train = config.train
+    named = list(net.named_parameters())
+    parts = [([w for n, w in named if n not in taken], lr), ([w for n, w in named if n in taken], lr * train.body_rate)]
+    groups = [{"params": weights, "lr": rate} for weights, rate in parts if weights]
     if train.optimizer == "rmsprop":
-        return torch.optim.RMSprop(net.parameters(), lr=lr)
+        return torch.optim.RMSprop(groups, lr=lr)
     if train.optimizer == "sgd":
-        return torch.optim.SGD(net.parameters(), lr=lr)
-    return torch.optim.Adam(net.parameters(), lr=lr, betas=(train.beta1, train.beta2))
+        return torch.optim.SGD(groups, lr=lr)
+    return torch.optim.Adam(groups, lr=lr, betas=(train.beta1, train.beta2))
 
 
-def make_players(steps: int, channels: int, config: Config, objective: Objective) -> Players:
+def _begin(net: nn.Module, role: str, start: Start | None) -> frozenset[str]:
+    """Give a network the weights that it begins with; return the names of those that were taken."""
+    if start is None:
+        return frozenset()
+    weights, taken = start(role, net.state_dict())
+    net.load_state_dict(weights)
+    return taken
+
+
+def make_players(
+    steps: int, channels: int, config: Config, objective: Objective, told: int = 0, start: Start | None = None
+) -> Players:
     """Build the networks and their optimisers; weights come from torch's current random state."""
     residual = config.space == "prior" and objective.adversarial
-    inputs = channels + objective.time_input
+    inputs = channels + objective.time_input + told
     generator = Generator(Shape(steps, inputs, "generator", channels), config.generator, residual)
+    taken = _begin(generator, "generator", start)
     critic, critic_opt = None, None
     if objective.adversarial:
-        critic = NETS.get(config.critic.net)(Shape(steps, channels, "critic", 1), config.critic)
-        critic_opt = _optimizer(critic, config, config.train.critic_lr or config.train.lr)
+        critic = NETS.get(config.critic.net)(Shape(steps, channels + told, "critic", 1), config.critic)
+        kept = _begin(critic, "critic", start)
+        critic_opt = _optimizer(critic, config, config.train.critic_lr or config.train.lr, kept)
     average = deepcopy(generator).requires_grad_(False)
-    return Players(generator, critic, average, _optimizer(generator, config, config.train.lr), critic_opt)
+    return Players(generator, critic, average, _optimizer(generator, config, config.train.lr, taken), critic_opt)
 
 
 def _no_critic(x: Windows) -> Float[Tensor, "B 1"]:
@@ -115,24 +157,50 @@ def _follow(average: nn.Module, net: nn.Module, decay: float) -> None:
 
 
 def default_steps(windows: int, config: Config) -> int:
-    """Return the number of generator steps: what was set, epochs in steps, or by the size of the data."""
+    """Return the number of generator steps: what was set, epochs in steps, or by the size of the data.
+
+    An epoch shows every window once: to the critic, which may take several steps for one of the generator.
+    """
     train = config.train
     if train.steps is not None:
         return train.steps
     if train.epochs is not None:
-        return train.epochs * max(1, -(-windows // train.batch))
+        return max(1, train.epochs * -(-windows // train.batch) // train.critic_steps)
     return int(np.clip(STEPS_PER_WINDOW * windows, *STEPS))
 
 
-def _batches(
-    windows: Float[Tensor, "N T C"], config: Config, noise: Noise, steps: int, random: torch.Generator
-) -> Callable[[int], Batch]:
-    """Return a function that draws the batch of a step."""
+Draw = Callable[[int, int], tuple[Batch, Float[Tensor, "B T R"]]]
 
-    def draw(step: int) -> Batch:
-        picks = torch.randint(len(windows), (config.train.batch,), generator=random)
-        real = windows[picks]
-        return Batch(real, noise(real.shape, random), step / max(steps, 1), random)
+
+def _batches(
+    windows: Float[Tensor, "N T C"],
+    told: Float[Tensor, "N T R"],
+    config: Config,
+    noise: Noise,
+    steps: int,
+    random: torch.Generator,
+) -> Draw:
+    """Return a function that draws the batch of a step and turn, and what is told of it.
+
+    With `train.epochs` the turns of the critic go through all windows in a new order every epoch; otherwise each
+    batch is drawn from all windows.
+    """
+    size = config.train.batch
+    order = torch.empty(0, dtype=torch.int64)
+
+    def picks(turn: int) -> Tensor:
+        nonlocal order
+        if config.train.epochs is None or turn < 0:
+            return torch.randint(len(windows), (size,), generator=random)
+        if len(order) < 2:  # a batch of one has no spread
+            order = torch.randperm(len(windows), generator=random)
+        now, order = order[:size], order[size:]
+        return now
+
+    def draw(step: int, turn: int) -> tuple[Batch, Tensor]:
+        chosen = picks(turn)
+        real = windows[chosen]
+        return Batch(real, noise(real.shape, random), step / max(steps, 1), random), told[chosen]
 
     return draw
 
@@ -158,8 +226,10 @@ class Record:
     fidelity: list[float]
     best: dict[str, Tensor]
     chosen: int = 0
+    done: int = 0
 
     def note(self, step: int, figures: Mapping[str, float]) -> None:
+        self.done = step
         if step % self.every == 0:
             self.steps.append(step)
             for name, value in figures.items():
@@ -187,6 +257,8 @@ def fit_generator(
     config: Config,
     streams: Streams,
     progress: Progress | None,
+    told: Told | None = None,
+    start: Start | None = None,
 ) -> tuple[Network, Training]:
     """Train a generator on windows of its space.
 
@@ -196,6 +268,8 @@ def fit_generator(
         config: recipe.
         streams: randomness of weights, batches and noise.
         progress: called with (step, steps, figures).
+        told: conditions of the windows, None for none.
+        start: gives the weights to begin with, None for new ones.
 
     Returns:
         The chosen weights and the record. Ctrl-C ends the training early and keeps the best weights so far.
@@ -205,23 +279,36 @@ def fit_generator(
     steps = default_steps(len(data), config)
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(streams.numpy("weights").integers(2**62))
-        players = make_players(data.shape[1], data.shape[2], config, objective)
+        told = told or Told(torch.zeros(*data.shape[:2], 0), torch.zeros(1, data.shape[1], 0))
+        players = make_players(data.shape[1], data.shape[2], config, objective, told.train.shape[2], start)
         record = Record(max(1, steps // RECORDS), [], {}, [], [], {})
-        stopped = _loop(data, players, objective, score, config, steps, streams, record, progress)
-        if config.train.keep == "last":
+        stopped = _loop(data, told, players, objective, score, config, steps, streams, record, progress)
+        if config.train.keep == "last" and _finite(players.average):
             record.chosen = record.checks[-1]
         else:
             players.average.load_state_dict(record.best)
-    weights = {k: v.numpy().copy() for k, v in players.average.state_dict().items()}
-    network = Network(config.model_dump_json(), data.shape[1], data.shape[2], weights)
+    network = Network(
+        config.model_dump_json(), data.shape[1], data.shape[2], _arrays(players.average), told.train.shape[2],
+        critic=_arrays(players.critic) if players.critic is not None and _finite(players.critic) else {},
+    )  # fmt: skip
     losses = {name: tuple(curve) for name, curve in record.losses.items()}
     return network, Training(
-        tuple(record.steps), losses, tuple(record.checks), tuple(record.fidelity), record.chosen, 0.0, stopped
-    )
+        tuple(record.steps), losses, tuple(record.checks), tuple(record.fidelity), record.chosen, 0.0, stopped,
+        len(data), record.done,
+    )  # fmt: skip
+
+
+def _arrays(net: nn.Module) -> dict[str, np.ndarray]:
+    return {k: v.numpy().copy() for k, v in net.state_dict().items()}
+
+
+def _finite(net: nn.Module) -> bool:
+    return all(bool(torch.isfinite(w).all()) for w in net.parameters())
 
 
 def _loop(
     data: Float[Tensor, "N T C"],
+    told: Told,
     players: Players,
     objective: Objective,
     score: Score,
@@ -233,9 +320,9 @@ def _loop(
 ) -> str:
     """Train until the steps, the budget or the patience is used up, or Ctrl-C; return why it ended."""
     noise = NOISES.get(config.noise)
-    draw = _batches(data, config, noise, steps, streams.torch("batches"))
+    draw = _batches(data, told.train, config, noise, steps, streams.torch("batches"))
     every = max(1, steps // config.train.checks)
-    sample = sampler(players.average, objective, noise, (data.shape[1], data.shape[2]), streams)
+    sample = sampler(players.average, objective, noise, (data.shape[1], data.shape[2]), streams, told.check)
     record.check(0, score(sample), players.average)
     began = time.monotonic()
     try:
@@ -261,23 +348,22 @@ def _loop(
     return "all steps were done"
 
 
-def _step(
-    players: Players, objective: Objective, draw: Callable[[int], Batch], step: int, config: Config
-) -> dict[str, float]:
+def _step(players: Players, objective: Objective, draw: Draw, step: int, config: Config) -> dict[str, float]:
     """Critic steps, then one generator step; return both losses and the generator's gradient norm."""
     figures = {}
     if players.critic is not None and players.critic_opt is not None:
-        for _ in range(config.train.critic_steps):
-            batch = draw(step)
+        for turn in range(config.train.critic_steps):
+            batch, told = draw(step, turn)
             with torch.no_grad():
-                fake = players.generator(batch.noise)
-            loss = objective.critic_loss(players.critic, fake, batch)
+                fake = tell(players.generator, told)(batch.noise)
+            loss = objective.critic_loss(tell(players.critic, told), fake, batch)
             _descend(players.critic_opt, loss)
             objective.after_critic(players.critic)
         figures["critic"] = loss.item()
-    batch = draw(step)
+    batch, told = draw(step, -1 if objective.adversarial else 0)
     with _frozen(players.critic):
-        loss = objective.generator_loss(players.generator, players.critic or _no_critic, batch)
+        critic = _no_critic if players.critic is None else tell(players.critic, told)
+        loss = objective.generator_loss(tell(players.generator, told), critic, batch)
         _descend(players.generator_opt, loss)
     slopes = [w.grad.square().sum() for w in players.generator.parameters() if w.grad is not None]
     figures |= {"generator": loss.item(), "gradient": float(torch.stack(slopes).sum().sqrt())}
@@ -286,14 +372,20 @@ def _step(
 
 
 def sampler(
-    generator: Generator, objective: Objective, noise: Noise, shape: tuple[int, int], streams: Streams
+    generator: Generator,
+    objective: Objective,
+    noise: Noise,
+    shape: tuple[int, int],
+    streams: Streams,
+    told: Float[Tensor, "M T R"],
 ) -> Callable[[int], Float[np.ndarray, "B T C"]]:
     """Return a function that draws n windows, always the same ones, from a generator as it is now."""
 
     def sample(count: int) -> Float[np.ndarray, "B T C"]:
         generator.eval()
         with torch.no_grad():
-            out = objective.sample(generator, noise((count, *shape), streams.torch("check")))
+            known = told[torch.arange(count) % len(told)]
+            out = objective.sample(tell(generator, known), noise((count, *shape), streams.torch("check")))
         return out.numpy().astype(np.float64)
 
     return sample
@@ -304,7 +396,7 @@ def restore(network: Network) -> tuple[Generator, Objective, Config]:
     config = Config.model_validate(json.loads(network.recipe))
     objective = OBJECTIVES.get(config.objective.name)(config.objective)
     with torch.random.fork_rng(devices=[]):
-        generator = make_players(network.steps, network.channels, config, objective).average
+        generator = make_players(network.steps, network.channels, config, objective, network.told).average
     generator.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in network.weights.items()})
     return generator.eval(), objective, config
 

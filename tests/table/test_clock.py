@@ -54,7 +54,8 @@ def test_a_finer_clock_keeps_every_time(step: str, factor: int, tz: str | None) 
 @pytest.mark.parametrize(
     ("step", "factor", "finer"),
     [("QS", 3, "MS"), ("QE", 3, "ME"), ("YS", 12, "MS"), ("YS", 4, "QS"), ("YE", 4, "QE"), ("YE", 12, "ME"),
-     ("D", 24, "1h"), ("W-MON", 7, "D"), ("h", 4, "15min"), ("10min", 10, "1min"), ("250ms", 1000, "250us"), ("W-MON", 14, "12h"),
+     ("D", 24, "1h"), ("W-MON", 7, "D"), ("h", 4, "15min"), ("10min", 10, "1min"), ("250ms", 1000, "250us"),
+     ("W-MON", 14, "12h"),
      ("6MS", 2, "QS")],
 )  # fmt: skip
 def test_finer_steps_of_the_calendar(step: str, factor: int, finer: str) -> None:

@@ -1,6 +1,7 @@
 """Frames in, the very same frames out: values, dtypes, order, index, names, freq."""
 
 import datetime
+import zoneinfo
 
 import hypothesis.strategies as st
 import numpy as np
@@ -167,6 +168,19 @@ def test_constant_columns(column: object) -> None:
     frame = pd.DataFrame({"y": series(), "fixed": column})
     same(frame)
     assert [c.name for c in read(frame).schema.channels] == ["y"]
+
+
+@pytest.mark.parametrize(
+    "zone", [zoneinfo.ZoneInfo("Europe/Berlin"), datetime.UTC, datetime.timezone(datetime.timedelta(hours=-3))]
+)
+def test_time_zones_of_other_libraries(zone: datetime.tzinfo) -> None:
+    same(pd.DataFrame({"t": pd.date_range("2021-03-20", periods=N, freq="6h", tz=zone), "x": series()}))
+    same(pd.DataFrame({"x": series()}, index=pd.date_range("2021-03-20", periods=N, freq="D", tz=zone)))
+
+
+def test_times_of_arrow() -> None:
+    times = pd.Series(pd.date_range("2021", periods=N, freq="h", unit="us")).astype("timestamp[us][pyarrow]")
+    same(pd.DataFrame({"t": times, "x": series()}))
 
 
 def test_runs_of_unequal_length_each_with_its_clock() -> None:

@@ -5,6 +5,7 @@ from torch import Tensor, nn
 
 from dowgan.config import Net
 from dowgan.nets.net import NETS, Shape, after, linear
+from dowgan.space import NET_SPACES, Choice, NetSpace, Real
 
 
 class Dense(nn.Module):
@@ -36,3 +37,15 @@ class Dense(nn.Module):
 def build(shape: Shape, spec: Net) -> nn.Module:
     """Return the founding system's dense network."""
     return Dense(shape, spec)
+
+
+NET_SPACES.add("dense")(
+    NetSpace(
+        {
+            "width": Choice((18, 32, 64)),
+            "activation": Choice(("relu", "leaky", "silu")),
+            "norm": Choice(("none", "layer", "batch", "spectral")),
+            "dropout": Real(0.0, 0.4),
+        }
+    )
+)

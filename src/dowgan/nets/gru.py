@@ -4,7 +4,9 @@ from jaxtyping import Float
 from torch import Tensor, nn
 
 from dowgan.config import Net
+from dowgan.errors import OptionError
 from dowgan.nets.net import NETS, Shape, activation
+from dowgan.space import NET_SPACES, Choice, NetSpace, Real, Whole
 
 
 class Gru(nn.Module):
@@ -32,5 +34,24 @@ class Gru(nn.Module):
 
 @NETS.add("gru")
 def build(shape: Shape, spec: Net) -> nn.Module:
-    """Return the founding system's recurrent network."""
+    """Return the founding system's recurrent network.
+
+    Raises:
+        OptionError: a norm that it cannot have.
+    """
+    if spec.norm not in ("none", "layer"):
+        raise OptionError(f"The gru net cannot have norm '{spec.norm}'; it can have: none, layer.")
     return Gru(shape, spec)
+
+
+NET_SPACES.add("gru")(
+    NetSpace(
+        {
+            "width": Choice((24, 48, 96)),
+            "depth": Whole(1, 2),
+            "activation": Choice(("leaky", "silu")),
+            "dropout": Real(0.0, 0.3),
+        },
+        over_time=True,
+    )
+)

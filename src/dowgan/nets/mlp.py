@@ -6,6 +6,7 @@ from torch import Tensor, nn
 
 from dowgan.config import Net
 from dowgan.nets.net import NETS, Shape, activation, linear
+from dowgan.space import NET_SPACES, Choice, NetSpace, Real, Whole
 
 
 class _Block(nn.Module):
@@ -45,3 +46,16 @@ class Mlp(nn.Module):
 def build(shape: Shape, spec: Net) -> nn.Module:
     """Return a residual MLP."""
     return Mlp(shape, spec)
+
+
+NET_SPACES.add("mlp")(
+    NetSpace(
+        {
+            "width": Choice((64, 128, 256)),
+            "depth": Whole(1, 4),
+            "activation": Choice(("silu", "leaky", "gelu")),
+            "norm": Choice(("none", "layer", "spectral")),
+            "dropout": Real(0.0, 0.3),
+        }
+    )
+)

@@ -8,6 +8,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from dowgan.objectives.objective import OBJECTIVES, Batch, Critic, Generator, Objective, Windows
+from dowgan.space import OBJECTIVE_SPACES, Real
 
 
 @OBJECTIVES.add("bce")
@@ -19,3 +20,6 @@ class Bce(Objective):
 
     def generator_loss(self, generator: Generator, critic: Critic, batch: Batch) -> Float[Tensor, ""]:
         return softplus(-critic(generator(batch.noise))).mean()
+
+
+OBJECTIVE_SPACES.add("bce")({"train.beta1": Real(0.0, 0.9)})

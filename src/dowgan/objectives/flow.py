@@ -8,6 +8,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dowgan.objectives.objective import OBJECTIVES, Batch, Critic, Generator, Objective, Windows
+from dowgan.space import OBJECTIVE_SPACES, Choice, Real
 
 
 @OBJECTIVES.add("flow")
@@ -34,3 +35,6 @@ class Flow(Objective):
 
 def _with_time(x: Windows, t: Float[Tensor, "B 1 1"]) -> Float[Tensor, "B T K"]:
     return torch.cat([x, t.expand(-1, x.shape[1], 1)], dim=2)
+
+
+OBJECTIVE_SPACES.add("flow")({"objective.flow_steps": Choice((4, 8, 16)), "train.lr": Real(2e-4, 3e-3, log=True)})

@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn.functional import softplus
 
 from dowgan.objectives.objective import OBJECTIVES, Batch, Critic, Generator, Objective, Windows
+from dowgan.space import OBJECTIVE_SPACES, Real
 
 STEP = 0.1  # of the finite differences, in standard deviations of a coordinate
 CENTRING = 0.01  # weight that keeps the logits around zero
@@ -60,3 +61,14 @@ def moment_gap(fake: Windows, real: Windows) -> Float[Tensor, ""]:
     mean = (fake.mean(0) - real.mean(0)).square().mean()
     spread = (fake.std(0) - real.std(0)).square().mean()
     return mean + spread
+
+
+OBJECTIVE_SPACES.add("relativistic")({"objective.gamma": Real(0.005, 2.0, log=True)})
+OBJECTIVE_SPACES.add("adversarial-flow")(
+    {
+        "objective.gamma": Real(0.005, 0.5, log=True),
+        "objective.anchor": Real(0.05, 2.0, log=True),
+        "objective.anchor_end": Real(0.005, 0.2, log=True),
+        "objective.moments": Real(0.1, 3.0, log=True),
+    }
+)

@@ -9,6 +9,7 @@ from jaxtyping import Float
 from torch import Tensor
 
 from dowgan.objectives.objective import OBJECTIVES, Batch, Critic, Generator, Objective, Windows
+from dowgan.space import OBJECTIVE_SPACES, Choice, Real
 
 
 @OBJECTIVES.add("wgan")
@@ -40,3 +41,13 @@ class Penalised(Objective):
 
     def generator_loss(self, generator: Generator, critic: Critic, batch: Batch) -> Float[Tensor, ""]:
         return -critic(generator(batch.noise)).mean()
+
+
+OBJECTIVE_SPACES.add("wgan")(
+    {
+        "objective.clip": Real(0.003, 0.1, log=True),
+        "train.optimizer": Choice(("rmsprop",)),
+        "train.critic_steps": Choice((3, 5)),
+    }
+)
+OBJECTIVE_SPACES.add("wgan-gp")({"objective.gamma": Real(1.0, 20.0, log=True), "train.critic_steps": Choice((2, 5))})

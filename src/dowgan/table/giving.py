@@ -90,6 +90,8 @@ def clock_values(clock: Clock, times: pd.Index, dtype: str) -> Any:
     assert isinstance(times, pd.DatetimeIndex)
     if dtype.startswith("object:"):
         return _boxed(times.date if dtype == "object:date" else times.to_pydatetime(), "object")
+    if dtype.startswith("timestamp"):  # Arrow
+        return pd.array(times, dtype=dtype)  # type: ignore[call-overload]
     if dtype.startswith("datetime64") or clock.text_format is None:
         return times
     texts = render(times, clock.text_format)
