@@ -57,7 +57,7 @@ def some_faults(frame: pd.DataFrame) -> pd.DataFrame:
 
 CASES = {
     "chickenpox": Case("hungary_chickenpox.csv", time="Date", clock=dates("%d/%m/%Y"), factor=7),
-    "nylon": Case("nylon_batches.csv", lambda frame: frame[frame["batch_id"] <= 16], runs=("batch_id",)),
+    "nylon": Case("nylon_batches.csv", lambda frame: frame.head(1_800), runs=("batch_id",)),
     "tourism": Case(
         "australia_tourism.csv",
         lambda frame: frame.head(80 * 60),
@@ -222,7 +222,7 @@ def written_decimals(path: Path) -> list[int]:
 )
 def test_csv_on_disk(file: str, options: list[str], factor: int, data: Data, tmp_path: Path) -> None:
     real, model = tmp_path / "real.csv", str(tmp_path / "m.dowgan")
-    real.write_text("\n".join(lines(data(file))[:600]) + "\n")
+    real.write_text("\n".join(lines(data(file))[:260]) + "\n")
     assert run(["fit", str(real), "-o", model, "--recipe", "prior", "--set", "calibrated=false", *options]) == 0
     new, finer, later = (tmp_path / f"{name}.csv" for name in ("new", "finer", "later"))
     assert run(["generate", model, "-n", "77", "-o", str(new)]) == 0
@@ -241,10 +241,11 @@ def test_csv_on_disk(file: str, options: list[str], factor: int, data: Data, tmp
 
 
 def test_chickenpox_goes_on_in_its_own_way_of_writing(data: Data, tmp_path: Path) -> None:
-    model, out = str(tmp_path / "m.dowgan"), tmp_path / "out.csv"
-    source = str(data("hungary_chickenpox.csv"))
-    assert run(["fit", source, "-o", model, "--recipe", "prior", "--set", "calibrated=false", "--quiet"]) == 0
-    assert run(["extend", model, source, "--steps", "3", "--paths", "4", "-o", str(out), "--quiet"]) == 0
+    source, model, out = tmp_path / "real.csv", str(tmp_path / "m.dowgan"), tmp_path / "out.csv"
+    rows = [",".join(line.split(",")[:4]) for line in lines(data("hungary_chickenpox.csv"))]
+    source.write_text("\n".join(rows) + "\n")
+    assert run(["fit", str(source), "-o", model, "--recipe", "prior", "--set", "calibrated=false", "--quiet"]) == 0
+    assert run(["extend", model, str(source), "--steps", "3", "--paths", "4", "-o", str(out), "--quiet"]) == 0
     assert [line.split(",")[0] for line in lines(out)] == ["Date", "05/01/2015", "12/01/2015", "19/01/2015"]
     assert all(cell.isdigit() for line in lines(out)[1:] for cell in line.split(",")[1:])
 

@@ -7,7 +7,9 @@ on them: judge it afterwards with `dowgan report`.
 
 import csv
 import json
+import os
 import time
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -160,6 +162,7 @@ def evaluate(trial: "optuna.Trial", table: Table, task: Task) -> float | tuple[f
     """
     optuna = _optuna()
     began = time.monotonic()
+    trial.set_user_attr("process", os.getpid())
     try:
         config = trial_config(trial, table, task)
         _refuse_double(trial)
@@ -209,15 +212,19 @@ def _fidelity(trial: "optuna.Trial", table: Table, task: Task, config: Config) -
         trial.study.stop()
         raise optuna.TrialPruned("interrupted")
     if "no longer finite" in record.stopped:
-        raise optuna.TrialPruned(record.stopped)
+        raise optuna.TrialPruned(record.stopped.split(". ")[0])
     trained = record.fidelity[1:]  # the first is of the generator before any training
     trial.set_user_attr("untrained", record.fidelity[0])
     trial.set_user_attr("toml", config.to_toml())
     return trained[-1] if config.train.keep == "last" else min(trained)
 
 
-def work(table: Table, task: Task, trials: int, worker: int) -> None:
-    """Run trials of a search in this process until they, or the budget, are used up."""
+def work(table: Table, task: Task, trials: int, worker: int, tell: Callable[[str], None] | None = None) -> None:
+    """Run trials of a search in this process until they, or the budget, are used up.
+
+    Args:
+        tell: is told each trial's outcome; None in a process of its own.
+    """
     optuna = _optuna()
     study = optuna.load_study(study_name=NAME, storage=_storage(task.storage))
     entropy = np.random.SeedSequence([task.seed, worker, len(study.get_trials(deepcopy=False))])
@@ -227,7 +234,28 @@ def work(table: Table, task: Task, trials: int, worker: int) -> None:
     )
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP)
     timeout = None if task.deadline is None else max(task.deadline - time.time(), 0.1)
-    study.optimize(lambda trial: evaluate(trial, table, task), n_trials=trials, timeout=timeout)
+    calls = [] if tell is None else [lambda study, trial: tell(line_of(trial))]
+    study.optimize(lambda trial: evaluate(trial, table, task), n_trials=trials, timeout=timeout, callbacks=calls)
+
+
+def line_of(trial: "optuna.trial.FrozenTrial") -> str:
+    """Say in a line what became of a trial."""
+    if trial.state.name != "COMPLETE":
+        return f"trial {trial.number}: {trial.state.name.lower()}, {trial.user_attrs.get('reason', 'no reason known')}"
+    return f"trial {trial.number}: held-out fidelity {trial.values[0]:.4f} ({trial.user_attrs['seconds']:.0f} s)"
+
+
+def _teller(study: "optuna.Study", tell: Callable[[str], None]) -> Callable[[], None]:
+    """Return a function that tells of the trials that other processes have finished since its last call."""
+    told = {t.number for t in study.get_trials(deepcopy=False) if t.state.name in CLOSED}
+
+    def look() -> None:
+        for trial in study.get_trials(deepcopy=False):
+            if trial.state.name in CLOSED and trial.number not in told:
+                told.add(trial.number)
+                tell(line_of(trial))
+
+    return look
 
 
 def _open(task: Task, table: Table, resume: bool) -> "optuna.Study":
@@ -299,8 +327,12 @@ def run_search(
     left = trials - sum(t.state.name in CLOSED for t in study.get_trials(deepcopy=False))
     tell(f"{trials} trials, {max(left, 0)} to do; {'a storage' if '://' in task.storage else 'a journal'} keeps them")
     shares = [n for n in (left // workers + (i < left % workers) for i in range(workers)) if n > 0]
-    for _ in each(work, [(table, task, share, i) for i, share in enumerate(shares)], workers):
-        tell("a worker is done")
+    if len(shares) == 1:
+        work(table, task, shares[0], 0, tell)
+    else:
+        look = _teller(study, tell)
+        for _ in each(work, [(table, task, share, i) for i, share in enumerate(shares)], workers, look):
+            look()
     study = _optuna().load_study(study_name=NAME, storage=_storage(task.storage))
     write_trials(study, folder / TABLE)
     return _write_best(study, folder, tell)
@@ -352,7 +384,9 @@ def _page(study: "optuna.Study") -> str:
         figures.append(visualization.plot_pareto_front(study, target_names=["held-out fidelity", "fit seconds"]))
     note = ""
     try:
-        figures.append(visualization.plot_param_importances(study, **first))
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # it warns once for every option that was tried less than twice
+            figures.append(visualization.plot_param_importances(study, **first))
     except (ValueError, RuntimeError, ZeroDivisionError) as error:
         note = f"<p>No importances: {error}</p>"
     parts = [f.to_html(full_html=False, include_plotlyjs=i == 0) for i, f in enumerate(figures)]

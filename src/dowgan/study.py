@@ -155,7 +155,7 @@ def _trained(table: Table, trial: Trial, began: float) -> Outcome:
     if record.stopped.startswith("interrupted"):
         raise KeyboardInterrupt
     train, steps = trial.config.train, record.done
-    failed = record.stopped if "no longer finite" in record.stopped else None
+    failed = record.stopped.split(". ")[0] if "no longer finite" in record.stopped else None
     return Outcome(
         trial.point, trial.seed, steps, steps * train.critic_steps * train.batch / max(record.windows, 1), record.steps,
         record.losses, record.checks, tuple(f if abs(f) < 1e300 else None for f in record.fidelity), record.chosen,

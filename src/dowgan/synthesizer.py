@@ -33,6 +33,8 @@ from dowgan.verbs import Rows, Solver, densify, extend, rows_after
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+    from dowgan.report import Report
+
 TAIL = 256  # last rows of each run that a model keeps, to extend it without the table
 MOST_TAILS = 400  # runs of which they are kept
 BANDS = 0.9
@@ -425,6 +427,30 @@ class Synthesizer:
         start = clock.at(clock.decode(model.past[0].start), np.array([plan.position - model.past[0].offset]))[0]
         return Run(plan.key, start, plan.position, values)
 
+    def draw(self, random_state: int = 0) -> list[Run]:
+        """Return as many generated runs as the table has, as arrays in the user's units."""
+        streams = Streams(random_state)
+        with threadpool_limits(1):
+            plans = self._plans(None, None, None, {}, streams, None)
+            return self._draw(plans, None, streams, single=not self.schema.run_names)
+
+    def report(
+        self, data: DataFrame | str | Path, slow: bool = False, tell: Callable[[str], None] | None = None
+    ) -> Report:
+        """Test the three verbs on rows that the tested model has not seen.
+
+        Args:
+            data: the fitted table (a second model is then fitted on its early part), or another like it.
+            slow: also the scores that train networks.
+            tell: called with a word on what is going on.
+
+        Raises:
+            DataError: the table does not fit the model, or is too short.
+        """
+        from dowgan.report import report_on
+
+        return report_on(self, data, slow, tell)
+
     # densify
 
     def densify(
@@ -468,18 +494,19 @@ class Synthesizer:
         return frame, schema
 
     def fill(
-        self, table: Table, factor: int, random_state: int = 0, paths: int = 0
+        self, table: Table, factor: int, random_state: int = 0, paths: int = 0, ratio: int | None = None
     ) -> list[tuple[Run, np.ndarray, np.ndarray]]:
         """Fill the rows between those of each run.
 
         Args:
             paths: how many paths to draw beside the best estimate; 0 for none.
+            ratio: the model's steps in one of the table's; None to take it from the clocks.
 
         Returns:
             For each run: the run, the best values [N C] in the user's units, and paths [P N C].
         """
         model, streams = self._model, Streams(random_state)
-        ratio = self._ratio(table, factor)
+        ratio = ratio or self._ratio(table, factor)
         common = gcd(ratio, factor)
         process = model.path.process
         process = (process if factor == common else process.finer(factor // common)).every(ratio // common)

@@ -34,8 +34,8 @@ Start = Callable[[str, dict[str, Tensor]], tuple[dict[str, Tensor], frozenset[st
 
 RECORDS = 400  # most points of a recorded curve
 COLLAPSED = 0.3  # share of the data's spread, or of its variety, below which a generator has collapsed
-STEPS = (400, 6_000)  # least and most default steps
-STEPS_PER_WINDOW = 4.0
+STEPS = (300, 1_500)  # least and most default steps
+STEPS_PER_WINDOW = 1.0
 SPACE: Space = {
     "train.batch": Choice((32, 64, 128, 256)),
     "train.lr": Real(5e-5, 3e-3, log=True),

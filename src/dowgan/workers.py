@@ -10,6 +10,8 @@ from typing import Any
 
 from dowgan.errors import UserError
 
+LOOK = 2.0  # seconds between two calls of `meanwhile`
+
 
 class WorkerError(UserError):
     """A worker process died."""
@@ -35,13 +37,19 @@ def processors() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def each(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers: int) -> Iterator[tuple[int, Any]]:
+def each(
+    function: Callable[..., Any],
+    jobs: Sequence[tuple[Any, ...]],
+    workers: int,
+    meanwhile: Callable[[], None] = lambda: None,
+) -> Iterator[tuple[int, Any]]:
     """Call a function with each job's arguments; give (number of the job, result) as they come.
 
     Args:
         function: a module's own, since another process must find it.
         jobs: arguments.
         workers: processes; with one the jobs run here, one after another.
+        meanwhile: called every now and then while other processes work.
 
     Raises:
         WorkerError: a process died; what was given before stays given.
@@ -54,8 +62,9 @@ def each(function: Callable[..., Any], jobs: Sequence[tuple[Any, ...]], workers:
     try:
         waiting = {pool.submit(function, *job): number for number, job in enumerate(jobs)}
         while waiting:
-            for done in wait(waiting, return_when=FIRST_COMPLETED).done:
+            for done in wait(waiting, timeout=LOOK, return_when=FIRST_COMPLETED).done:
                 yield waiting.pop(done), done.result()
+            meanwhile()
     except BrokenProcessPool as error:
         raise WorkerError(
             "A worker process died, perhaps for want of memory. What was finished is kept: go on with --resume, "
