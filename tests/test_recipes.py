@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from small_tables import waves
 
 from dowgan import Synthesizer
 from dowgan.cli import run
@@ -22,6 +21,7 @@ from dowgan.objectives import OBJECTIVES, Batch
 from dowgan.objectives.wasserstein import Clipped
 from dowgan.rng import Streams
 from dowgan.train import _batches, _step, default_steps, make_players, tell
+from small_tables import waves
 
 RECIPES = ("dense-gan", "wgan", "gru-wgan", "conv-gan", "encoder-gan", "wgan-gp", "r3gan", "flow")
 LENGTH = {"dense-gan": ["train.epochs=2"]}
@@ -72,9 +72,7 @@ def test_raw_space_refuses_given_values_but_densifies_and_extends_by_the_prior()
 def test_structured_noise_is_refused_in_the_prior() -> None:
     with pytest.raises(OptionError) as error:
         Synthesizer("r3gan", [*quick("r3gan"), "noise=seasonal"]).fit(waves(200))
-    assert str(error.value) == (
-        "Noise 'seasonal' needs --set space=standard: in space 'prior' the prior is the noise."
-    )
+    assert str(error.value) == ("Noise 'seasonal' needs --set space=standard: in space 'prior' the prior is the noise.")
 
 
 # parts and numbers
@@ -83,7 +81,11 @@ def test_structured_noise_is_refused_in_the_prior() -> None:
 def test_dense_gan_has_the_decks_layers() -> None:
     config = resolve("dense-gan")
     widths = {
-        role: [(m.in_features, m.out_features) for m in NETS.get("dense")(shape, spec).modules() if hasattr(m, "in_features")]
+        role: [
+            (m.in_features, m.out_features)
+            for m in NETS.get("dense")(shape, spec).modules()
+            if hasattr(m, "in_features")
+        ]
         for role, shape, spec in (
             ("generator", Shape(1, 20, "generator", 20), config.generator),
             ("critic", Shape(1, 20, "critic", 1), config.critic),
@@ -224,7 +226,14 @@ def test_conv_gan_follows_the_condition() -> None:
     grade = np.repeat(["A", "B"], 40)[np.arange(320) % 80]
     frame["slow"] = frame["slow"] + 40 * (grade == "B")
     frame["grade"] = grade
-    settings = [*quick("conv-gan"), "train.steps=150", "window=8", "generator.width=16", "critic.width=16", "train.lr=0.003"]
+    settings = [
+        *quick("conv-gan"),
+        "train.steps=150",
+        "window=8",
+        "generator.width=16",
+        "critic.width=16",
+        "train.lr=0.003",
+    ]
     model = Synthesizer("conv-gan", settings, conditions=["grade"]).fit(frame)
     a, b = (model.generate(400, where={"grade": g}) for g in ("A", "B"))
     assert set(a["grade"]) == {"A"}

@@ -9,12 +9,12 @@ import time
 from pathlib import Path
 
 import pytest
-from small_tables import waves
 
 from dowgan.cli import run
 from dowgan.errors import OptionError
 from dowgan.study import Outcome, lay_out, parse_grid, run_study, study_figure
 from dowgan.table import read
+from small_tables import waves
 
 GRID = {"train.epochs": ("1", "2"), "train.lr": ("0.01", "0.001")}
 QUICK = ["train.checks=2"]
@@ -43,7 +43,10 @@ def test_unknown_key_is_refused_with_a_suggestion() -> None:
 
 def test_steps_and_epochs_are_never_mixed_up() -> None:
     told = "Both train.steps and train.epochs are given; they say the same thing twice: use one."
-    for grid, settings in (({"train.epochs": ("1",), "train.steps": ("1",)}, []), ({"train.epochs": ("1",)}, ["train.steps=5"])):
+    for grid, settings in (
+        ({"train.epochs": ("1",), "train.steps": ("1",)}, []),
+        ({"train.epochs": ("1",)}, ["train.steps=5"]),
+    ):
         with pytest.raises(OptionError) as error:
             lay_out(grid, "dense-gan", settings, [0], "")
         assert str(error.value) == told
@@ -127,7 +130,9 @@ def test_killed_study_goes_on_where_it_was(tmp_path: Path) -> None:
     waves(120).to_csv(data, index=False)
     words = ["study", str(data), "--grid", "train.epochs=1,2,3,200", "--seeds", "1", "-o", str(out), "--workers", "1"]
     words += ["--set", "train.checks=1"]
-    process = subprocess.Popen([sys.executable, "-c", "from dowgan.cli import main; main()", *words], env=os.environ | {"OMP_NUM_THREADS": "1"})
+    process = subprocess.Popen(
+        [sys.executable, "-c", "from dowgan.cli import main; main()", *words], env=os.environ | {"OMP_NUM_THREADS": "1"}
+    )
     until = time.monotonic() + 60
     while len(list(out.glob("trials/[!.]*.json"))) < 3 and time.monotonic() < until and process.poll() is None:
         time.sleep(0.05)

@@ -157,13 +157,13 @@ def _check_target(path: str, inputs: Sequence[str]) -> None:
 
 def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> None:
     record = model.model_.training
-    best = min(record.fidelity) if record.fidelity else None
+    best = dict(zip(record.checks, record.fidelity, strict=True)).get(record.chosen)
     start = record.fidelity[0] if record.fidelity else None
     talk(f"fitted in {record.seconds:.0f} s: {record.stopped}", quiet)
     for note in (n for n in model.model_.notes if n.startswith("transfer:")):
         talk(note, quiet)
     if best is not None and start is not None:
-        talk(_gain(model, start), quiet)
+        talk(_gain(model, start, best), quiet)
     talk(f"wrote {out}; next: dowgan generate {out} -n 1000 -o new.csv", quiet)
     if as_json:
         figures = {
@@ -175,13 +175,12 @@ def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> Non
         sys.stdout.write(json.dumps(figures | {"model": out}) + "\n")
 
 
-def _gain(model: "Synthesizer", start: float) -> str:
+def _gain(model: "Synthesizer", start: float, end: float) -> str:
     """What training did for the fidelity, in a sentence."""
     from dowgan.config import Config
 
     record = model.model_.training
     config = Config.model_validate_json(model.model_.recipe)
-    end = dict(zip(record.checks, record.fidelity, strict=True))[record.chosen]
     rows = "fidelity on rows that it trained on too" if config.train.all_rows else "held-out fidelity"
     plain = config.space == "prior" and not any(n.startswith("transfer:") for n in model.model_.notes)
     before = "prior alone" if plain else "before training"

@@ -5,8 +5,6 @@ a file opens itself, since the recipe, the table's schema and the versions lie i
 """
 
 import json
-import os
-import tempfile
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +14,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from dowgan.errors import ModelError
+from dowgan.files import write_whole
 
 FORMAT = "dowgan-model"
 VERSION = 1
@@ -69,16 +68,8 @@ def write_model(value: Any, path: str | Path, versions: dict[str, str]) -> None:
         "versions": json.dumps(versions),
         "tree": json.dumps(tree),
     }
-    target = Path(path)
     try:
-        handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-        try:
-            with os.fdopen(handle, "wb") as out:
-                out.write(save(arrays, metadata=header))
-            os.replace(temporary, target)  # noqa: PTH105
-        except BaseException:
-            Path(temporary).unlink(missing_ok=True)
-            raise
+        write_whole(path, save(arrays, metadata=header))
     except OSError as error:
         raise ModelError(
             f"Cannot write the model '{path}': {error.strerror or error}. Choose another place."

@@ -70,15 +70,16 @@ class Material:
     Attributes:
         windows: [N T K], all of them; `held` says which are held out.
         told: conditions of each.
-        truth: [N T D] the same windows on the scale that fidelity is measured on.
+        truth: [N S D] the same windows on the scale that fidelity is measured on; S is T, or the steps behind
+            the prior's coordinates.
         to_scale: windows of the space to that scale.
     """
 
     windows: Float[np.ndarray, "N T K"]
     told: Float[np.ndarray, "N T R"]
     held: np.ndarray
-    truth: Float[np.ndarray, "N T D"]
-    to_scale: Callable[[Float[np.ndarray, "B T K"]], Float[np.ndarray, "B T D"]]
+    truth: Float[np.ndarray, "N S D"]
+    to_scale: Callable[[Float[np.ndarray, "B T K"]], Float[np.ndarray, "B S D"]]
 
 
 def _in_prior(fitted: Fitted) -> Material:

@@ -599,7 +599,8 @@ class Synthesizer:
         schema = self.schema if table is None else table.schema
         if table is not None and schema.clock.kind != "row" and multiple(schema.clock, self.schema.clock) != 1:
             raise DataError(
-                f"The step of the table is {schema.clock.step}, the model's {self.schema.clock.step}: extend needs the same."
+                f"The step of the table is {schema.clock.step}, the model's {self.schema.clock.step}: "
+                "extend needs the same."
             )
         texts = {k: str(v) for k, v in (where or {}).items()}
         for name in texts:

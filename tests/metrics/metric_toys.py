@@ -12,9 +12,7 @@ def within(value: float, theory: float, standard_error: float, z: float = 5.0) -
     assert off <= z, f"{value:.4g} is {off:.1f} standard errors from {theory:.4g}, allowed {z}"
 
 
-def autoregression(
-    rng: np.random.Generator, count: int, steps: int, channels: int, phi: float = 0.8
-) -> Array:
+def autoregression(rng: np.random.Generator, count: int, steps: int, channels: int, phi: float = 0.8) -> Array:
     """Stationary AR(1) windows [count steps channels] of unit variance, channels independent."""
     x = np.empty((count, steps, channels))
     x[:, 0] = rng.standard_normal((count, channels))

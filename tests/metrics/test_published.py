@@ -132,9 +132,7 @@ def test_contrast_is_the_paper_s_two_losses_at_every_scale():
     first, second = torch.randn(3, 5, 4, generator=gen), torch.randn(3, 5, 4, generator=gen)
     expected, scales, a, b = 0.0, 0, first, second
     while True:
-        expected += 0.5 * instance_by_formula(a, b) + (
-            0.5 * temporal_by_formula(a, b) if a.shape[1] > 1 else 0
-        )
+        expected += 0.5 * instance_by_formula(a, b) + (0.5 * temporal_by_formula(a, b) if a.shape[1] > 1 else 0)
         scales += 1
         if a.shape[1] == 1:
             break
@@ -165,8 +163,7 @@ def test_context_fid_is_zero_for_the_same_and_grows_with_damage(waves):
     assert frechet(eye(waves[:600]), eye(waves[:600])) == pytest.approx(0, abs=1e-6)
     seen = eye(waves[:600])
     floor, wide, mirrored = (
-        frechet(seen, eye(x))
-        for x in (waves[1_000:1_600], 0.5 + 1.3 * (waves[1_000:1_600] - 0.5), 1.2 - waves[:600])
+        frechet(seen, eye(x)) for x in (waves[1_000:1_600], 0.5 + 1.3 * (waves[1_000:1_600] - 0.5), 1.2 - waves[:600])
     )
     assert floor < wide < mirrored, (floor, wide, mirrored)
     assert wide > 3 * floor, (floor, wide)

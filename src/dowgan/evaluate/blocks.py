@@ -69,7 +69,9 @@ def window_for(series: Sequence[Float[np.ndarray, "_ C"]], asked: int, rows: int
     return int(np.clip(min(asked, longest // 2, rows // WINDOWS_PER_BLOCK), min(SHORTEST, longest), asked))
 
 
-def halves(real: Sequence[Float[np.ndarray, "_ C"]], fake: Sequence[Float[np.ndarray, "_ C"]], window: int) -> list[Split]:
+def halves(
+    real: Sequence[Float[np.ndarray, "_ C"]], fake: Sequence[Float[np.ndarray, "_ C"]], window: int
+) -> list[Split]:
     """Real rows cut into two halves in several balanced ways, first against second half among them.
 
     The rows are cut into 8 blocks of time (4 or 2 for short tables), and the signs of a Hadamard matrix say which

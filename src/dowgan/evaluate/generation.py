@@ -11,7 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dowgan.baselines import block_bootstrap
-from dowgan.evaluate.blocks import Series, Split, against_held_out, halves, hop_for, rows_in, window_for, windows
+from dowgan.evaluate.blocks import Split, against_held_out, halves, hop_for, rows_in, window_for, windows
 from dowgan.evaluate.checks import CHECKS
 from dowgan.evaluate.plain import known_mean, plain, plain_list
 from dowgan.evaluate.verdict import BAD, GOOD, LOOK, mark
@@ -170,7 +170,9 @@ def _line(sides: dict[str, np.ndarray], better: str, best: float, common: float 
     return plain({"value": value, "floor": floor, "floor_worst": worst, "naive": naive, "ratio": ratio, "mark": told})
 
 
-def _spreads(known: Series, other: Series, fake: Series, names: Sequence[str]) -> dict[str, Any]:
+def _spreads(
+    known: Sequence[np.ndarray], other: Sequence[np.ndarray], fake: Sequence[np.ndarray], names: Sequence[str]
+) -> dict[str, Any]:
     """Standard deviation of generated rows over that of the known real rows; the floor is that of other real rows."""
     base, real, made = (moments(np.concatenate(list(x)))[1] for x in (known, other, fake))
     return {
@@ -179,7 +181,9 @@ def _spreads(known: Series, other: Series, fake: Series, names: Sequence[str]) -
     }
 
 
-def judge_seams(real: Sequence[Float[np.ndarray, "_ C"]], fake: Sequence[Float[np.ndarray, "_ C"]]) -> dict[str, Any] | None:
+def judge_seams(
+    real: Sequence[Float[np.ndarray, "_ C"]], fake: Sequence[Float[np.ndarray, "_ C"]]
+) -> dict[str, Any] | None:
     """Look for the most seam-like block length in the longest generated series; None if it is too short."""
     longest, usual = (max(x, key=len) for x in (fake, real))
     if min(len(longest), len(usual)) < 8 * FEWEST_BORDERS:

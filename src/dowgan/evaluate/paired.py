@@ -94,9 +94,7 @@ def _hidden(case: Dense, middle: np.ndarray, paths: np.ndarray | None) -> Guess:
     return Guess(case.truth[new], middle[new], drawn, rows[new] % case.factor, rows[new] // case.factor)
 
 
-def judge_extend(
-    cases: Sequence[Ahead], names: Sequence[str], period: float | None, seed: int = 0
-) -> dict[str, Any]:
+def judge_extend(cases: Sequence[Ahead], names: Sequence[str], period: float | None, seed: int = 0) -> dict[str, Any]:
     """Score extended runs beside last value, seasonal naive and seasonal mean, each with paths of its own.
 
     Args:
@@ -107,9 +105,13 @@ def judge_extend(
     """
     guesses = {"model": _joined([_ahead(c, c.middle, c.paths, i) for i, c in enumerate(cases)])}
     for way in plain_forecasts(period):
-        made = [plain_forecast(way, c.history, len(c.truth), len(c.paths), period, seed + i) for i, c in enumerate(cases)]
+        made = [
+            plain_forecast(way, c.history, len(c.truth), len(c.paths), period, seed + i) for i, c in enumerate(cases)
+        ]
         guesses[way] = _joined([_ahead(c, *m, i) for i, (c, m) in enumerate(zip(cases, made, strict=True))])
-    places = pit(guesses["model"].truth, guesses["model"].paths)
+    drawn = guesses["model"].paths
+    assert drawn is not None, "extend is always judged with paths"
+    places = pit(guesses["model"].truth, drawn)
     histogram = np.histogram(places[~np.isnan(places)], BINS, (0, 1))[0]
     out = {"steps": len(cases[0].truth), "origins": len(cases), "period": period} | _judged(guesses, names)
     shares = plain_list(histogram / max(histogram.sum(), 1))
@@ -175,7 +177,7 @@ def _total(guess: Guess) -> dict[str, Any]:
     found = {}
     for name, metric in METRICS:
         if metric.needs == "paired":
-            found[name] = metric.measure(guess.truth, guess.middle, guess.paths).value
+            found[name] = metric.measure(guess.truth, guess.middle, guess.paths).value  # type: ignore[arg-type]
     return plain(found)
 
 

@@ -86,7 +86,11 @@ def generation_verdict(scores: Mapping[str, Any]) -> list[Judgement]:
     """Sentences on generated rows: the whole first, then each tag that is not good."""
     tags = _tag_judgements(scores["metrics"], scores.get("rules", {}))
     count = len(next((m["tags"] for m in scores["metrics"].values() if "tags" in m), {}))
-    whole = [_overall(scores["metrics"], tags, count), *_seams(scores.get("seams")), *_copies(scores.get("memorisation"))]
+    whole = [
+        _overall(scores["metrics"], tags, count),
+        *_seams(scores.get("seams")),
+        *_copies(scores.get("memorisation")),
+    ]
     return whole + tags
 
 
@@ -119,7 +123,11 @@ def _tag_judgements(metrics: Mapping[str, Any], rules: Mapping[str, Any]) -> lis
                 found[tag] = (ratio, name)
     out = [Judgement("generate", tag, BAD, f"{tag} {text}.", "rules") for tag, text in rules.items() if text]
     for tag, (ratio, name) in sorted(found.items(), key=lambda item: -item[1][0]):
-        how = "further off than in real rows" if np.isinf(ratio) else f"{ratio:.1f} times as far off as real rows are at most"
+        how = (
+            "further off than in real rows"
+            if np.isinf(ratio)
+            else f"{ratio:.1f} times as far off as real rows are at most"
+        )
         text = f"{tag}: {PHRASES.get(name, metrics[name]['title'])} is {how}."
         out.append(Judgement("generate", tag, metrics[name]["tags"][tag]["mark"], text, name))
     return out

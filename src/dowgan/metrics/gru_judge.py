@@ -47,9 +47,7 @@ def gru_judge(
     rng = Streams(seed).numpy("gru_judge")
     (learn_real, test_real), (learn_fake, test_fake) = splits(real, fake, groups, stride)
     mean, scale = moments(real[learn_real].reshape(-1, real.shape[2]))
-    shown = [
-        np.nan_to_num((x - mean) / scale).clip(-FARTHEST, FARTHEST).astype(np.float32) for x in (real, fake)
-    ]
+    shown = [np.nan_to_num((x - mean) / scale).clip(-FARTHEST, FARTHEST).astype(np.float32) for x in (real, fake)]
     pool, learn_fake = np.concatenate(shown), learn_fake + len(real)
     layout = recurrent.Layout(real.shape[2], HIDDEN)
     flat = layout.start([rng])
@@ -58,9 +56,7 @@ def gru_judge(
         for _ in range(iterations):
             picks = np.concatenate([rng.choice(learn_real, BATCH), rng.choice(learn_fake, BATCH)])
             adam.descend(judge_gradient(layout, parts, recurrent.batches(pool, picks[None]), BATCH))
-        odds = [
-            judge_logits(layout, flat, x[rows]) for x, rows in zip(shown, (test_real, test_fake), strict=True)
-        ]
+        odds = [judge_logits(layout, flat, x[rows]) for x, rows in zip(shown, (test_real, test_fake), strict=True)]
     return auc(*odds)
 
 

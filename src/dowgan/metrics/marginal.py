@@ -36,14 +36,10 @@ def _columns(real: Float[Array, "..."], fake: Float[Array, "..."]) -> list[tuple
 
 def kolmogorov_smirnov(real: Float[Array, "*n C"], fake: Float[Array, "*m C"]) -> Float[Array, "C"]:
     """Greatest difference of the distribution functions of each channel; NaN where one side has no values."""
-    return np.array(
-        [np.abs(_apart(a, b)[0]).max() if len(a) and len(b) else np.nan for a, b in _columns(real, fake)]
-    )
+    return np.array([np.abs(_apart(a, b)[0]).max() if len(a) and len(b) else np.nan for a, b in _columns(real, fake)])
 
 
-def _apart(
-    first: Float[Array, "n"], second: Float[Array, "m"]
-) -> tuple[Float[Array, "nm"], Float[Array, "nm"]]:
+def _apart(first: Float[Array, "n"], second: Float[Array, "m"]) -> tuple[Float[Array, "nm"], Float[Array, "nm"]]:
     """F - G just after each value of either, and these values in order."""
     values = np.sort(np.concatenate([first, second]))
     below = [np.searchsorted(np.sort(x), values, side="right") / len(x) for x in (first, second)]

@@ -111,9 +111,7 @@ def _exact(first: Float[Array, "B D"], second: Float[Array, "B D"]) -> Float[Arr
     return np.sqrt(np.where(known, off, 0).sum(1) / np.maximum(known.sum(1), 1))
 
 
-def _squares(
-    rows: Float[Array, "M D"], among: Float[Array, "N D"]
-) -> Iterator[tuple[int, Float[Array, "B N"]]]:
+def _squares(rows: Float[Array, "M D"], among: Float[Array, "N D"]) -> Iterator[tuple[int, Float[Array, "B N"]]]:
     """Mean square distances, a chunk of rows at a time; infinite where two rows share no known place."""
     known, filled = ~np.isnan(among), np.nan_to_num(among)
     some_missing = not known.all() or bool(np.isnan(rows).any())

@@ -18,9 +18,7 @@ class Score:
 
 
 WindowMetric = Callable[[np.ndarray, np.ndarray, int], Score]  # real [N T C], fake [M T C], seed
-PairedMetric = Callable[
-    [np.ndarray, np.ndarray, np.ndarray | None], Score
-]  # truth, median [T C], paths [S T C]
+PairedMetric = Callable[[np.ndarray, np.ndarray, np.ndarray | None], Score]  # truth, median [T C], paths [S T C]
 
 
 @dataclass(frozen=True)

@@ -77,18 +77,14 @@ def crps(truth: Float[Array, "T C"], paths: Float[Array, "S T C"]) -> Float[Arra
     return _nanmean(off - pairs)
 
 
-def band(
-    paths: Float[Array, "S T C"], level: float = BAND
-) -> tuple[Float[Array, "T C"], Float[Array, "T C"]]:
+def band(paths: Float[Array, "S T C"], level: float = BAND) -> tuple[Float[Array, "T C"], Float[Array, "T C"]]:
     """Lower and upper end of the central band; quantiles at i / (S + 1): right for a new path."""
     tail = (1 - level) / 2
     low, high = np.quantile(paths, [tail, 1 - tail], axis=0, method="weibull")
     return low, high
 
 
-def coverage(
-    truth: Float[Array, "T C"], paths: Float[Array, "S T C"], level: float = BAND
-) -> Float[Array, "C"]:
+def coverage(truth: Float[Array, "T C"], paths: Float[Array, "S T C"], level: float = BAND) -> Float[Array, "C"]:
     """Share of each column's true values within the central band; best is `level` itself."""
     low, high = band(paths, level)
     inside = ((truth >= low) & (truth <= high)).astype(float)
@@ -148,9 +144,7 @@ def _from_uniform(values: Float[Array, "T"]) -> float:
     return float(max((steps[1:] - ordered).max(), (ordered - steps[:-1]).max()))
 
 
-def _paired(
-    name: str, title: str, better: Literal["lower", "higher"], measure: PairedMetric, best: float
-) -> None:
+def _paired(name: str, title: str, better: Literal["lower", "higher"], measure: PairedMetric, best: float) -> None:
     METRICS.add(name)(Metric(name, title, better, needs="paired", cost="fast", measure=measure, floor=best))
 
 

@@ -80,9 +80,7 @@ def _forecast(parts: recurrent.Parts, states: Float[Array, "S R H B"]) -> Float[
     return 0.5 + 0.5 * np.tanh(0.5 * (np.matmul(parts.head, states) + parts.offset))
 
 
-def _errors(
-    parts: recurrent.Parts, past: Float[Array, "N S D"], future: Float[Array, "N S 1"]
-) -> Float[Array, "R"]:
+def _errors(parts: recurrent.Parts, past: Float[Array, "N S D"], future: Float[Array, "N S 1"]) -> Float[Array, "R"]:
     total, repeats = np.zeros(len(parts.head)), len(parts.head)
     for at in range(0, len(past), LONGEST_PASS // 4):
         rows = np.arange(at, min(at + LONGEST_PASS // 4, len(past)))

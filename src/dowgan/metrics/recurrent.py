@@ -119,9 +119,7 @@ def _step(parts: Parts, state: Array, gates: Array, candidate: Array, kept: Arra
     new += candidate
 
 
-def gradient(
-    layout: Layout, parts: Parts, trace: Trace, pull: Float[Array, "K R H B"]
-) -> Float[Array, "R P"]:
+def gradient(layout: Layout, parts: Parts, trace: Trace, pull: Float[Array, "K R H B"]) -> Float[Array, "R P"]:
     """Carry the gradient by the last K states back to the weights of the cell (the head's places stay zero).
 
     Args:
@@ -183,8 +181,6 @@ class Adam:
         self.flat -= (rate * self.first / (np.sqrt(self.second) + 1e-8)).astype(self.flat.dtype)
 
 
-def batches(
-    windows: Float[Array, "N T C"], picks: Float[Array, "R B"] | np.ndarray
-) -> Float[Array, "T R C B"]:
+def batches(windows: Float[Array, "N T C"], picks: Float[Array, "R B"] | np.ndarray) -> Float[Array, "T R C B"]:
     """Gather a batch per repeat, laid out for the cell."""
     return np.ascontiguousarray(windows[picks].transpose(2, 0, 3, 1))  # [R B T C] -> [T R C B]

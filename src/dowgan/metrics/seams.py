@@ -152,11 +152,7 @@ def find_seams(
 
 def _best_offset(score: Array, other: Array | None, length: int) -> tuple[float, int, int]:
     z = _folded(score, length)
-    taken = (
-        0.0
-        if other is None
-        else max(float(_folded(other, length).max()), 0.0) * np.sqrt(len(score) / len(other))
-    )
+    taken = 0.0 if other is None else max(float(_folded(other, length).max()), 0.0) * np.sqrt(len(score) / len(other))
     usual = np.sqrt(2 * np.log(length))  # what the best of so many offsets has by chance
     offset = int(z.argmax())
     return float(z[offset] - max(taken - usual, 0.0)), offset, length

@@ -81,9 +81,7 @@ def iterations_for(windows: Float[np.ndarray, "N T C"]) -> int:
     return SHORT_TRAINING if windows.size <= LARGE else LONG_TRAINING
 
 
-def train(
-    windows: Float[np.ndarray, "N T C"], rng: torch.Generator, iterations: int | None = None
-) -> Encoder:
+def train(windows: Float[np.ndarray, "N T C"], rng: torch.Generator, iterations: int | None = None) -> Encoder:
     """Train an encoder on windows; the same generator state gives the same encoder.
 
     Args:

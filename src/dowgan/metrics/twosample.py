@@ -46,9 +46,7 @@ def features(windows: Float[Array, "N T C"]) -> Float[Array, "N D"]:
         np.abs(change).max(1),
         (centred[:, 1:] * centred[:, :-1]).mean(1),
     ]
-    return np.concatenate(
-        [windows[:, kept].reshape(N, -1), change[:, kept[:-1]].reshape(N, -1), *described], 1
-    )
+    return np.concatenate([windows[:, kept].reshape(N, -1), change[:, kept[:-1]].reshape(N, -1), *described], 1)
 
 
 def auc(real_scores: Float[Array, "N"], fake_scores: Float[Array, "M"]) -> float:

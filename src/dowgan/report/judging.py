@@ -71,7 +71,10 @@ def report_on(
         say("fitting a second model on the early rows")
         tested = type(synthesizer)(random_state=model.seed).fit_table(early, Config.model_validate_json(model.recipe))
         share = f"{sum(len(r.values) for r in early.runs):,} of {table.rows:,} rows"
-        how = f"Tested on rows that the tested model has not seen: a second model of the same recipe was fitted on the first {share}, and scored on the rest."
+        how = (
+            "Tested on rows that the tested model has not seen: a second model of the same recipe was fitted on the "
+            f"first {share}, and scored on the rest."
+        )
     names = [c.name for c in table.schema.channels]
     say("scoring generated rows")
     fake = [run.values for run in tested.draw()]
@@ -93,7 +96,7 @@ def report_on(
         panels += _ahead_panels(ahead, names, scores["extend"])
     record = model.training
     if record.steps:
-        note = "Good: the fidelity falls and levels off; a critic whose loss goes to zero has won, and the generator learns nothing."
+        note = "Good: the fidelity falls and levels off. A critic whose loss goes to zero has won: nothing is learned."
         drawn = figures.losses(record.steps, record.losses, record.checks, record.fidelity, record.chosen)
         panels.append(Panel("Training", note, drawn.to_json()))
     scores["about"] = {"how": how, "seconds": round(time.monotonic() - began, 1)} | _about(synthesizer, table)
@@ -213,7 +216,10 @@ def _generate_panels(real: Sequence[np.ndarray], fake: Sequence[np.ndarray], nam
         )
     clouds = [_windows(x) for x in (real, fake)]
     if min(len(c) for c in clouds) >= 20:
-        note = "Each point is a window. Good: the two colours lie over each other; a colour alone is something missing or made up. Distances between far groups mean nothing in t-SNE."
+        note = (
+            "Each point is a window. Good: the two colours lie over each other; a colour alone is something missing "
+            "or made up. Distances between far groups mean nothing in t-SNE."
+        )
         out.append(Panel("Generated rows", note, figures.cloud(*clouds).to_json()))
     for place, tag in list(enumerate(names))[:TAGS]:
         section = f"Generated: {tag}"
@@ -294,7 +300,10 @@ def _ahead_panels(cases: Sequence[Ahead], names: Sequence[str], scores: dict[str
     ]
     case = cases[-1]
     for place, tag in list(enumerate(names))[: TAGS // 2]:
-        note = "The dotted line marks the join. Good: what came lies in the dark band half of the time, in the light one nine times of ten."
+        note = (
+            "The dotted line marks the join. Good: what came lies in the dark band half of the time, in the light "
+            "one nine times of ten."
+        )
         out.append(
             Panel(
                 "Extend",

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
-import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -15,6 +13,7 @@ from jinja2 import Environment, PackageLoader
 
 from dowgan.errors import OptionError
 from dowgan.evaluate import Judgement
+from dowgan.files import write_whole
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -77,12 +76,8 @@ class Report:
             sections=_sections(self.panels),
             script=get_plotlyjs(),
         )
-        target = Path(path)
         try:
-            handle, temporary = tempfile.mkstemp(prefix=f".{target.name}.", dir=target.parent)
-            with os.fdopen(handle, "w", encoding="utf-8") as out:
-                out.write(text)
-            Path(temporary).replace(target)
+            write_whole(path, text.encode("utf-8"))
         except OSError as error:
             raise OptionError(f"Cannot write the report '{path}': {error.strerror or error}.") from error
 

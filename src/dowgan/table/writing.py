@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dowgan.errors import OptionError, UserError
+from dowgan.files import umask
 from dowgan.table.schema import Schema
 from dowgan.table.texts import columns_of, header, lines, text_layout
 
@@ -135,7 +136,7 @@ class Writer:
         self._raw.flush()
         os.fsync(self._raw.fileno())
         self._raw.close()
-        self._temporary.chmod(0o666 & ~_umask())
+        self._temporary.chmod(0o666 & ~umask())
         self._temporary.replace(self.path)
         self._temporary = None
 
@@ -149,12 +150,6 @@ class Writer:
                     part.close()
         self._temporary.unlink(missing_ok=True)
         self._temporary = None
-
-
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
 
 
 def _check_path(path: str, forbidden: tuple[str, ...]) -> None:
