@@ -28,7 +28,7 @@ HORIZON = 64  # most steps of a backtest
 FACTORS = (2, 4, 6, 12)
 MOST_VALUES = 24_000  # values of the late block that a factor is measured on
 LEAST_GAPS = 8  # old steps that a factor needs
-CAUTION = 20.0  # rows at which the measured weights count as much as the prior alone
+CAUTION = 100.0  # rows at which the measured weights count as much as the prior alone
 
 
 @dataclass(frozen=True)

@@ -4,6 +4,7 @@ Exit codes: 0 done, 1 a mistake of the user in one line, 2 wrong usage, 3 a scor
 """
 
 import json
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -24,14 +25,19 @@ app = App(
     name="dowgan",
     version=__version__,
     help="Synthetic, finer and longer time series from one fitted model, on your own table.",
+    suppress_keyboard_interrupt=False,
     help_epilogue="A first session: dowgan fit data.csv -o my.dowgan; dowgan generate my.dowgan -n 1000 -o new.csv",
 )
 
-Data = Annotated[str, Parameter(help="Table: .csv, .csv.gz, .tsv, .parquet, or - for a CSV on stdin.")]
+Data = Annotated[
+    str, Parameter(allow_leading_hyphen=True, help="Table: .csv, .csv.gz, .tsv, .parquet, or - for a CSV on stdin.")
+]
 ModelFile = Annotated[str, Parameter(help="Model file made by `dowgan fit`.")]
 Out = Annotated[
     str,
-    Parameter(name=["--out", "-o"], help="Output: .csv, .csv.gz, .parquet, or - for stdout."),
+    Parameter(
+        name=["--out", "-o"], allow_leading_hyphen=True, help="Output: .csv, .csv.gz, .parquet, or - for stdout."
+    ),
 ]
 Time = Annotated[str | None, Parameter(name="--time", help="Time column; found by itself if left out.")]
 Runs = Annotated[
@@ -131,7 +137,7 @@ def fit(
     if dry_run:
         sys.stdout.write(config.to_toml())
         return
-    _check_target(out, [data, *([start] if start else [])])
+    _check_file(out, [data, *([start] if start else [])])
     from dowgan.synthesizer import Synthesizer
     from dowgan.table import read
 
@@ -151,8 +157,33 @@ def _check_target(path: str, inputs: Sequence[str]) -> None:
     target = Path(path)
     if any(Path(i).exists() and target.exists() and target.samefile(i) for i in inputs if i != "-"):
         raise OptionError(f"'{path}' is an input and would be overwritten; choose another output with -o.")
-    if path != "-" and not target.parent.is_dir():
+    if path == "-":
+        return
+    if not target.parent.is_dir():
         raise OptionError(f"There is no folder '{target.parent}' to write '{target.name}' into; make it first.")
+    if target.is_dir():
+        raise OptionError(f"'{path}' is a folder; give the name of a file in it with -o.")
+    if not os.access(target.parent, os.W_OK):
+        raise OptionError(f"The folder '{target.parent}' cannot be written; choose another place with -o.")
+
+
+def _check_file(path: str, inputs: Sequence[str]) -> None:
+    """Refuse early what could not be written in the end, stdout included: this is no table."""
+    if path == "-":
+        raise OptionError("This is no table and cannot go to stdout; give a file with -o.")
+    _check_target(path, inputs)
+
+
+def _check_tables(paths: Sequence[str], inputs: Sequence[str]) -> None:
+    """Refuse early tables that could not be written in the end, or only one over the other."""
+    from dowgan.table.writing import ENDINGS
+
+    for path in paths:
+        _check_target(path, inputs)
+        if path != "-" and not Path(path).name.lower().endswith(ENDINGS):
+            raise OptionError(f"'{path}' is no kind of table that can be written: it must end in {', '.join(ENDINGS)}.")
+    if len({Path(path).resolve() for path in paths}) < len(paths):
+        raise OptionError(f"Two outputs go to '{paths[0]}'; give each a place of its own.")
 
 
 def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> None:
@@ -211,7 +242,7 @@ def generate(
     from dowgan.synthesizer import load
     from dowgan.table import write
 
-    _check_target(out, [model, *([given] if given else [])])
+    _check_tables([out], [model, *([given] if given else [])])
     fitted = load(model)
     frame, _ = fitted.generated(rows, runs, start, _pairs(where), given, seed)
     write(frame, fitted.schema, out, forbidden=[model, *([given] if given else [])])
@@ -238,7 +269,7 @@ def densify(
     from dowgan.synthesizer import load
     from dowgan.table import read, write
 
-    _check_target(out, [model, data])
+    _check_tables([out], [model, data])
     fitted = load(model)
     table = read(data, schema=fitted.schema)
     frame, schema = fitted.densified(table, factor, every, seed)
@@ -249,7 +280,10 @@ def densify(
 @app.command
 def extend(
     model: ModelFile,
-    data: Annotated[str | None, Parameter(help="Table to go on from; the fitted table's end if left out.")] = None,
+    data: Annotated[
+        str | None,
+        Parameter(allow_leading_hyphen=True, help="Table to go on from; the fitted table's end if left out."),
+    ] = None,
     /,
     *,
     steps: Annotated[int, Parameter(name="--steps", help="Rows to add to each run.")],
@@ -270,8 +304,7 @@ def extend(
     from dowgan.table import read, write
 
     inputs = [model, *([data] if data else []), *([given] if given else [])]
-    for target in (out, *([paths_out] if paths_out else [])):
-        _check_target(target, inputs)
+    _check_tables([out, *([paths_out] if paths_out else [])], inputs)
     fitted = load(model)
     table = read(data, schema=fitted.schema) if data else None
     result = fitted.extended(table, steps, paths, _pairs(where), given, seed)
@@ -296,7 +329,7 @@ def report(
     """Test all three verbs on rows that the model has not seen, and write an HTML report."""
     from dowgan.synthesizer import load
 
-    _check_target(out, [model, data])
+    _check_file(out, [model, data])
     result = load(model).report(data, slow=slow)
     _give_report(result, out, as_json, quiet)
 
@@ -315,7 +348,7 @@ def compare(
     """Judge any generator's table against a real one; no model is needed."""
     from dowgan.report import compare as judge
 
-    _check_target(out, [real, synthetic])
+    _check_file(out, [real, synthetic])
     _give_report(judge(real, synthetic, slow=slow), out, as_json, quiet)
 
 

@@ -20,7 +20,7 @@ from dowgan.season import Season, Stretch, fit_season, split
 WIDTH = 2400  # most values of a window (steps times channels) that is conditioned at once
 LONGEST = 192  # most steps of a window
 JUDGE_STEPS = 24  # length of the windows on which covariances are judged
-SMALL = 200.0  # rows at which measured quantiles weigh as much as a normal distribution
+SMALL = 1000.0  # rows at which measured quantiles weigh as much as a normal distribution
 
 
 @dataclass(frozen=True)

@@ -114,7 +114,7 @@ BLENDS = (
     {"components": 0.9, "apart": 0.1},
     {"components": 0.5, "separable": 0.4, "apart": 0.1},
     {"separable": 0.9, "apart": 0.1},
-    {"separable": 0.5, "apart": 0.5},
+    {"separable": 0.7, "apart": 0.3},
     {"apart": 1.0},
 )
 

@@ -155,9 +155,10 @@ def _trained(table: Table, trial: Trial, began: float) -> Outcome:
     if record.stopped.startswith("interrupted"):
         raise KeyboardInterrupt
     train, steps = trial.config.train, record.done
+    epochs = steps * train.critic_steps / max(1, -(-record.windows // train.batch))
     failed = record.stopped.split(". ")[0] if "no longer finite" in record.stopped else None
     return Outcome(
-        trial.point, trial.seed, steps, steps * train.critic_steps * train.batch / max(record.windows, 1), record.steps,
+        trial.point, trial.seed, steps, epochs, record.steps,
         record.losses, record.checks, tuple(f if abs(f) < 1e300 else None for f in record.fidelity), record.chosen,
         time.monotonic() - began, record.stopped, failed,
     )  # fmt: skip
@@ -221,7 +222,8 @@ def read_outcome(path: Path) -> Outcome:
     """Return a trial's outcome from its file."""
     raw = json.loads(path.read_text(encoding="utf-8"))
     lists = {k: tuple(raw[k]) for k in ("curve", "checks", "fidelity")}
-    return Outcome(**raw | lists)
+    losses = {k: tuple(v) for k, v in raw["losses"].items()} if raw["losses"] is not None else None
+    return Outcome(**raw | lists | {"losses": losses})
 
 
 def write_whole(path: Path, text: str) -> None:

@@ -138,10 +138,9 @@ def extend(
     return Paths(back(middle[context:]) * spread + mean, back(paths[:, context:]) * spread + mean)
 
 
-def dense_frame(factor: int, channels: int) -> Frame:
-    """Return the windows that fill gaps of factor - 1 rows."""
-    several = int(np.clip(DENSE_WIDTH // (channels * factor) - CONTEXT - AHEAD, 1, 4))
-    return Frame(CONTEXT * factor, several * factor, AHEAD * factor + 1)
+def dense_frame(factor: int) -> Frame:
+    """Return the windows that fill gaps of factor - 1 rows, one gap each."""
+    return Frame(CONTEXT * factor, factor, AHEAD * factor + 1)
 
 
 def stages(factor: int, channels: int) -> tuple[int, ...]:
@@ -182,7 +181,7 @@ def densify(
     step = factor
     for part in stages(factor, process.channels):  # a later stage goes on from the median of the one before
         step //= part
-        solver = Solver(process.every(step), dense_frame(part, process.channels))
+        solver = Solver(process.every(step), dense_frame(part))
         middle, paths = solver.solve(known[::step], normals, mixture.band)
         known[::step] = middle
     best = back(middle) * spread + mean

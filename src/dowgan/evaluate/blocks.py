@@ -3,6 +3,7 @@
 Shapes: N windows, T steps of a window, C channels. A series is [rows C]; several make a list.
 """
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -81,7 +82,7 @@ def halves(
     rows = min(rows_in(real), rows_in(fake))
     parts = next((p for p in (8, 4) if rows // p >= WINDOWS_PER_BLOCK * window), 2)
     edges = np.linspace(0, rows, parts + 1).astype(int)
-    blocks = [[stretch(x, a, b) for a, b in zip(edges[:-1], edges[1:], strict=True)] for x in (real, fake)]
+    blocks = [[stretch(x, a, b) for a, b in itertools.pairwise(edges)] for x in (real, fake)]
     return [
         Split(_chosen(blocks[0], signs > 0), _chosen(blocks[0], signs < 0), _chosen(blocks[1], signs < 0))
         for signs in hadamard(parts)[1:]
