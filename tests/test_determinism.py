@@ -13,6 +13,7 @@ import torch
 
 from dowgan import Synthesizer, load
 from dowgan.rng import CHUNK, Streams
+from dowgan.table import write
 
 TRAINED = {"train.steps": 5, "generator.width": 8, "critic.width": 8, "train.batch": 8}
 RECIPES = {
@@ -102,16 +103,11 @@ def test_another_process_gives_the_same_bytes(name: str, tmp_path: Path) -> None
         out = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
         assert out.returncode == 0, out.stderr
 
-    for number in ("1", "2"):
-        call("fit", "data.csv", "-o", f"{number}.dowgan", "--recipe", recipe, *options, seed=number)
-        call("generate", f"{number}.dowgan", "-n", "90", "-o", f"{number}.csv", seed=number)
-    assert (tmp_path / "1.csv").read_bytes() == (tmp_path / "2.csv").read_bytes()
-    model = load(tmp_path / "1.dowgan")
-    here = tmp_path / "here.csv"
-    from dowgan.table import write
-
-    write(model.generate(rows=90), model.schema, here)
-    assert here.read_bytes() == (tmp_path / "1.csv").read_bytes()
+    call("fit", "data.csv", "-o", "m.dowgan", "--recipe", recipe, *options, seed="1")
+    call("generate", "m.dowgan", "-n", "90", "-o", "there.csv", seed="2")
+    model = Synthesizer(recipe, settings).fit(tmp_path / "data.csv")
+    write(model.generate(rows=90), model.schema, tmp_path / "here.csv")
+    assert (tmp_path / "here.csv").read_bytes() == (tmp_path / "there.csv").read_bytes()
 
 
 @pytest.mark.parametrize("name", list(RECIPES))

@@ -64,7 +64,7 @@ def fit_marginals(values: Float[np.ndarray, "N D"], weight: float = 1.0) -> Marg
         known = values[~np.isnan(values[:, channel]), channel]
         if len(known) == 0:
             known = np.zeros(1)
-        spread = known.std() + 1e-9
+        spread = known.std() + 1e-9 + 1e-6 * abs(known.mean())  # a hair that a large constant does not swallow
         table = weight * np.quantile(known, levels) + (1 - weight) * (known.mean() + spread * scores)
         quantiles[:, channel] = table + 1e-6 * spread * scores  # ties stay strictly increasing
     return Marginals(scores, quantiles)

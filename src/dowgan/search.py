@@ -6,6 +6,7 @@ on them: judge it afterwards with `dowgan report`.
 """
 
 import csv
+import io
 import json
 import os
 import time
@@ -20,9 +21,10 @@ from threadpoolctl import threadpool_limits
 
 from dowgan.config import Config, resolve
 from dowgan.errors import OptionError, UserError, unknown
+from dowgan.files import write_whole
 from dowgan.rng import Streams
 from dowgan.space import NET_SPACES, OBJECTIVE_SPACES, Choice, Range, Whole
-from dowgan.study import priors, write_whole
+from dowgan.study import priors
 from dowgan.table import Table
 from dowgan.workers import each
 
@@ -345,8 +347,8 @@ def _write_best(study: "optuna.Study", folder: Path, tell: Callable[[str], None]
         raise OptionError(f"No trial came to an end: {'; '.join(sorted(reasons)[:3]) or 'give more --budget'}.")
     best = min(done, key=lambda t: t.values[0])
     found = f"held-out fidelity {best.values[0]:.4f} in trial {best.number} of {len(study.trials)}"
-    write_whole(folder / BEST, f"# Found by dowgan search: {found}.\n{best.user_attrs['toml']}")
-    write_whole(folder / PAGE, _page(study))
+    write_whole(folder / BEST, f"# Found by dowgan search: {found}.\n{best.user_attrs['toml']}".encode())
+    write_whole(folder / PAGE, _page(study).encode())
     before = best.user_attrs["untrained"]
     tell(f"best: trial {best.number}, held-out fidelity {best.values[0]:.4f} (before training {before:.4f})")
     return folder / BEST
@@ -369,8 +371,9 @@ def write_trials(study: "optuna.Study", path: Path) -> None:
             t.user_attrs.get("reason"),
         )
         lines.append([*("" if v is None else str(v) for v in told), *(str(t.params.get(n, "")) for n in names)])
-    with path.open("w", encoding="utf-8", newline="") as out:
-        csv.writer(out).writerows(lines)
+    text = io.StringIO(newline="")
+    csv.writer(text).writerows(lines)
+    write_whole(path, text.getvalue().encode())
 
 
 def _page(study: "optuna.Study") -> str:

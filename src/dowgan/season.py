@@ -15,6 +15,8 @@ from jaxtyping import Float, Int, Num
 HELD_OUT = 0.25  # share of the rows, the last ones, on which a part must prove itself
 CYCLES = 2.5  # a season is looked for only if the fitted rows hold that many cycles
 GAIN = 0.01  # least drop of the mean squared error (standardised channels) for a part to stay
+SURE = 2.0  # standard errors of that drop, for a season: white noise gains more than GAIN by chance
+SURE_BLOCKS = 8  # blocks of the late rows, whose means tell the standard error also where rows are alike
 HARMONICS = (1, 2, 4, 8)
 RIDGE = 1e-3
 SCALE_FLOOR = 0.2  # a seasonal spread never falls below this share of the overall spread
@@ -164,8 +166,7 @@ def mean_known(values: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
 
 def _error(rest: Float[np.ndarray, "N D"]) -> float:
     """Mean squared rest over the known values."""
-    known = rest[~np.isnan(rest)]
-    return float(np.mean(known**2)) if known.size else np.inf
+    return _mean(rest**2)
 
 
 def peaks(stretches: Sequence[Stretch], most: int = 2) -> tuple[float, ...]:
@@ -184,13 +185,22 @@ def peaks(stretches: Sequence[Stretch], most: int = 2) -> tuple[float, ...]:
         return ()
     found: list[float] = []
     for index in np.argsort(power[first:])[::-1] + first:
-        period = steps / index
+        period = steps / (index + _off_centre(power[index - 1 : index + 2]))
         local = np.median(power[max(first, index // 2) : 2 * index + 2])
         if period < 3 or power[index] < 8 * local or len(found) == most:
             break
         if all(abs(period / other - 1) > 0.2 for other in found):
             found.append(float(period))
     return tuple(found)
+
+
+def _off_centre(three: Float[np.ndarray, " 3"]) -> float:
+    """Where the peak of a parabola through three logarithms of power lies, in steps from the middle one."""
+    if len(three) < 3:
+        return 0.0
+    left, middle, right = np.log(three + 1e-300)
+    bend = left - 2 * middle + right
+    return float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
 
 
 def _choose_waves(
@@ -203,24 +213,39 @@ def _choose_waves(
     periods: tuple[float, ...] = ()
     harmonics: tuple[int, ...] = ()
 
-    def error(periods: tuple[float, ...], harmonics: tuple[int, ...]) -> float:
+    def squares(periods: tuple[float, ...], harmonics: tuple[int, ...]) -> Float[np.ndarray, "L D"]:
         design = np.concatenate([np.ones((len(positions), 1)), waves(positions, periods, harmonics)], axis=1)
         late_design = np.concatenate(
             [np.ones((len(late_positions), 1)), waves(late_positions, periods, harmonics)], axis=1
         )
         rest = late_values - late_design @ regress(design, values)
-        return _error(rest - mean_known(rest))  # a shifted level is the trend's or the prior's matter
+        return (rest - mean_known(rest)) ** 2  # a shifted level is the trend's or the prior's matter
 
-    best = error(periods, harmonics)
+    best = squares(periods, harmonics)
     for period in sorted(candidates):
         if span < CYCLES * period or period < 2.5:
             continue
         tries = [k for k in HARMONICS if period / k > 2.5 and 2 * k * 4 < len(positions)]
-        scored = [(error((*periods, period), (*harmonics, k)), k) for k in tries]
-        if scored and min(scored)[0] < best - GAIN:
-            best, most = min(scored)
-            periods, harmonics = (*periods, period), (*harmonics, most)
+        tried = {k: squares((*periods, period), (*harmonics, k)) for k in tries}
+        if tried:
+            most = min(tried, key=lambda k: _mean(tried[k]))
+            if _gains(best, tried[most]):
+                best, periods, harmonics = tried[most], (*periods, period), (*harmonics, most)
     return periods, harmonics
+
+
+def _mean(squares: Float[np.ndarray, "N D"]) -> float:
+    """Mean over the known values, infinite where none is known."""
+    known = squares[~np.isnan(squares)]
+    return float(known.mean()) if known.size else np.inf
+
+
+def _gains(before: Float[np.ndarray, "N D"], after: Float[np.ndarray, "N D"]) -> bool:
+    """Say whether squared errors fall by more than they may by chance, which blocks of time tell."""
+    blocks = np.array_split(np.nan_to_num(before - after).mean(axis=1), SURE_BLOCKS)
+    means = np.array([block.mean() for block in blocks if len(block)])
+    chance = float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else 0.0
+    return _mean(before) - _mean(after) > max(GAIN, SURE * chance)
 
 
 def _regime_means(

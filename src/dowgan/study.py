@@ -5,10 +5,9 @@ Each trial is one file, written whole as soon as it is done, so that a study whi
 
 import csv
 import hashlib
+import io
 import itertools
 import json
-import os
-import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
@@ -19,6 +18,7 @@ from threadpoolctl import threadpool_limits
 
 from dowgan.config import Config, resolve
 from dowgan.errors import OptionError, UserError
+from dowgan.files import write_whole
 from dowgan.fitting import Fitted, fit_priors
 from dowgan.rng import Streams
 from dowgan.table import Table
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 TRIALS = "trials"  # folder of the trials within a study's folder
 TABLE, FIGURE = "study.csv", "study.html"
 COLOURS = {"critic": "#0072B2", "generator": "#D55E00", "fidelity": "#009E73"}
+NAME = 120  # most letters of a trial's file name before its mark
 PANEL = 260  # height of a panel in pixels
 Axes = Mapping[str, Sequence[str]]
 
@@ -55,7 +56,8 @@ class Trial:
         """The name of its file: what was asked, and a mark that differs wherever anything differs."""
         told = f"{self.digest}/{self.config.model_dump_json()}/{self.seed}"
         mark = hashlib.sha256(told.encode()).hexdigest()[:12]
-        return "_".join([*(f"{k}={v}" for k, v in self.point.items()), f"seed={self.seed}", mark]).replace("/", "-")
+        asked = "_".join([*(f"{k}={v}" for k, v in self.point.items()), f"seed={self.seed}"]).replace("/", "-")
+        return f"{asked[:NAME]}_{mark}"
 
 
 @dataclass(frozen=True)
@@ -204,11 +206,11 @@ def run_study(
     left = [t for t in trials if not (place / f"{t.name}.json").exists()]
     tell(f"{len(trials)} trials, {len(left)} to do")
     for number, outcome in each(run_trial, [(table, t) for t in left], workers):
-        write_whole(place / f"{left[number].name}.json", json.dumps(asdict(outcome)))
+        write_whole(place / f"{left[number].name}.json", json.dumps(asdict(outcome)).encode())
         tell(_line(outcome))
     outcomes = [read_outcome(place / f"{t.name}.json") for t in trials]
     write_table(outcomes, folder / TABLE)
-    write_whole(folder / FIGURE, study_figure(outcomes).to_html(include_plotlyjs=True))
+    write_whole(folder / FIGURE, study_figure(outcomes).to_html(include_plotlyjs=True).encode())
     return outcomes
 
 
@@ -224,18 +226,6 @@ def read_outcome(path: Path) -> Outcome:
     lists = {k: tuple(raw[k]) for k in ("curve", "checks", "fidelity")}
     losses = {k: tuple(v) for k, v in raw["losses"].items()} if raw["losses"] is not None else None
     return Outcome(**raw | lists | {"losses": losses})
-
-
-def write_whole(path: Path, text: str) -> None:
-    """Write a file whole or not at all."""
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name[:80]}.", dir=path.parent)
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-            out.write(text)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def rows_of(outcomes: Sequence[Outcome]) -> list[dict[str, Any]]:
@@ -254,12 +244,11 @@ def write_table(outcomes: Sequence[Outcome], path: Path) -> None:
     """Write the table of all trials as a CSV."""
     rows = rows_of(outcomes)
     names = list(dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row))
-    handle, temporary = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
-    with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
-        writer = csv.DictWriter(out, names)
-        writer.writeheader()
-        writer.writerows(rows)
-    Path(temporary).replace(path)
+    text = io.StringIO(newline="")
+    writer = csv.DictWriter(text, names)
+    writer.writeheader()
+    writer.writerows(rows)
+    write_whole(path, text.getvalue().encode())
 
 
 def study_figure(outcomes: Sequence[Outcome]) -> "Figure":

@@ -45,14 +45,20 @@ SPACE: Space = {
 
 
 class Generator(nn.Module):
-    """A network in its space; in the prior's coordinates it adds to the noise, starting from nothing."""
+    """A network in its space.
 
-    def __init__(self, shape: Shape, spec: Net, residual: bool) -> None:
+    Args:
+        shape, spec: of the network.
+        residual: it adds to the noise.
+        still: it starts from nothing, so that in the prior's coordinates training begins at the prior.
+    """
+
+    def __init__(self, shape: Shape, spec: Net, residual: bool, still: bool) -> None:
         super().__init__()
         self.net = NETS.get(spec.net)(shape, spec)
         self.outputs = shape.outputs
         self.residual = residual
-        if residual:
+        if still:
             last = [m for m in self.net.modules() if isinstance(m, nn.Linear)][-1]
             nn.init.zeros_(last.weight)
             nn.init.zeros_(last.bias)
@@ -116,7 +122,8 @@ def make_players(
     """Build the networks and their optimisers; weights come from torch's current random state."""
     residual = config.space == "prior" and objective.adversarial
     inputs = channels + objective.time_input + told
-    generator = Generator(Shape(steps, inputs, "generator", channels), config.generator, residual)
+    shape = Shape(steps, inputs, "generator", channels)
+    generator = Generator(shape, config.generator, residual, config.space == "prior")
     taken = _begin(generator, "generator", start)
     critic, critic_opt = None, None
     if objective.adversarial:

@@ -18,12 +18,6 @@ TAILS = (0.002, 0.01, 0.99, 0.998)
 CLIP = 4.0  # standard deviations at which a step is cut before its cube is taken
 
 
-def spread(real: Float[Array, "N T C"], fake: Float[Array, "M T C"]) -> Float[Array, "C"]:
-    """Logarithm of the ratio of the standard deviations."""
-    ours, theirs = (moments(x.reshape(-1, x.shape[2]))[1] for x in (real, fake))
-    return np.abs(np.log(ours / theirs))
-
-
 def ramps(real: Float[Array, "N T C"], fake: Float[Array, "M T C"]) -> Float[Array, "C"]:
     """Wasserstein distance of the changes from step to step, in standard deviations of the real changes."""
     return wasserstein(np.diff(real, axis=1), np.diff(fake, axis=1))
@@ -91,7 +85,6 @@ def _changes(values: Float[Array, "N T"]) -> float:
 
 
 CHECKS: dict[str, tuple[str, Check]] = {
-    "spread": ("spread (logarithm of the ratio)", spread),
     "ramps": ("changes from step to step (Wasserstein, in standard deviations)", ramps),
     "tails": ("outermost values (in standard deviations)", tails),
     "direction": ("direction of time (skewness of the changes)", direction),

@@ -22,6 +22,7 @@ from dowgan.metrics.seams import FEWEST_BORDERS, find_seams
 from dowgan.rng import Streams
 
 ALARM = 0.01  # probability below which a seam or copies are not put down to chance
+BY_ITSELF = ("authenticity",)  # is about the training windows, so `judge_copying` measures it
 NEAR_SHARE = 5  # times the expected share of near-copies that raises an alarm
 
 
@@ -101,7 +102,7 @@ def _measures(slow: bool) -> list[tuple[str, Measure, str, str, float]]:
     """Name, function, title, good direction and ideal value of all that is measured."""
     out: list[tuple[str, Measure, str, str, float]] = []
     for name, metric in METRICS:
-        if metric.needs == "windows" and (slow or metric.cost == "fast"):
+        if metric.needs == "windows" and name not in BY_ITSELF and (slow or metric.cost == "fast"):
             out.append((name, metric.measure, metric.title, metric.better, metric.floor))  # type: ignore[arg-type]
     for name, (title, check) in CHECKS.items():
         out.append((name, _as_measure(check), title, "lower", 0.0))
@@ -211,6 +212,8 @@ def judge_copying(cuts: Sequence[Cut], steps: int) -> dict[str, Any]:
             "lowest_held_out": lowest[1],
             "median": float(np.median(fake)),
             "median_held_out": float(np.median(unseen)),
+            "authenticity": float(np.mean([f.authenticity for f in found])),
+            "authenticity_held_out": float(np.mean([f.authenticity_held_out for f in found])),
             "closer": float(np.mean([f.closer for f in found])),
             "near_copies": copies,
             "exact_copies": max(exact, 0.0),

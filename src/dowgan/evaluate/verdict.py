@@ -54,6 +54,9 @@ class Judgement:
     text: str
     measure: str
 
+    def __str__(self) -> str:
+        return f"{self.verb}: {self.mark}: {self.text}"
+
     def to_dict(self) -> dict[str, Any]:
         return asdict(self)
 

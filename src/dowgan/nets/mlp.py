@@ -10,7 +10,7 @@ from dowgan.space import NET_SPACES, Choice, NetSpace, Real, Whole
 
 
 class _Block(nn.Module):
-    """x + W2 act(W1 norm(x)); W2 starts at zero for a norm-free, stable depth (Zhang et al. 2019, Fixup)."""
+    """x + s W2 act(W1 norm(x)); the scale s starts at a tenth, for a stable depth (after Zhang et al. 2019, Fixup)."""
 
     def __init__(self, width: int, spec: Net) -> None:
         super().__init__()
