@@ -122,7 +122,8 @@ class Model:
         coordinates: of windows of `window`, in which the network works.
         network: the trained generator, None for the prior alone.
         transport: closed-form calibration behind it, None for none.
-        polish: last touch on generated values, None for none.
+        polish: last touch on the values of a generated window, None for none.
+        polish_long: the same for series of many windows, whose joins draw values towards the middle.
         past: the runs of the table.
         training: the record.
         notes: what the user should know of the fit.
@@ -141,6 +142,7 @@ class Model:
     network: Network | None
     transport: Transport | None
     polish: Polish | None
+    polish_long: Polish | None
     past: tuple[Past, ...]
     training: Training
     notes: tuple[str, ...]

@@ -39,6 +39,7 @@ TAIL = 256  # last rows of each run that a model keeps, to extend it without the
 MOST_TAILS = 400  # runs of which they are kept
 BANDS = 0.9
 CALIBRATED = 160 * CHUNK  # windows that the closed-form calibration is fitted on
+LONG = 12  # windows of a joined series of which the same is done
 POLISHED = 24 * CHUNK  # windows of which the columns' quantiles are taken
 
 
@@ -179,11 +180,14 @@ class Synthesizer:
         drawn = np.concatenate([self._sampler.refine(part) for part in np.split(noise, CALIBRATED // CHUNK)])
         transport = fit_transport(drawn, fitted.windows, fitted.held_out, streams.numpy("rotations"))
         self._hold(replace(self.model_, transport=transport))
-        steps = fitted.coordinates.steps
-        plans = plan_runs(self.model_, self.schema, steps, POLISHED, None, {}, streams.numpy("polish"))
-        values = np.concatenate([run.values for run in self._draw(plans, None, streams, single=False)])
+        steps, longest = fitted.coordinates.steps, max(len(run.values) for run in table.runs)
         real = np.concatenate([run.values for run in table.runs])
-        self._hold(replace(self.model_, polish=fit_polish(self.schema.channels, values, real)))
+        found = []
+        for rows, runs in ((steps, POLISHED), (min(longest, LONG * steps), POLISHED // LONG)):
+            plans = plan_runs(self.model_, self.schema, rows, runs, None, {}, streams.numpy("polish"))
+            values = np.concatenate([run.values for run in self._draw(plans, None, streams, single=False)])
+            found.append(fit_polish(self.schema.channels, values, real))
+        self._hold(replace(self.model_, polish=found[0], polish_long=found[1]))
 
     def save(self, path: str | Path) -> None:
         """Write the model whole or not at all.
@@ -415,8 +419,9 @@ class Synthesizer:
         model = self._model
         channels = model.window.from_normal(scores[None], *_places(plan), hold_trend=True)[0]
         values = model.channels.decode(channels, plan.regime)
-        if model.polish is not None:
-            values = model.polish.apply(values)
+        polish = model.polish if plan.rows <= model.coordinates.steps else model.polish_long
+        if polish is not None:
+            values = polish.apply(values)
         return self._placed(plan, values, fixed)
 
     def _placed(self, plan: Plan, values: np.ndarray, fixed: np.ndarray | None) -> Run:
@@ -735,6 +740,7 @@ def _assemble(table: Table, config: Config, seed: int, fitted: Fitted, network: 
         network=network,
         transport=None,
         polish=None,
+        polish_long=None,
         past=past,
         training=training,
         notes=table.notes,
