@@ -370,7 +370,7 @@ def demo(
     time: Time = None,
     runs: Runs = None,
     conditions: Conditions = None,
-    budget: Budget = "2m",
+    budget: Budget = "1m",
     seed: Seed = 0,
 ) -> None:
     """Run the main job end to end: fit, generate, densify, extend and report, on a plant or on your table."""

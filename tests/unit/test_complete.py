@@ -146,3 +146,18 @@ def test_a_generated_table_has_no_seams() -> None:
     within(np.mean(centred[1:] * centred[:-1]), fitted, np.sqrt(4 / (len(out) / 9)))
     within(out.std(), x.std(), np.sqrt(9 / 2 / len(x)))
     assert isinstance(model._sampler, Sampler)
+
+
+def test_gaps_do_not_make_a_generated_series_jumpy() -> None:
+    """A third of the values missing at random: the autocorrelation is that of the complete series."""
+    import pandas as pd
+
+    rng = np.random.default_rng(6)
+    x = np.zeros(3_000)
+    for t in range(1, len(x)):
+        x[t] = 0.9 * x[t - 1] + np.sqrt(1 - 0.9**2) * rng.standard_normal()
+    x[rng.random(len(x)) < 1 / 3] = np.nan
+    out = Synthesizer("prior", {"calibrated": False}).fit(pd.DataFrame({"x": x})).generate(rows=8_000)["x"]
+    assert abs(out.autocorr(1) - 0.9) < 0.06
+    assert abs(out.autocorr(5) - 0.9**5) < 0.12
+    assert abs(out.std() / np.nanstd(x) - 1) < 0.15

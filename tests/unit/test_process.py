@@ -83,7 +83,7 @@ def test_missing_values_do_not_bias_the_covariances() -> None:
     x[np.random.default_rng(1).random(x.shape) < 0.3] = np.nan
     lagged = lagged_covariance([x[:25_000], x[25_000:]], 2)
     for lag, due in enumerate((zero, step @ zero)):
-        assert np.allclose(lagged[lag], due, atol=0.12)
+        assert np.allclose(lagged[lag], due, atol=0.1)
 
 
 def test_every_other_step_of_an_autoregression() -> None:
@@ -131,5 +131,5 @@ def test_few_rows_of_many_channels_are_kept_apart() -> None:
     process, _ = fit_process([x[:75]], [x[75:]], [x], 24)
     between = process.lagged[0] - np.diag(np.diag(process.lagged[0]))
     raw = lagged_covariance([x], 1)[0]
-    assert np.abs(between).max() < 0.5 * np.abs(raw - np.diag(np.diag(raw))).max()
+    assert np.abs(between).max() < 0.8 * np.abs(raw - np.diag(np.diag(raw))).max()
     assert np.linalg.eigvalsh(process.covariance(24)).min() > 0.05, "well conditioned"
