@@ -106,11 +106,16 @@ class Config(Part):
         """Return the whole configuration as a recipe file."""
         raw = self.model_dump(exclude_none=True)
         head = {k: v for k, v in raw.items() if not isinstance(v, dict)}
-        lines = [f"{k} = {json.dumps(v)}" for k, v in head.items()]
+        lines = [f"{k} = {_toml(v)}" for k, v in head.items()]
         for name, part in raw.items():
             if isinstance(part, dict):
-                lines += ["", f"[{name}]", *(f"{k} = {json.dumps(v)}" for k, v in part.items())]
+                lines += ["", f"[{name}]", *(f"{k} = {_toml(v)}" for k, v in part.items())]
         return "\n".join(lines) + "\n"
+
+
+def _toml(value: Any) -> str:
+    """A plain value as TOML: JSON, which escapes a little otherwise."""
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
 
 
 def recipe_names() -> tuple[str, ...]:

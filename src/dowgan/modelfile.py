@@ -23,7 +23,7 @@ VERSION = 1
 def _pack(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
     """JSON for a value; its arrays are put aside under their path."""
     if isinstance(value, np.ndarray):
-        arrays[path] = np.ascontiguousarray(value)
+        arrays[path] = np.asarray(value, order="C")
         return {"$array": path}
     if is_dataclass(value) and not isinstance(value, type):
         inside = {f.name: _pack(getattr(value, f.name), f"{path}.{f.name}", arrays) for f in fields(value)}
@@ -54,6 +54,14 @@ def _unpack(value: Any, arrays: dict[str, np.ndarray], kinds: dict[str, type]) -
     return kind(**{k: _unpack(v, arrays, kinds) for k, v in value.items() if k != "$kind"})
 
 
+def _in_order(raw: bytes) -> bytes:
+    """The same file with its header in order, which safetensors leaves to chance: same model, same bytes."""
+    size = int.from_bytes(raw[:8], "little")
+    text = json.dumps(json.loads(raw[8 : 8 + size]), sort_keys=True, separators=(",", ":")).encode()
+    text += b" " * (-len(text) % 8)
+    return len(text).to_bytes(8, "little") + text + raw[8 + size :]
+
+
 def write_model(value: Any, path: str | Path, versions: dict[str, str]) -> None:
     """Write a tree of values whole or not at all.
 
@@ -69,7 +77,7 @@ def write_model(value: Any, path: str | Path, versions: dict[str, str]) -> None:
         "tree": json.dumps(tree),
     }
     try:
-        write_whole(path, save(arrays, metadata=header))
+        write_whole(path, _in_order(save(arrays, metadata=header)))
     except OSError as error:
         raise ModelError(
             f"Cannot write the model '{path}': {error.strerror or error}. Choose another place."

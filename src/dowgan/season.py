@@ -194,8 +194,11 @@ def peaks(stretches: Sequence[Stretch], most: int = 2) -> tuple[float, ...]:
     return tuple(found)
 
 
-def _off_centre(three: Float[np.ndarray, " 3"]) -> float:
-    """Where the peak of a parabola through three logarithms of power lies, in steps from the middle one."""
+def _off_centre(three: Float[np.ndarray, " K"]) -> float:
+    """Where the peak of a parabola through three logarithms of power lies, in steps from the middle one.
+
+    At the end of a spectrum there are but two, and the middle one is taken.
+    """
     if len(three) < 3:
         return 0.0
     left, middle, right = np.log(three + 1e-300)
