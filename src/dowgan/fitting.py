@@ -8,12 +8,15 @@ from jaxtyping import Bool, Float
 
 from dowgan.calibrate import Calibration, calibrate
 from dowgan.channels import Channels, fit_channels
+from dowgan.complete import Frame
 from dowgan.coordinates import Coordinates, fit_coordinates
 from dowgan.errors import DataError
 from dowgan.prior import Prior, fit_prior
+from dowgan.process import Process
 from dowgan.rng import Streams
 from dowgan.season import Stretch, fit_season, split, trending
 from dowgan.table.schema import Run, Table
+from dowgan.verbs import Solver
 
 WINDOW = 24  # default steps of a window
 WINDOW_WIDTH = 1200  # default most values of a window
@@ -23,6 +26,7 @@ MOST_WINDOWS = 20_000  # windows that coordinates and networks are fitted on; of
 HOLD = 8  # one row in so many is held out from a network's training
 BLOCKS = 5  # into so many blocks of time
 MOST_MISSING = 0.3  # share of missing values of a window that a network trains on
+GAP_WIDTH = 400  # values of a window in which missing ones are filled
 CLIP = 12.0  # channels are cut at so many standard deviations before they are fitted
 
 
@@ -113,20 +117,42 @@ def _cut(lengths: Sequence[int], steps: int, hop: int) -> tuple[list[tuple[int, 
     return places, np.array(held, dtype=bool)
 
 
+def without_gaps(
+    process: Process, series: Sequence[Float[np.ndarray, "_T D"]], streams: Streams
+) -> list[Float[np.ndarray, "_T D"]]:
+    """Fill missing values by one draw of the process given the known ones.
+
+    Filled with their mean, series would jump wherever a value is missing, and what is fitted to them would too.
+    """
+    steps = int(np.clip(GAP_WIDTH // process.channels, 4, 48))
+    solver = Solver(process, Frame(steps // 2, steps // 4, steps // 4))
+
+    def filled(run: int, known: Float[np.ndarray, "T D"]) -> Float[np.ndarray, "T D"]:
+        def normals(number: int, width: int) -> Float[np.ndarray, "1 W"]:
+            return streams.numpy(f"gaps/{run}", number).standard_normal((1, width))
+
+        return solver.paths(known, normals)[0] if np.isnan(known).any() else known
+
+    return [filled(run, known) for run, known in enumerate(series)]
+
+
 def window_coordinates(
-    prior: Prior, stretches: Sequence[Stretch], steps: int
+    prior: Prior, stretches: Sequence[Stretch], steps: int, streams: Streams
 ) -> tuple[Coordinates, Float[np.ndarray, "B U"], Bool[np.ndarray, " B"]]:
     """Fit the coordinates of the windows of all runs; return the windows in them, and which are held out.
 
-    Missing values are filled with zero, the mean of a normal score; windows with many of them are left out.
+    Missing values are drawn; windows with many of them are left out.
     """
     scores = [prior.to_normal(s) for s in stretches]
+    whole = without_gaps(prior.process, scores, streams)
     lengths = [len(s) for s in scores]
     hop = max(1, sum(max(n - steps, 0) for n in lengths) // MOST_WINDOWS)
-    every = _filled(scores, [(r, s) for r, n in enumerate(lengths) for s in range(0, n - steps + 1, hop)], steps)[0]
+    starts = [(r, s) for r, n in enumerate(lengths) for s in range(0, n - steps + 1, hop)]
+    every = _cut_out(whole, starts, steps)[_usable(scores, starts, steps)]
     coordinates = fit_coordinates(prior.process, every, sum(lengths) / steps)
     places, held = _cut(lengths, steps, hop)
-    kept, usable = _filled(scores, places, steps)
+    usable = _usable(scores, places, steps)
+    kept = _cut_out(whole, places, steps)[usable]
     return coordinates, coordinates.to_coordinates(kept), held[usable]
 
 
@@ -137,19 +163,23 @@ def cut_windows(
     lengths = [len(s) for s in series]
     hop = max(1, sum(max(n - steps, 0) for n in lengths) // MOST_WINDOWS)
     places, held = _cut(lengths, steps, hop)
-    windows, usable = _filled(series, places, steps)
-    return windows, held[usable]
+    usable = _usable(series, places, steps)
+    return np.nan_to_num(_cut_out(series, places, steps)[usable]), held[usable]
 
 
-def _filled(
-    scores: Sequence[Float[np.ndarray, "_T D"]], places: Sequence[tuple[int, int]], steps: int
-) -> tuple[Float[np.ndarray, "B T D"], Bool[np.ndarray, " M"]]:
-    """Windows that are not mostly missing, and which of the places they are."""
-    windows = np.stack([scores[run][start : start + steps] for run, start in places])
-    usable = np.isnan(windows).mean(axis=(1, 2)) < MOST_MISSING
-    if not usable.any():
-        usable[:] = True
-    return np.nan_to_num(windows[usable]), usable
+def _cut_out(
+    series: Sequence[Float[np.ndarray, "_T D"]], places: Sequence[tuple[int, int]], steps: int
+) -> Float[np.ndarray, "B T D"]:
+    """The windows that begin at the places (run, row)."""
+    return np.stack([series[run][start : start + steps] for run, start in places])
+
+
+def _usable(
+    series: Sequence[Float[np.ndarray, "_T D"]], places: Sequence[tuple[int, int]], steps: int
+) -> Bool[np.ndarray, " B"]:
+    """Which windows are not mostly missing; all of them if none is."""
+    usable = np.isnan(_cut_out(series, places, steps)).mean(axis=(1, 2)) < MOST_MISSING
+    return usable if usable.any() else np.ones(len(places), dtype=bool)
 
 
 def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
@@ -174,7 +204,7 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     early = fit_prior(split(stretches)[0], periods, regimes, trend)
     calibration = calibrate(early, stretches, streams)
     path = fit_prior(stretches, periods, regimes, trend)
-    coordinates, windows, held = window_coordinates(generated, stretches, steps)
+    coordinates, windows, held = window_coordinates(generated, stretches, steps, streams)
     return Fitted(channels, generated, path, calibration, coordinates, windows, held)
 
 

@@ -13,6 +13,7 @@ from scipy.linalg import cho_factor, cho_solve
 
 JITTER = 1e-6  # least variance of a whitened direction, relative to a channel's variance
 LAGS = 512  # most lags kept
+FEW_PAIRS = 30.0  # known pairs of values below which a covariance is drawn to zero
 SCORE_WINDOWS = 200  # windows that judge a covariance
 
 
@@ -74,17 +75,23 @@ def as_valid(lagged: Float[np.ndarray, "L D D"], lift: float = 1e-5) -> Float[np
 
 
 def lagged_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int) -> Float[np.ndarray, "L D D"]:
-    """Covariance at each lag over the pairs of known values of all runs; the mean is taken as zero."""
+    """Covariance at each lag over the pairs of known values of all runs; the mean is taken as zero.
+
+    It is drawn to zero towards the far lags, and where few pairs of values are known.
+    """
     channels = runs[0].shape[1]
     products = np.zeros((lags, channels, channels))
     counts = np.zeros((lags, channels, channels))
+    possible = np.array([sum(max(len(run) - lag, 0) for run in runs) for lag in range(lags)], dtype=float)
     for run in runs:
         known = ~np.isnan(run)
         filled, mask = np.where(known, run, 0.0), known.astype(float)
         for lag in range(min(lags, len(run))):
             products[lag] += filled[lag:].T @ filled[: len(run) - lag]
             counts[lag] += mask[lag:].T @ mask[: len(run) - lag]
-    return products / np.maximum(counts, 1) * np.minimum(counts / np.maximum(counts[0], 1), 1)
+    enough = np.clip(possible, 1, FEW_PAIRS)[:, None, None]
+    taper = (possible / max(possible[0], 1))[:, None, None]  # as the plain sum over all rows has it
+    return products / np.maximum(counts, 1) * taper * np.minimum(counts / enough, 1)
 
 
 def structures(lagged: Float[np.ndarray, "L D D"]) -> dict[str, Float[np.ndarray, "L D D"]]:
