@@ -1,0 +1,204 @@
+"""Monotone maps, scales and transports: round trips, order, and what they carry to what."""
+
+import numpy as np
+import pytest
+from scipy.stats import norm
+
+from dowgan.channels import fit_channels
+from dowgan.marginals import fit_marginals
+from dowgan.polish import fit_polish
+from dowgan.table import Column, Run, read
+from dowgan.transport import SHRINK, Slice, distance, fit_transport, gaussian_map, levels
+
+SAMPLES = {
+    "normal": lambda rng, n: rng.standard_normal(n),
+    "lognormal": lambda rng, n: np.exp(rng.standard_normal(n)),
+    "ties": lambda rng, n: np.round(rng.standard_normal(n)),
+    "two values": lambda rng, n: rng.integers(0, 2, n).astype(float),
+    "constant": lambda rng, n: np.full(n, 3.0),
+    "uniform": lambda rng, n: rng.random(n),
+}
+
+
+@pytest.mark.parametrize("name", list(SAMPLES))
+@pytest.mark.parametrize("rows", [6, 80, 3_000])
+@pytest.mark.parametrize("weight", [0.0, 0.5, 1.0])
+def test_marginals_are_monotone_and_come_back(name: str, rows: int, weight: float) -> None:
+    values = SAMPLES[name](np.random.default_rng(0), rows)[:, None]
+    marginals = fit_marginals(values, weight)
+    assert (np.diff(marginals.quantiles, axis=0) > 0).all()
+    if name == "constant" and weight == 1:
+        return  # there is nothing to come back to
+    grid = np.linspace(values.min() - 2, values.max() + 2, 400)[:, None]
+    scores = marginals.to_normal(grid)
+    assert (np.diff(scores[:, 0]) > 0).all(), "order is kept, also beyond the data"
+    assert np.abs(marginals.from_normal(scores) - grid).max() < 1e-6
+    normal = np.linspace(-5, 5, 101)[:, None]
+    assert np.abs(marginals.to_normal(marginals.from_normal(normal)) - normal).max() < 1e-4
+
+
+def test_marginals_make_normal() -> None:
+    values = np.exp(np.random.default_rng(1).standard_normal((4_000, 1)))
+    scores = fit_marginals(values).to_normal(values)[:, 0]
+    assert abs(scores.mean()) < 5 / np.sqrt(4_000)
+    assert abs(scores.var() - 1) < 5 * np.sqrt(2 / 4_000)
+    assert np.abs(np.quantile(scores, [0.01, 0.1, 0.9, 0.99]) - norm.ppf([0.01, 0.1, 0.9, 0.99])).max() < 0.05
+
+
+def test_marginals_pass_missing_values_through() -> None:
+    values = np.array([[1.0, np.nan], [2.0, np.nan], [np.nan, np.nan], *[[3.0, np.nan]] * 9])
+    marginals = fit_marginals(values)
+    scores = marginals.to_normal(values)
+    assert np.array_equal(np.isnan(scores), np.isnan(values))
+
+
+# channels
+
+
+def test_columns_come_back_from_channels() -> None:
+    import pandas as pd
+
+    rng = np.random.default_rng(2)
+    frame = pd.DataFrame(
+        {
+            "plain": rng.standard_normal(200),
+            "count": rng.poisson(np.exp(rng.standard_normal(200))),
+            "skewed": np.exp(2 * rng.standard_normal(200)),
+            "flag": rng.random(200) < 0.3,
+            "phase": rng.choice(["heat", "hold", "cool"], 200),
+            "pair": rng.choice(["on", "off"], 200),
+            "grade": np.repeat(["A", "B"], 100),
+        }
+    )
+    table = read(frame, conditions=("grade",))
+    channels = fit_channels(table.schema, table.runs)
+    values = table.runs[0].values
+    encoded = channels.encode(values)
+    assert encoded.shape == (200, channels.width)
+    assert channels.width == 5 + 3 - 0, "one channel a column, three for a category of three, none for a condition"
+    back = channels.decode(encoded, channels.regime(values))
+    names = [column.name for column in table.schema.channels]
+    for name in ("plain", "count", "skewed"):
+        assert np.allclose(back[:, names.index(name)], values[:, names.index(name)])
+    for name in ("flag", "phase", "pair", "grade"):
+        assert np.array_equal(np.rint(back[:, names.index(name)]), values[:, names.index(name)]), name
+    powers = {names[code.place]: code.power for code in channels.codes}
+    assert powers["plain"] == "identity"
+    assert powers["count"] == "sqrt"
+    assert powers["skewed"] == "log"
+
+
+def test_regimes_are_the_combinations_that_occur() -> None:
+    import pandas as pd
+
+    frame = pd.DataFrame(
+        {"x": np.arange(40.0) % 7, "grade": ["A"] * 20 + ["B"] * 20, "line": (["1st"] * 10 + ["2nd"] * 10) * 2}
+    )
+    frame.loc[30:, "line"] = "1st"
+    table = read(frame, conditions=("grade", "line"))
+    channels = fit_channels(table.schema, table.runs)
+    assert channels.regimes.tolist() == [[0, 0], [0, 1], [1, 0]]
+    assert channels.regime(table.runs[0].values).tolist() == [0] * 10 + [1] * 10 + [2] * 20
+
+
+# transport
+
+
+def banana(rows: int, seed: int) -> np.ndarray:
+    rng = np.random.default_rng(seed)
+    x = rng.standard_normal((rows, 4))
+    x[:, 1] += 0.8 * (x[:, 0] ** 2 - 1)
+    return x
+
+
+def test_the_linear_map_carries_mean_and_covariance() -> None:
+    rng = np.random.default_rng(3)
+    drawn, real = (rng.standard_normal((5_000, 3)) @ rng.standard_normal((3, 3)) + rng.standard_normal(3) for _ in "ab")
+    mean, mix, centre = gaussian_map(drawn, real)
+    moved = (drawn - mean) @ mix + centre
+    assert np.allclose(moved.mean(axis=0), real.mean(axis=0))
+    own, wanted = (np.cov(x, rowvar=False) for x in (drawn, real))
+    shrunk = [(1 - SHRINK) * c + SHRINK * np.eye(3) for c in (own, wanted)]
+    assert np.allclose(mix.T @ shrunk[0] @ mix, shrunk[1])
+    assert np.allclose(mix, mix.T), "the optimal map between two Gaussians is symmetric"
+
+
+def test_a_slice_keeps_order_along_its_directions() -> None:
+    rotation = np.linalg.qr(np.random.default_rng(4).standard_normal((2, 2)))[0]
+    own = np.tile(np.linspace(-2, 2, 9)[:, None], 2)
+    part = Slice(rotation, own, own**3)
+    along = np.linspace(-4, 4, 50)
+    for column in range(2):
+        points = np.zeros((50, 3))
+        points[:, :2] = np.outer(along, rotation[:, column])
+        part.apply(points)
+        assert (np.diff(points[:, :2] @ rotation[:, column]) > 0).all()
+        assert np.array_equal(points[:, 2], np.zeros(50))
+
+
+def test_a_transport_carries_the_draw_to_the_data() -> None:
+    rng = np.random.default_rng(5)
+    drawn, real, fresh = rng.standard_normal((6_000, 4)), banana(4_000, 6), banana(4_000, 7)
+    held = np.arange(4_000) % 5 == 0
+    transport = fit_transport(drawn.copy(), real, held, np.random.default_rng(0))
+    moved = transport.apply(np.random.default_rng(8).standard_normal((6_000, 4)))
+    before = distance(drawn, fresh, np.random.default_rng(1))
+    after = distance(moved, fresh, np.random.default_rng(1))
+    floor = distance(real, fresh, np.random.default_rng(1))
+    assert len(transport.slices) > 0
+    assert after < 0.5 * before
+    assert after < 3 * floor
+    assert np.allclose(np.cov(moved, rowvar=False), np.cov(real, rowvar=False), rtol=0.15, atol=0.15)
+
+
+def test_a_row_is_carried_alone_as_in_company() -> None:
+    drawn, real = np.random.default_rng(9).standard_normal((2_000, 4)), banana(1_000, 9)
+    transport = fit_transport(drawn, real, np.arange(1_000) % 4 == 0, np.random.default_rng(0))
+    points = np.random.default_rng(1).standard_normal((10, 4))
+    kept = points.copy()
+    together = transport.apply(points)
+    assert np.array_equal(points, kept), "the argument is not changed"
+    assert np.allclose(together[3], transport.apply(points[3:4])[0])
+
+
+def test_quantile_levels_are_even_in_normal_scores() -> None:
+    scores = norm.ppf(levels(1_000, 21))
+    assert np.allclose(np.diff(scores), scores[1] - scores[0])
+    assert levels(1_000, 21)[0] == pytest.approx(0.5 / 1_000)
+
+
+# polish
+
+
+def test_polish_gives_every_column_its_quantiles_and_its_resolution() -> None:
+    rng = np.random.default_rng(10)
+    steps = np.array([0.0, 0.4, 0.9, 1.5, 2.2])
+    real = np.stack([np.exp(rng.standard_normal(2_000)), steps[rng.integers(0, 5, 2_000)]], axis=1)
+    drawn = rng.standard_normal((3_000, 2)) * 0.5 + 1
+    columns = [Column(name, "value", "float", "float64") for name in ("smooth", "coarse")]
+    polish = fit_polish(columns, drawn, real)
+    out = polish.apply(drawn)
+    grid = np.linspace(0.02, 0.98, 49)
+    assert np.allclose(np.quantile(out[:, 0], grid), np.quantile(real[:, 0], grid), rtol=0.05)
+    assert set(out[:, 1]) <= set(steps)
+    assert np.abs([np.mean(out[:, 1] == s) - 0.2 for s in steps]).max() < 0.03
+    order = np.argsort(drawn[:, 0])
+    assert (np.diff(out[order, 0]) >= 0).all()
+
+
+def test_polish_leaves_conditions_and_short_tables_alone() -> None:
+    rng = np.random.default_rng(11)
+    real, drawn = rng.standard_normal((300, 1)), rng.standard_normal((300, 1)) * 9
+    for column, rows in (
+        (Column("x", "condition", "float", "float64"), 300),
+        (Column("x", "value", "float", "f8"), 50),
+    ):
+        assert np.array_equal(fit_polish([column], drawn, real[:rows]).apply(drawn), drawn)
+
+
+def test_runs_may_have_any_length() -> None:
+    import pandas as pd
+
+    table = read(pd.DataFrame({"run": [1] * 9 + [2] * 30, "x": np.arange(39.0)}), runs=("run",))
+    runs = [Run((0,), 0, 0, run.values) for run in table.runs]
+    assert fit_channels(table.schema, runs).width == 1

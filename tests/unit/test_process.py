@@ -1,0 +1,135 @@
+"""Covariances over lags: definite, of the right orientation, and equal to theory on toy processes."""
+
+import numpy as np
+import pytest
+from scipy.stats import multivariate_normal
+
+from dowgan.process import Process, as_valid, fit_process, lagged_covariance, structures, window_cost
+
+PHI = 0.8
+
+
+def within(value: float, theory: float, standard_error: float, z: float = 5.0) -> None:
+    """Right code fails once in 1.7 million runs; a wrong scale or sign fails at once."""
+    off = abs(value - theory) / standard_error
+    assert off <= z, f"{value:.4g} is {off:.1f} standard errors from {theory:.4g}, allowed {z}"
+
+
+def autoregression(lags: int, phi: float = PHI) -> Process:
+    """x[t] = phi x[t-1] + e[t] with variance 1."""
+    return Process((phi ** np.arange(lags))[:, None, None])
+
+
+def vector(rows: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """A vector autoregression: its rows [N 2], its matrix, and its covariance at lag 0."""
+    rng = np.random.default_rng(seed)
+    step = np.array([[0.6, 0.3], [-0.2, 0.5]])
+    zero = np.eye(2)
+    for _ in range(400):
+        zero = step @ zero @ step.T + np.eye(2)
+    x = np.zeros((rows + 200, 2))
+    for t in range(1, len(x)):
+        x[t] = step @ x[t - 1] + rng.standard_normal(2)
+    return x[200:], step, zero
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_any_numbers_become_a_real_process(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    lagged = rng.standard_normal((12, 3, 3))
+    variance = rng.standard_normal((3, 3))
+    lagged[0] = variance @ variance.T + 0.1 * np.eye(3)
+    valid = as_valid(lagged)
+    assert np.allclose(np.diag(valid[0]), np.diag(lagged[0])), "variances are kept"
+    for steps in (1, 5, 12, 30):
+        covariance = Process(valid).covariance(steps)
+        assert np.allclose(covariance, covariance.T)
+        assert np.linalg.eigvalsh(covariance).min() > 0
+
+
+def test_a_real_process_is_left_as_it_is() -> None:
+    lagged = autoregression(60).lagged
+    assert np.abs(as_valid(lagged) - lagged).max() < 1e-3
+
+
+def test_a_window_is_block_toeplitz_with_time_before_channels() -> None:
+    rng = np.random.default_rng(0)
+    lagged = rng.standard_normal((4, 2, 2)) * 0.1
+    lagged[0] = [[1.0, 0.3], [0.3, 2.0]]
+    covariance = Process(lagged).covariance(4)
+    for s in range(4):
+        for t in range(4):
+            block = covariance[2 * s : 2 * s + 2, 2 * t : 2 * t + 2]
+            due = lagged[s - t] if s >= t else lagged[t - s].T  # lagged[h][a, b] = E x[t+h, a] x[t, b]
+            assert np.allclose(block, due, atol=2e-6)
+
+
+def test_measured_covariances_are_those_of_theory() -> None:
+    x, step, zero = vector(40_000)
+    lagged = lagged_covariance([x], 4)
+    power = np.eye(2)
+    for lag in range(4):
+        due = power @ zero
+        for a in range(2):
+            for b in range(2):
+                # at most (1 + 2 sum of squared correlations) / N, with room (Bartlett 1946)
+                error = np.sqrt(6 * zero[a, a] * zero[b, b] / len(x))
+                within(lagged[lag, a, b], due[a, b], error)
+        power = step @ power
+
+
+def test_missing_values_do_not_bias_the_covariances() -> None:
+    x, step, zero = vector(40_000, seed=1)
+    x[np.random.default_rng(1).random(x.shape) < 0.3] = np.nan
+    lagged = lagged_covariance([x[:25_000], x[25_000:]], 2)
+    for lag, due in enumerate((zero, step @ zero)):
+        assert np.allclose(lagged[lag], due, atol=0.1)
+
+
+def test_every_other_step_of_an_autoregression() -> None:
+    seen = autoregression(40).every(2)
+    assert np.allclose(seen.lagged[:, 0, 0], (PHI**2) ** np.arange(20))
+
+
+def test_a_finer_grid_keeps_the_known_lags() -> None:
+    coarse = autoregression(80)
+    fine = coarse.finer(4)
+    assert np.abs(fine.lagged[::4][:40] - coarse.lagged[:40]).max() < 0.02
+    assert np.linalg.eigvalsh(fine.covariance(30)).min() > 0
+
+
+def test_the_cost_of_windows_is_their_negative_log_density() -> None:
+    process = autoregression(8)
+    windows = list(np.random.default_rng(2).standard_normal((5, 8, 1)))
+    due = -multivariate_normal(np.zeros(8), process.covariance(8)).logpdf(np.stack(windows)[..., 0])
+    constant = 0.5 * 8 * np.log(2 * np.pi)
+    assert window_cost(process, windows) == pytest.approx((due - constant).sum() / 40)
+    gappy = windows[0].copy()
+    gappy[[2, 5]] = np.nan
+    kept = [0, 1, 3, 4, 6, 7]
+    part = multivariate_normal(np.zeros(6), process.covariance(8)[np.ix_(kept, kept)]).logpdf(gappy[kept, 0])
+    assert window_cost(process, [gappy]) == pytest.approx((-part - 0.5 * 6 * np.log(2 * np.pi)) / 6)
+
+
+def test_simpler_structures_keep_what_they_say() -> None:
+    x, _, _ = vector(2_000)
+    lagged = lagged_covariance([x], 6)
+    parts = structures(lagged)
+    assert np.allclose(parts["full"], lagged)
+    assert np.allclose(parts["separable"][0], lagged[0])
+    assert np.allclose(parts["components"][0], lagged[0])
+    own = np.einsum("hii->hi", lagged)
+    assert np.allclose(np.einsum("hii->hi", parts["apart"]), own)
+    assert np.count_nonzero(parts["apart"] - np.einsum("hi,ij->hij", own, np.eye(2))) == 0
+    shape = parts["separable"] / lagged[0]
+    assert np.allclose(shape, shape[:, :1, :1]), "one autocorrelation for all"
+
+
+def test_few_rows_of_many_channels_are_kept_apart() -> None:
+    """100 rows x 20 independent channels: what is between channels is chance and must be shrunk away."""
+    x = np.random.default_rng(3).standard_normal((100, 20))
+    process, _ = fit_process([x[:75]], [x[75:]], [x], 24)
+    between = process.lagged[0] - np.diag(np.diag(process.lagged[0]))
+    raw = lagged_covariance([x], 1)[0]
+    assert np.abs(between).max() < 0.8 * np.abs(raw - np.diag(np.diag(raw))).max()
+    assert np.linalg.eigvalsh(process.covariance(24)).min() > 0.05, "well conditioned"
