@@ -1,0 +1,174 @@
+"""Weights of another model: matched, turned, taken, and told."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+
+from dowgan import Synthesizer
+from dowgan.cli import run
+from dowgan.errors import OptionError
+from dowgan.networks import generator_of
+from dowgan.transfer import carry, channel_names, maps, match, orthogonal, side_of, turned
+from small_tables import waves
+
+QUICK = ["train.steps=30", "train.checks=2", "train.collapse=warn", "calibrated=false", "window=8", "train.keep=last"]
+SMALL = [*QUICK, "generator.width=16", "critic.width=16", "generator.depth=1", "critic.depth=1"]
+
+
+@pytest.fixture(scope="module")
+def old() -> Synthesizer:
+    return Synthesizer("flagship", SMALL).fit(waves(300))
+
+
+@pytest.fixture(scope="module")
+def old_standard() -> Synthesizer:
+    return Synthesizer("wgan", [*QUICK, "train.lr=0.01"]).fit(waves(300))
+
+
+def start_weights(old: Synthesizer, frame: pd.DataFrame, recipe: str, settings: list[str]) -> Synthesizer:
+    """A model that has taken weights and not trained a step."""
+    return Synthesizer(recipe, [*settings, "train.steps=0"], start=old).fit(frame)
+
+
+def test_columns_match_by_name_first() -> None:
+    a, b = (side_of(Synthesizer("prior", ["calibrated=false", "window=8"]).fit(waves(200, s)).model_) for s in (0, 1))
+    mixed = replace(b, names=("fast", "skewed", "slow"))
+    assert match(a, mixed).old == (1, 2, 0)
+    assert match(a, mixed).by_name == 3
+
+
+def test_columns_without_a_name_match_by_behaviour() -> None:
+    model = Synthesizer("prior", ["calibrated=false", "window=8"])
+    a = side_of(model.fit(waves(600)).model_)
+    other = waves(600, 3)[["time", "skewed", "slow", "fast"]].set_axis(["time", "x", "y", "z"], axis=1)
+    b = side_of(model.fit(other).model_)
+    found = match(a, b)
+    assert found.by_name == 0
+    assert [a.names[i] for i in found.old] == ["skewed", "slow", "fast"]
+
+
+def test_more_columns_than_the_other_table_start_alone() -> None:
+    model = Synthesizer("prior", ["calibrated=false", "window=8"])
+    few = side_of(model.fit(waves(200)[["time", "slow"]]).model_)
+    many = side_of(model.fit(waves(200)).model_)
+    assert match(few, many).old == (0, -1, -1)
+    assert match(many, few).old == (0,)
+
+
+def test_same_table_turns_nothing() -> None:
+    side = side_of(Synthesizer("prior", ["calibrated=false", "window=8"]).fit(waves(200)).model_)
+    turn = turned(side, side, match(side, side))
+    np.testing.assert_allclose(turn, np.eye(24), atol=1e-6)
+
+
+def test_orthogonal_keeps_lengths_and_leaves_unknown_directions_out() -> None:
+    across = np.random.default_rng(0).standard_normal((5, 3)) * [1.0, 10.0, 0.1]
+    turn = orthogonal(across)
+    np.testing.assert_allclose(turn.T @ turn, np.eye(3), atol=1e-12)
+    np.testing.assert_allclose(orthogonal(np.diag([2.0, 0.0, -3.0])), np.diag([1.0, 0.0, -1.0]), atol=1e-12)
+
+
+def test_same_table_begins_with_the_old_function(old: Synthesizer) -> None:
+    new = start_weights(old, waves(300), "flagship", [s for s in SMALL if "steps" not in s])
+    coordinates = np.random.default_rng(0).standard_normal((64, 24))
+    before, after = (generator_of(m.model_.network)(coordinates) for m in (old, new))
+    np.testing.assert_allclose(after, before, atol=1e-4)
+    assert np.abs(before - coordinates).max() > 0.01  # the old network does something
+
+
+def test_columns_in_another_order_keep_the_function_in_standard_space(old_standard: Synthesizer) -> None:
+    order = ["skewed", "slow", "fast"]
+    settings = [s for s in QUICK if "steps" not in s]
+    new = start_weights(old_standard, waves(300)[["time", *order]], "wgan", settings)
+    from dowgan.train import restore
+
+    nets = [restore(m.model_.network)[0] for m in (old_standard, new)]
+    noise = torch.randn(16, 8, 3, generator=torch.Generator().manual_seed(0))
+    turn = [["slow", "fast", "skewed"].index(name) for name in order]
+    with torch.no_grad():
+        torch.testing.assert_close(nets[1](noise[..., turn]), nets[0](noise)[..., turn], rtol=1e-4, atol=1e-5)
+
+
+def test_other_columns_and_counts_take_what_fits_and_say_so(old: Synthesizer, tmp_path: Path, capsys) -> None:
+    old.save(tmp_path / "old.dowgan")
+    frame = waves(200, 4, ("one", "two", "slow"))
+    frame["more"] = frame["one"].cumsum()
+    frame.to_csv(tmp_path / "data.csv", index=False)
+    words = [
+        "fit",
+        str(tmp_path / "data.csv"),
+        "--from",
+        str(tmp_path / "old.dowgan"),
+        "-o",
+        str(tmp_path / "n.dowgan"),
+    ]
+    assert run([*words, *(w for s in SMALL for w in ("--set", s))]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("transfer: ")]
+    assert told[0].startswith("transfer: 1 of 4 columns matched by name, 2 by behaviour (")
+    assert told[0].endswith("1 without a counterpart (more)") or "without a counterpart" in told[0]
+    assert told[1] == "transfer: generator: 9 of 9 weights taken"
+    assert told[2] == "transfer: critic: 9 of 9 weights taken"
+
+
+def test_another_width_starts_new_and_says_so(old: Synthesizer) -> None:
+    settings = [s.replace("generator.width=16", "generator.width=24") for s in SMALL]
+    model = Synthesizer("flagship", settings, start=old).fit(waves(200))
+    told = [n for n in model.model_.notes if n.startswith("transfer: generator")]
+    assert told == [
+        "transfer: generator: 2 of 9 weights taken; new: net.lift.weight, net.lift.bias, "
+        "net.blocks.0.first.weight, net.blocks.0.first.bias and 3 more"
+    ]
+
+
+def test_unknown_directions_keep_their_new_weights() -> None:
+    fresh = {"first.weight": np.ones((2, 3)), "first.bias": np.zeros(2), "last.weight": np.ones((3, 2))}
+    source = {"first.weight": np.full((2, 2), 5.0), "first.bias": np.full(2, 7.0), "last.weight": np.full((2, 2), 5.0)}
+    turn = np.array([[1.0, 0], [0, 1], [0, 0]])
+    from dowgan.transfer import Maps
+
+    out, taken = carry(fresh, source, Maps({2: turn}, {2: turn}), "generator")
+    np.testing.assert_array_equal(out["first.weight"], [[5, 5, 1], [5, 5, 1]])
+    np.testing.assert_array_equal(out["last.weight"], [[5, 5], [5, 5], [1, 1]])
+    assert taken == set(fresh)
+    out, _ = carry(fresh, source, Maps({2: turn}, {2: turn}), "critic")
+    np.testing.assert_array_equal(out["last.weight"], fresh["last.weight"])
+
+
+def test_body_rate_of_zero_freezes_what_was_taken(old: Synthesizer) -> None:
+    frozen = Synthesizer("flagship", [*SMALL, "train.body_rate=0", "train.ema=0"], start=old).fit(waves(300))
+    for name, weight in old.model_.network.weights.items():
+        np.testing.assert_allclose(frozen.model_.network.weights[name], weight, atol=1e-4)
+
+
+def test_what_cannot_be_taken_is_refused(old: Synthesizer) -> None:
+    with pytest.raises(OptionError) as error:
+        Synthesizer("wgan", QUICK, start=old).fit(waves(200))
+    assert str(error.value) == (
+        "Nothing can be taken from that model: its network works in space 'prior', the recipe's in 'standard'."
+    )
+    plain = Synthesizer("prior", ["calibrated=false"]).fit(waves(200))
+    with pytest.raises(OptionError, match=r"^Nothing can be taken from that model: it has no network"):
+        Synthesizer("flagship", QUICK, start=plain).fit(waves(200))
+
+
+def test_transfer_starts_better_on_the_same_process() -> None:
+    """The first rows of a table, begun from a model of the whole: nearer to the data before any step is done."""
+    settings = [*SMALL, "space=standard", "train.lr=0.003"]
+    long = Synthesizer("wgan-gp", [*settings, "train.steps=150"]).fit(waves(600))
+    short = start_weights(long, waves(600).head(150), "wgan-gp", [s for s in settings if "steps" not in s])
+    fresh = Synthesizer("wgan-gp", [*settings, "train.steps=0"]).fit(waves(600).head(150))
+    assert short.model_.training.fidelity[0] < 0.8 * fresh.model_.training.fidelity[0]
+
+
+def test_channel_names_tell_levels_apart() -> None:
+    frame = waves(200)
+    frame["kind"] = np.array(["a", "b", "c"])[np.arange(200) % 3]
+    model = Synthesizer("prior", ["calibrated=false", "window=8"]).fit(frame).model_
+    names = channel_names(model.table_schema, model.channels)
+    assert names == ("slow", "fast", "skewed", "kind/0", "kind/1", "kind/2")
+    turn = maps(side_of(model), side_of(model), match(side_of(model), side_of(model)), "standard")
+    assert set(turn.inputs) == {6, 48}
