@@ -107,7 +107,7 @@ def test_an_unknown_net_and_a_norm_that_does_not_fit() -> None:
 
 @pytest.mark.parametrize("name", ["conv", "dense", "mlp"])
 def test_batch_norm_keeps_its_statistics_when_sampling(name: str) -> None:
-    """In training a row depends on its batch; when sampling it depends on nothing but itself, and nothing is learned."""
+    """In training a row depends on its batch; when sampling on nothing but itself, and nothing is learned."""
     net, x = made(name, "generator", "batch"), windows(batch=16)
     net.train()
     for seed in range(20):
