@@ -81,7 +81,7 @@ def halves(
     """
     rows = min(rows_in(real), rows_in(fake))
     parts = next((p for p in (8, 4) if rows // p >= WINDOWS_PER_BLOCK * window), 2)
-    edges = np.linspace(0, rows, parts + 1).astype(int)
+    edges = np.linspace(0, rows, parts + 1).astype(int).tolist()
     blocks = [[stretch(x, a, b) for a, b in itertools.pairwise(edges)] for x in (real, fake)]
     return [
         Split(_chosen(blocks[0], signs > 0), _chosen(blocks[0], signs < 0), _chosen(blocks[1], signs < 0))
@@ -103,5 +103,5 @@ def against_held_out(
     reference = stretch(held_out, 0, rows)
     spare = min(rows_in(train), rows_in(fake)) - rows
     count = int(np.clip(1 + 2 * spare // max(rows, 1), 1, SEGMENTS))
-    starts = np.linspace(0, spare, count).astype(int)
+    starts = np.linspace(0, spare, count).astype(int).tolist()
     return [Split(reference, stretch(train, s, s + rows), stretch(fake, s, s + rows)) for s in starts]
