@@ -4,7 +4,7 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint check-full bench clean
+.PHONY: demo test lint founding founding-quick clean
 
 demo: $(STAMP)
 	$(BIN)/dowgan demo $(DATA)
@@ -17,6 +17,12 @@ lint: $(STAMP)
 	$(BIN)/ruff format --check src tests
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+founding: $(STAMP)  # the founding study: DATA=hungary_chickenpox.csv, or a checked download
+	OMP_NUM_THREADS=1 $(BIN)/python bench/founding.py $(DATA)
+
+founding-quick: $(STAMP)  # the same in a minute, on a small simulated table, into build/founding
+	OMP_NUM_THREADS=1 $(BIN)/python bench/founding.py --quick -o build/founding
 
 $(STAMP): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv

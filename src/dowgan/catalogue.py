@@ -45,6 +45,12 @@ def _recipes() -> dict[str, str]:
     return out
 
 
+def _library() -> dict[str, str]:
+    from dowgan.library import names, phrase
+
+    return {name: phrase(name) for name in names()}
+
+
 def _settings() -> dict[str, str]:
     out = {}
     for name, field in keys().items():
@@ -59,6 +65,7 @@ KINDS: dict[str, Callable[[], dict[str, str]]] = {
     "objectives": _objectives,
     "noises": _noises,
     "metrics": _metrics,
+    "library": _library,
     "settings": _settings,
 }
 

@@ -22,12 +22,14 @@ from dowgan.embedding import Embedding, fit_embedding
 from dowgan.errors import OptionError
 from dowgan.fidelity import fidelity
 from dowgan.fitting import Fitted, cut_windows
-from dowgan.model import Model, Network, Training
+from dowgan.model import Network, Training
 from dowgan.noises import NOISES
+from dowgan.objectives import OBJECTIVES
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import Drawn, Refine, WindowSampler
 from dowgan.table.schema import Run, Schema
 from dowgan.train import Progress, Start, Told, assert_alive, fit_generator, restore, tell
+from dowgan.transfer import Source
 
 CHECKED = 1024  # windows that a fidelity is measured on
 DRAWN = 4096  # windows that show whether a generator has collapsed
@@ -184,31 +186,38 @@ def train_network(
     return network, replace(training, stopped=f"{training.stopped}. {note}".strip(". "))
 
 
-def start_from(old: Model, fitted: Fitted, schema: Schema, config: Config) -> tuple[Start, list[str]]:
-    """Return what gives a training the weights of another model, and sentences that say what was taken.
+def start_from(source: Source, fitted: Fitted, schema: Schema, config: Config) -> tuple[Start, list[str]]:
+    """Return what gives a training the weights of another network, and sentences that say what was taken.
 
     The sentences are complete once the training has begun.
 
     Raises:
         OptionError: nothing can be taken.
     """
+    old = source.network
     reason = transfer.refusal(old, config)
-    if reason is not None or old.network is None:
+    if reason is not None:
         raise OptionError(f"Nothing can be taken from that model: {reason}.")
-    source = transfer.side_of(old)
-    names = transfer.channel_names(schema, fitted.channels)
-    target = transfer.Side(names, fitted.window, fitted.channels, fitted.coordinates)
-    matched = transfer.match(source, target)
-    turn = transfer.maps(source, target, matched, config.space)
-    kept = {"generator": old.network.weights, "critic": old.network.critic}
-    said = [transfer.tell_match(source, target, matched)]
+    target = transfer.side_of(schema, fitted.channels, fitted.window, fitted.coordinates)
+    matched = transfer.match(source.side, target)
+    regimes = len(fitted.channels.regimes)
+    told = regimes if regimes > 1 and config.space != "prior" else 0
+    kept = {"generator": old.weights, "critic": old.critic}
+    said = [transfer.tell_match(source.side, target, matched)]
 
     def start(role: str, fresh: dict[str, torch.Tensor]) -> tuple[dict[str, torch.Tensor], frozenset[str]]:
+        flows = [_beside(c, role) for c in (config, Config.model_validate_json(old.recipe))]
+        turn = transfer.maps(source.side, target, matched, config.space, (told + flows[0], old.told + flows[1]))
         arrays, taken = transfer.carry({k: v.numpy() for k, v in fresh.items()}, kept[role], turn, role)
         said.append(transfer.tell_taken(role, taken, list(arrays)))
         return {k: torch.tensor(v) for k, v in arrays.items()}, taken
 
     return start, said
+
+
+def _beside(config: Config, role: str) -> int:
+    """Channels that an objective gives a player beside noise and conditions."""
+    return OBJECTIVES.get(config.objective.name).time_input if role == "generator" else 0
 
 
 def _drawn(

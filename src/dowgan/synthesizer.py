@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from pandas import DataFrame
 
     from dowgan.report import Report
+    from dowgan.transfer import Source
 
 TAIL = 256  # last rows of each run that a model keeps, to extend it without the table
 MOST_TAILS = 400  # runs of which they are kept
@@ -106,7 +107,7 @@ class Synthesizer:
         conditions: columns that are given rather than generated where the user wants that.
         random_state: seed of all randomness.
         progress: called with (step, steps, figures) while a network trains; nothing is printed otherwise.
-        start: a fitted model (or its file) of a like table whose weights the training begins with.
+        start: what the training begins with: a fitted model (or its file) of a like table, or "library:NAME".
     """
 
     def __init__(
@@ -156,8 +157,7 @@ class Synthesizer:
 
                 begin = None
                 if self.start is not None:
-                    old = self.start if isinstance(self.start, Synthesizer) else load(self.start)
-                    begin, said = start_from(old._model, fitted, table.schema, config)
+                    begin, said = start_from(_source(self.start), fitted, table.schema, config)
                 network, training = train_network(fitted, config, streams, self.progress, table.runs, begin)
             elif self.start is not None:
                 raise OptionError(f"The recipe '{config.recipe}' trains no network, so nothing can be taken over.")
@@ -720,6 +720,16 @@ def load(path: str | Path) -> Synthesizer:
     out = Synthesizer(random_state=model.seed)
     out.model_ = model
     return out
+
+
+def _source(start: Synthesizer | str | Path) -> Source:
+    """What a training begins with: a starting point of the library, or a model."""
+    from dowgan.library import PREFIX, starting_point
+    from dowgan.transfer import source_of
+
+    if isinstance(start, str) and start.startswith(PREFIX):
+        return starting_point(start.removeprefix(PREFIX))
+    return source_of((start if isinstance(start, Synthesizer) else load(start))._model)
 
 
 def _assemble(table: Table, config: Config, seed: int, fitted: Fitted, network: Any, training: Training) -> Model:

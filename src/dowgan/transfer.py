@@ -20,23 +20,42 @@ from scipy.optimize import linear_sum_assignment
 from dowgan.channels import Channels
 from dowgan.config import Config
 from dowgan.coordinates import Coordinates
-from dowgan.model import Model
+from dowgan.errors import OptionError
+from dowgan.model import Model, Network
 from dowgan.prior import Prior
 from dowgan.table.schema import Schema
 
 LAGS = (1, 2, 4, 8)  # at which the autocorrelation of two channels is compared
-MOST_BESIDE = 2  # channels beside the windows that a first layer may have
 KNOWN = 1e-6  # least singular value, of the largest, of a direction that both tables have
 
 
 @dataclass(frozen=True)
 class Side:
-    """One table as transfer sees it."""
+    """One table as transfer sees it.
 
-    names: tuple[str, ...]  # of the channels
-    prior: Prior
-    channels: Channels
-    coordinates: Coordinates
+    Attributes:
+        names: of the channels.
+        behaviour: how each channel behaves.
+        steps: of a window.
+        whiten, colour: normal scores to the prior's coordinates and back; empty where no network works in them.
+    """
+
+    names: tuple[str, ...]
+    behaviour: Float[np.ndarray, "D F"]
+    steps: int
+    whiten: Float[np.ndarray, "TD U"]
+    colour: Float[np.ndarray, "U TD"]
+
+
+@dataclass(frozen=True)
+class Source:
+    """What weights are taken from: a network, and the table that it was trained on as transfer sees it."""
+
+    side: Side
+    network: Network
+
+
+SOURCE_KINDS: dict[str, type] = {kind.__name__: kind for kind in (Source, Side, Network)}
 
 
 @dataclass(frozen=True)
@@ -61,17 +80,17 @@ def channel_names(schema: Schema, channels: Channels) -> tuple[str, ...]:
     return tuple(out)
 
 
-def behaviour(side: Side) -> Float[np.ndarray, "D F"]:
+def behaviour(prior: Prior, channels: Channels) -> Float[np.ndarray, "D F"]:
     """Describe each channel: autocorrelation at some lags, skewness, and spread beside its mean."""
-    lagged = side.prior.process.lagged
+    lagged = prior.process.lagged
     diagonal = np.einsum("ldd->ld", lagged)
     power = np.maximum(diagonal[0], 1e-9)
     memory = np.stack([diagonal[min(lag, len(lagged) - 1)] / power for lag in LAGS], axis=1)
-    quantiles = side.prior.marginals.quantiles
+    quantiles = prior.marginals.quantiles
     low, middle, high = (np.quantile(quantiles, q, axis=0) for q in (0.1, 0.5, 0.9))
     skewness = (high + low - 2 * middle) / np.maximum(high - low, 1e-9)
-    widths = [code.width for code in side.channels.codes]
-    spread = np.repeat([np.arctan2(c.spread, abs(c.centre)) for c in side.channels.codes], widths)
+    widths = [code.width for code in channels.codes]
+    spread = np.repeat([np.arctan2(c.spread, abs(c.centre)) for c in channels.codes], widths)
     return np.column_stack([memory, skewness, spread])
 
 
@@ -82,7 +101,7 @@ def match(old: Side, new: Side) -> Matched:
     free_new = [i for i, f in enumerate(found) if f < 0]
     free_old = [i for i in range(len(old.names)) if i not in found]
     if free_new and free_old:
-        a, b = behaviour(new)[free_new], behaviour(old)[free_old]
+        a, b = new.behaviour[free_new], old.behaviour[free_old]
         cost = np.abs(a[:, None] - b[None]).sum(axis=2)
         for row, column in zip(*linear_sum_assignment(cost), strict=True):
             found[free_new[row]] = free_old[column]
@@ -112,8 +131,8 @@ def orthogonal(across: Float[np.ndarray, "N O"]) -> Float[np.ndarray, "N O"]:
 
 def turned(old: Side, new: Side, matched: Matched) -> Float[np.ndarray, "N O"]:
     """Return the map of new coordinates to old ones."""
-    steps = _over_steps(_selection(matched, len(old.names)), new.coordinates.steps, old.coordinates.steps)
-    return orthogonal(new.coordinates.colour @ steps @ old.coordinates.whiten)
+    steps = _over_steps(_selection(matched, len(old.names)), new.steps, old.steps)
+    return orthogonal(new.colour @ steps @ old.whiten)
 
 
 @dataclass(frozen=True)
@@ -129,16 +148,24 @@ class Maps:
     outputs: Mapping[int, Float[np.ndarray, "N O"]]
 
 
-def maps(old: Side, new: Side, matched: Matched, space: str) -> Maps:
-    """Return the maps for a space: one for nets that see a whole window, one for nets that see a step."""
+def maps(old: Side, new: Side, matched: Matched, space: str, beside: tuple[int, int] = (0, 0)) -> Maps:
+    """Return the maps for a space: one for nets that see a whole window, one for nets that see a step.
+
+    Args:
+        beside: channels that the new and the old network are given behind those of the windows, such as the time of
+            a flow or a condition; they go together in their order.
+    """
+    more = np.eye(*beside)
     if space == "prior":
         turn = turned(old, new, matched)
-        both = {turn.shape[1]: turn}
-        return Maps(both, both)
+        return Maps(_by_width([block_diag(turn, more)]), _by_width([turn]))
     step = _selection(matched, len(old.names))
-    whole = _over_steps(step, new.coordinates.steps, old.coordinates.steps)
-    both = {step.shape[1]: step, whole.shape[1]: whole}
-    return Maps(both, both)
+    wide = block_diag(step, more)
+    return Maps(*(_by_width([_over_steps(s, new.steps, old.steps), s]) for s in (wide, step)))
+
+
+def _by_width(turns: Sequence[Float[np.ndarray, "_N _O"]]) -> dict[int, Float[np.ndarray, "_N _O"]]:
+    return {turn.shape[1]: turn for turn in turns}
 
 
 def carry(
@@ -156,13 +183,13 @@ def carry(
     old table has no counterpart for keeps its new weights; all others start new.
     """
     out, taken = dict(fresh), set()
-    names = [n for n in fresh if fresh[n].ndim >= 2]
-    first, last = (names[0], names[-1]) if names else ("", "")
-    for name, weight in fresh.items():
+    order = list(fresh)
+    layers = [place for place, name in enumerate(order) if fresh[name].ndim >= 2]
+    for place, (name, weight) in enumerate(fresh.items()):
         found: np.ndarray | None = old.get(name)
-        if found is not None and name == first:
+        if found is not None and layers and place == layers[0]:
             found = _along(found, weight, turn.inputs, axis=1)
-        elif found is not None and role == "generator" and name in (last, last.removesuffix("weight") + "bias"):
+        elif found is not None and role == "generator" and layers and place >= layers[-1]:
             found = _along(found, weight, turn.outputs, axis=0)
         if found is not None and found.shape == weight.shape:
             out[name] = found.astype(weight.dtype)
@@ -171,17 +198,13 @@ def carry(
 
 
 def _along(
-    old: np.ndarray, fresh: np.ndarray, candidates: Mapping[int, Float[np.ndarray, "N O"]], axis: int
+    old: np.ndarray, fresh: np.ndarray, candidates: Mapping[int, Float[np.ndarray, "_N _O"]], axis: int
 ) -> np.ndarray | None:
-    """Turn one axis of a layer; None where the layer does not have the size that a map is for.
-
-    Channels beside the windows (the time of a flow) come last and are taken as they are.
-    """
-    for beside in range(MOST_BESIDE + 1):
-        turn = candidates.get(old.shape[axis] - beside)
-        if turn is not None and len(turn) + beside == fresh.shape[axis]:
-            return _turn(old, fresh, block_diag(turn, np.eye(beside)) if beside else turn, axis)
-    return old if old.shape == fresh.shape else None
+    """Turn one axis of a layer; None where the layer does not have the size that a map is for."""
+    turn = candidates.get(old.shape[axis])
+    if turn is None or len(turn) != fresh.shape[axis]:
+        return None
+    return _turn(old, fresh, turn, axis)
 
 
 def _turn(old: np.ndarray, fresh: np.ndarray, turn: Float[np.ndarray, "N O"], axis: int) -> np.ndarray | None:
@@ -192,9 +215,23 @@ def _turn(old: np.ndarray, fresh: np.ndarray, turn: Float[np.ndarray, "N O"], ax
     return moved + np.moveaxis(np.tensordot(apart, fresh, axes=(1, axis)), 0, axis)
 
 
-def side_of(model: Model) -> Side:
-    """Return a fitted model as transfer sees it."""
-    return Side(channel_names(model.table_schema, model.channels), model.window, model.channels, model.coordinates)
+def side_of(schema: Schema, channels: Channels, prior: Prior, coordinates: Coordinates) -> Side:
+    """Return a table that was fitted as transfer sees it."""
+    described = behaviour(prior, channels)
+    return Side(
+        channel_names(schema, channels), described, coordinates.steps, coordinates.whiten, coordinates.colour
+    )  # fmt: skip
+
+
+def source_of(model: Model) -> Source:
+    """Return what a fitted model gives to another.
+
+    Raises:
+        OptionError: it has no network.
+    """
+    if model.network is None:
+        raise OptionError("Nothing can be taken from that model: it has no network (recipe 'prior').")
+    return Source(side_of(model.table_schema, model.channels, model.window, model.coordinates), model.network)
 
 
 def tell_match(old: Side, new: Side, matched: Matched) -> str:
@@ -218,13 +255,14 @@ def _some(names: Sequence[str]) -> str:
     return ", ".join(names[:4]) + (f" and {len(names) - 4} more" if len(names) > 4 else "")
 
 
-def refusal(old: Model, config: Config) -> str | None:
-    """Say why nothing can be taken from a model, None if something can."""
-    if old.network is None:
-        return "it has no network (recipe 'prior')"
-    space = Config.model_validate_json(old.network.recipe).space
-    if space != config.space:
-        return f"its network works in space '{space}', the recipe's in '{config.space}'"
-    if space == "embedding":
+def refusal(network: Network, config: Config) -> str | None:
+    """Say why nothing can be taken from a network, None if something can."""
+    old = Config.model_validate_json(network.recipe)
+    if old.space != config.space:
+        return (
+            f"its network works in space '{old.space}', that of the recipe '{config.recipe}' in '{config.space}'; "
+            f"the recipe of that model is '{old.recipe}'"
+        )
+    if old.space == "embedding":
         return "an embedding is trained anew for each table"
     return None
