@@ -11,8 +11,9 @@ import torch
 from dowgan import Synthesizer
 from dowgan.cli import run
 from dowgan.errors import OptionError
+from dowgan.model import Model
 from dowgan.networks import generator_of
-from dowgan.transfer import carry, channel_names, maps, match, orthogonal, side_of, turned
+from dowgan.transfer import Maps, Side, carry, channel_names, maps, match, orthogonal, side_of, turned
 from small_tables import waves
 
 QUICK = ["train.steps=30", "train.checks=2", "train.collapse=warn", "calibrated=false", "window=8", "train.keep=last"]
@@ -29,13 +30,17 @@ def old_standard() -> Synthesizer:
     return Synthesizer("wgan", [*QUICK, "train.lr=0.01"]).fit(waves(300))
 
 
+def side(model: Model) -> Side:
+    return side_of(model.table_schema, model.channels, model.window, model.coordinates)
+
+
 def start_weights(old: Synthesizer, frame: pd.DataFrame, recipe: str, settings: list[str]) -> Synthesizer:
     """A model that has taken weights and not trained a step."""
     return Synthesizer(recipe, [*settings, "train.steps=0"], start=old).fit(frame)
 
 
 def test_columns_match_by_name_first() -> None:
-    a, b = (side_of(Synthesizer("prior", ["calibrated=false", "window=8"]).fit(waves(200, s)).model_) for s in (0, 1))
+    a, b = (side(Synthesizer("prior", ["calibrated=false", "window=8"]).fit(waves(200, s)).model_) for s in (0, 1))
     mixed = replace(b, names=("fast", "skewed", "slow"))
     assert match(a, mixed).old == (1, 2, 0)
     assert match(a, mixed).by_name == 3
@@ -43,9 +48,9 @@ def test_columns_match_by_name_first() -> None:
 
 def test_columns_without_a_name_match_by_behaviour() -> None:
     model = Synthesizer("prior", ["calibrated=false", "window=8"])
-    a = side_of(model.fit(waves(600)).model_)
+    a = side(model.fit(waves(600)).model_)
     other = waves(600, 3)[["time", "skewed", "slow", "fast"]].set_axis(["time", "x", "y", "z"], axis=1)
-    b = side_of(model.fit(other).model_)
+    b = side(model.fit(other).model_)
     found = match(a, b)
     assert found.by_name == 0
     assert [a.names[i] for i in found.old] == ["skewed", "slow", "fast"]
@@ -53,15 +58,15 @@ def test_columns_without_a_name_match_by_behaviour() -> None:
 
 def test_more_columns_than_the_other_table_start_alone() -> None:
     model = Synthesizer("prior", ["calibrated=false", "window=8"])
-    few = side_of(model.fit(waves(200)[["time", "slow"]]).model_)
-    many = side_of(model.fit(waves(200)).model_)
+    few = side(model.fit(waves(200)[["time", "slow"]]).model_)
+    many = side(model.fit(waves(200)).model_)
     assert match(few, many).old == (0, -1, -1)
     assert match(many, few).old == (0,)
 
 
 def test_same_table_turns_nothing() -> None:
-    side = side_of(Synthesizer("prior", ["calibrated=false", "window=8"]).fit(waves(200)).model_)
-    turn = turned(side, side, match(side, side))
+    own = side(Synthesizer("prior", ["calibrated=false", "window=8"]).fit(waves(200)).model_)
+    turn = turned(own, own, match(own, own))
     np.testing.assert_allclose(turn, np.eye(24), atol=1e-6)
 
 
@@ -128,8 +133,6 @@ def test_unknown_directions_keep_their_new_weights() -> None:
     fresh = {"first.weight": np.ones((2, 3)), "first.bias": np.zeros(2), "last.weight": np.ones((3, 2))}
     source = {"first.weight": np.full((2, 2), 5.0), "first.bias": np.full(2, 7.0), "last.weight": np.full((2, 2), 5.0)}
     turn = np.array([[1.0, 0], [0, 1], [0, 0]])
-    from dowgan.transfer import Maps
-
     out, taken = carry(fresh, source, Maps({2: turn}, {2: turn}), "generator")
     np.testing.assert_array_equal(out["first.weight"], [[5, 5, 1], [5, 5, 1]])
     np.testing.assert_array_equal(out["last.weight"], [[5, 5], [5, 5], [1, 1]])
@@ -148,7 +151,8 @@ def test_what_cannot_be_taken_is_refused(old: Synthesizer) -> None:
     with pytest.raises(OptionError) as error:
         Synthesizer("wgan", QUICK, start=old).fit(waves(200))
     assert str(error.value) == (
-        "Nothing can be taken from that model: its network works in space 'prior', the recipe's in 'standard'."
+        "Nothing can be taken from that model: its network works in space 'prior', that of the recipe 'wgan' in "
+        "'standard'; the recipe of that model is 'flagship'."
     )
     plain = Synthesizer("prior", ["calibrated=false"]).fit(waves(200))
     with pytest.raises(OptionError, match=r"^Nothing can be taken from that model: it has no network"):
@@ -170,5 +174,5 @@ def test_channel_names_tell_levels_apart() -> None:
     model = Synthesizer("prior", ["calibrated=false", "window=8"]).fit(frame).model_
     names = channel_names(model.table_schema, model.channels)
     assert names == ("slow", "fast", "skewed", "kind/0", "kind/1", "kind/2")
-    turn = maps(side_of(model), side_of(model), match(side_of(model), side_of(model)), "standard")
+    turn = maps(side(model), side(model), match(side(model), side(model)), "standard")
     assert set(turn.inputs) == {6, 48}

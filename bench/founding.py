@@ -1,0 +1,401 @@
+"""Run the founding study: the deck's system on its own data, why it fails, and what cures it, all by the same scores.
+
+    python bench/founding.py [DATA.csv]          measure, then write the page; a stopped run goes on where it was
+    python bench/founding.py --quick -o FOLDER   the same on a small simulated table with tiny budgets, in seconds
+    python bench/founding.py --page              write the page again from the results
+
+Without DATA the chickenpox table is downloaded from its archive and checked. The results go to
+bench/results/founding_study.json, the page to docs/founding-study.md with figures beside it. Every number of the page
+comes from the results.
+"""
+
+import argparse
+import hashlib
+import io
+import json
+import sys
+import tempfile
+import time
+import urllib.request
+import zipfile
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import torch
+from founding_page import write_page
+from threadpoolctl import threadpool_limits
+from transfer import ROWS, measured, verdict
+
+import dowgan
+from dowgan.config import Config, resolve
+from dowgan.evaluate import judge_generation
+from dowgan.evaluate.blocks import against_held_out, hop_for, windows
+from dowgan.interpolation import interpolate
+from dowgan.library.processes import simulate
+from dowgan.metrics import METRICS
+from dowgan.metrics.paired import coverage, mse, r2, r2_pooled
+from dowgan.nets import NETS, Shape
+from dowgan.noises import NOISES
+from dowgan.rng import Streams
+from dowgan.search import Task, best_of, run_search
+from dowgan.table import read
+from dowgan.train import restore
+
+ROOT = Path(__file__).resolve().parents[1]
+SOURCE = "https://archive.ics.uci.edu/static/public/580/hungarian+chickenpox+cases.zip"
+FILE, CHECKSUM = "hungary_chickenpox.csv", "bd1b802f1059b9b0f0d2c29d6171bc2f302994f81a92d7c7bb25191f76dc4a23"
+RECIPES = (
+    "dense-gan", "wgan", "gru-wgan", "conv-gan", "encoder-gan", "wgan-gp", "r3gan", "flow", "prior", "flagship",
+)  # fmt: skip
+SHOWN = 4  # columns in figures
+SUBSET = 52  # rows of the closer look
+EDGE = 0.1  # share of a curve that counts as its beginning and its end
+JUDGED = ("wasserstein", "spread", "ramps", "autocorrelation", "crosscorrelation", "spectrum")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much is done.
+
+    Attributes:
+        epochs, rates: the axes of the deck's two studies; the studies hold rate and epochs at the deck's values.
+        middle: epochs of the study of rates.
+        seeds: of every training of the deck's system.
+        fits: seeds of every recipe of the comparison.
+        settings: on top of every recipe of the comparison, such as a number of steps.
+        trials, search: trials of the search and the settings that it holds.
+        transfer: steps of the training from a model of the library and from nothing.
+        paths: of an extension.
+    """
+
+    epochs: tuple[int, ...] = (100, 500, 1000)
+    rates: tuple[float, ...] = (0.01, 0.005, 0.001)
+    middle: int = 500
+    seeds: int = 3
+    fits: int = 2
+    settings: tuple[str, ...] = ()
+    trials: int = 20
+    search: tuple[str, ...] = ("train.steps=400",)
+    transfer: int = 240
+    paths: int = 200
+
+
+FULL = Budget()
+QUICK = Budget(
+    (1, 2), (0.01, 0.001), 1, 1, 1, ("train.checks=2", "calibrated=false", "encoder.steps=5"), 2,
+    ("train.steps=6", "train.checks=2", "window=8"), 6, 20,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Job:
+    """A table and what is done with it; rows from `cut` on are held out of the comparison."""
+
+    frame: pd.DataFrame
+    cut: int
+    budget: Budget
+    folder: Path
+
+    @property
+    def train(self) -> pd.DataFrame:
+        return self.frame.iloc[: self.cut]
+
+    @property
+    def test(self) -> pd.DataFrame:
+        """The held-out rows without the last, whose reporting is uneven at New Year."""
+        return self.frame.iloc[self.cut : -1]
+
+    @property
+    def window(self) -> int:
+        """Steps of the windows that are judged."""
+        return min(24, len(self.test) // 3)
+
+    @property
+    def names(self) -> list[str]:
+        return [str(c) for c in self.frame.columns[1:]]
+
+    def settings(self, recipe: str) -> list[str]:
+        """The recipe as it is, or cut short."""
+        if not self.budget.settings:
+            return []
+        length = "train.epochs=1" if recipe == "dense-gan" else "train.steps=6"
+        return [*self.budget.settings, *([] if recipe == "prior" else [length])]
+
+
+def numbers(frame: pd.DataFrame) -> np.ndarray:
+    return frame.iloc[:, 1:].to_numpy(dtype=float)
+
+
+def rounded(value: Any) -> Any:
+    """Floats with six digits, so that the results file stays small."""
+    if isinstance(value, dict):
+        return {k: rounded(v) for k, v in value.items()}
+    if isinstance(value, list | tuple | np.ndarray):
+        return [rounded(v) for v in value]
+    return float(f"{value:.6g}") if isinstance(value, float | np.floating) else value
+
+
+# the deck
+
+
+def about(job: Job) -> dict[str, Any]:
+    """S1: the data."""
+    values = numbers(job.frame)
+    shown = job.names[:SHOWN]
+    return {
+        "cut": job.cut, "window": job.window, "rows": len(values), "columns": values.shape[1],
+        "total": float(values.sum()), "names": job.names,
+        "zeros": int((values == 0).sum()), "shown": shown, "series": {n: job.frame[n].tolist() for n in shown},
+    }  # fmt: skip
+
+
+def raw_rows(model: dowgan.Synthesizer, rows: int) -> np.ndarray:
+    """What the network itself gives, before bounds and rounding: [rows C]."""
+    generator, objective, config = restore(model.model_.network)
+    noise = NOISES.get(config.noise)((rows, 1, model.model_.network.channels), Streams(0).torch("founding"))
+    with torch.no_grad():
+        return objective.sample(generator, noise)[:, 0].numpy().astype(float)
+
+
+def opinions(model: dowgan.Synthesizer, rows: np.ndarray) -> np.ndarray:
+    """The critic's probability that rows are real, without dropout: [rows]."""
+    network = model.model_.network
+    config = Config.model_validate_json(network.recipe)
+    with torch.random.fork_rng(devices=[]):
+        critic = NETS.get(config.critic.net)(Shape(1, network.channels, "critic", 1), config.critic)
+    critic.load_state_dict({k: torch.from_numpy(v.copy()) for k, v in network.critic.items()})
+    with torch.no_grad():
+        return torch.sigmoid(critic.eval()(torch.from_numpy(rows.astype(np.float32))[:, None]))[:, 0].numpy()
+
+
+def founding_fit(job: Job, epochs: int, rate: float, seed: int) -> tuple[dowgan.Synthesizer, dict[str, Any]]:
+    """Train the deck's system on all rows; measure what its slides show, and why."""
+    settings = [f"train.epochs={epochs}", f"train.lr={rate}"]
+    model = dowgan.Synthesizer("dense-gan", settings, random_state=seed).fit(job.frame)
+    record, real = model.model_.training, numbers(job.frame)
+    made = raw_rows(model, len(real))
+    at_real, at_made = opinions(model, real), opinions(model, made)
+    found = {"epochs": epochs, "rate": rate, "seed": seed, "steps": record.done}
+    for name, curve in record.losses.items():
+        edge = max(1, round(EDGE * len(curve)))
+        found |= {f"{name}_first": float(np.mean(curve[:edge])), f"{name}_last": float(np.mean(curve[-edge:]))}
+    found |= {
+        "r2_pooled": r2_pooled(real, made), "r2_columns": float(np.mean(r2(real, made))),
+        "mse": float(mse(real, made).mean()), "lowest": float(made.min()), "negative": float((made < 0).mean()),
+        "mean_ratio": float(made.mean() / real.mean()), "spread_ratio": float(np.mean(made.std(0) / real.std(0))),
+        "d_real": float(at_real.mean()), "d_made": float(at_made.mean()),
+        "critic_right": float((np.mean(at_real > 0.5) + np.mean(at_made < 0.5)) / 2),
+    }  # fmt: skip
+    return model, found
+
+
+def original(job: Job) -> dict[str, Any]:
+    """S2-S5 and S8: the deck's recipe with the deck's numbers, one seed, its curves and its rows."""
+    deck = resolve("dense-gan").train
+    assert deck.epochs is not None
+    epochs = deck.epochs if job.budget == FULL else job.budget.middle
+    model, found = founding_fit(job, epochs, deck.lr, 0)
+    record, real = model.model_.training, numbers(job.frame)
+    made = raw_rows(model, len(real))
+    weights = sum(w.size for w in model.model_.network.weights.values())
+    shuffled = np.random.default_rng(0).permutation(real)
+    kept = slice(0, SHOWN)
+    return found | {
+        "weights": int(weights), "curve": record.steps, "losses": record.losses, "made": made[:, kept].T,
+        "parity": {"real": real[::7, kept].ravel(), "made": made[::7, kept].ravel()},
+        "r2_shuffled": {"pooled": r2_pooled(real, shuffled), "columns": float(np.mean(r2(real, shuffled)))},
+        "r2_mean": {"pooled": r2_pooled(real, np.tile(real.mean(0), (len(real), 1)))},
+    }  # fmt: skip
+
+
+def studies(job: Job) -> dict[str, Any]:
+    """S6 and S7: the number of epochs at the deck's rate, the rate at the middle number of epochs."""
+    rate, budget = resolve("dense-gan").train.lr, job.budget
+    points = {"epochs": [(e, rate) for e in budget.epochs], "rates": [(budget.middle, r) for r in budget.rates]}
+    out: dict[str, Any] = {}
+    for name, pairs in points.items():
+        out[name] = []
+        for epochs, lr in pairs:
+            told(f"study: {epochs} epochs, rate {lr}")
+            fits = [founding_fit(job, epochs, lr, seed) for seed in range(budget.seeds)]
+            record = fits[0][0].model_.training
+            curves = {"curve": record.steps, "losses": record.losses}
+            out[name].append({"epochs": epochs, "rate": lr, "fits": [f for _, f in fits]} | curves)
+    return out
+
+
+# the cures, by the same scores
+
+
+def judged(job: Job, made: pd.DataFrame) -> dict[str, Any]:
+    """Score generated rows against rows that no model has seen."""
+    real, train, fake = (numbers(x) for x in (job.test, job.train, made))
+    told_apart = METRICS.get("twosample")
+    found = judge_generation([real], [fake], job.names, train=[train], window=job.window)
+    scores = {n: {k: found["metrics"][n][k] for k in ("value", "floor", "floor_worst", "naive")} for n in JUDGED}
+    split = against_held_out([real], [train], [fake])[-1]
+    cut = [windows(x, found["window"], hop_for(len(real))) for x in (split.reference, split.real, split.fake)]
+    apart = [told_apart.measure(cut[0], other, 0).value for other in cut[1:]]  # type: ignore[operator, arg-type]
+    scores["twosample"] = {"value": apart[1], "floor": apart[0]}
+    copies = found["memorisation"]
+    return {"scores": scores, "copies": {k: copies[k] for k in ("authenticity", "authenticity_held_out")}}
+
+
+def one_recipe(job: Job, recipe: str, settings: Sequence[str]) -> dict[str, Any]:
+    """Fit on the training rows with several seeds, generate as many, judge."""
+    fits = []
+    for seed in range(1 if recipe == "prior" else job.budget.fits):
+        began = time.monotonic()
+        model = dowgan.Synthesizer(recipe, [*settings, "train.collapse=warn"], random_state=seed).fit(job.train)
+        seconds = time.monotonic() - began
+        made = model.generate(rows=len(job.train), random_state=seed)
+        record = model.model_.training
+        fits.append({"seed": seed, "seconds": seconds, "stopped": record.stopped, "chosen": record.chosen}
+                    | judged(job, made) | {"series": numbers(made)[:, :SHOWN].T if not fits else None})  # fmt: skip
+    return {"fits": fits}
+
+
+def recipes(job: Job, done: dict[str, Any], keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
+    """Every recipe by name; each is kept as soon as it is done."""
+    for recipe in RECIPES:
+        if recipe not in done:
+            told(f"recipe {recipe}")
+            done[recipe] = one_recipe(job, recipe, job.settings(recipe))
+            keep(done)
+    return done
+
+
+def carried(job: Job) -> dict[str, Any]:
+    """S11: the first points, from nothing and from the models of the library."""
+    steps = job.budget.transfer
+    rows = measured(job.frame, (), "gru-gan", steps, job.budget.fits)
+    return {"recipe": "gru-gan", "points": ROWS, "steps": steps, "rows": rows, "verdict": verdict(rows)}
+
+
+def searched(job: Job) -> dict[str, Any]:
+    """S12-S16: search nets, layers, norms, dropout, batch, rate, noise and window; judge the best like the others."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        job.train.to_csv(folder / "train.csv", index=False)
+        task = Task("wgan-gp", job.budget.search, None, str(folder / "journal.log"), 0, None)
+        best = run_search(read(folder / "train.csv"), task, job.budget.trials, folder, 1, False, told)
+        rows = pd.read_csv(folder / "trials.csv")
+        recipe = best.read_text(encoding="utf-8")
+        found = best_of(folder)
+        fits = one_recipe(job, str(best), [])["fits"]
+    ended = rows["state"].value_counts().to_dict()
+    return {"best": found, "toml": recipe, "trials": len(rows), "ended": ended, "held": job.budget.search, "fits": fits}
+
+
+# where parity has a meaning
+
+
+def paired(job: Job) -> dict[str, Any]:
+    """S8 put right: densified and extended rows have a true value each."""
+    model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(job.train)
+    rows = (len(job.test) - 1) // 4 * 4 + 1
+    test = job.test.iloc[:rows]
+    truth, hidden = numbers(test), np.arange(rows) % 4 != 0
+    with tempfile.TemporaryDirectory() as folder:
+        coarse = Path(folder) / "coarse.csv"
+        test.iloc[::4].to_csv(coarse, index=False)
+        middle = numbers(model.densify(coarse, factor=4))
+    line = interpolate(truth[::4], 4, "linear")
+    steps = min(SUBSET, len(job.test))
+    ahead = model.extend(steps=steps, paths=job.budget.paths)
+    coming, guess = numbers(job.test)[:steps], numbers(ahead.median)
+    mean = np.tile(numbers(job.train).mean(0), (steps, 1))
+    return {
+        "densify": {"factor": 4, "rows": int(hidden.sum()), "r2": r2_pooled(truth[hidden], middle[hidden]),
+                    "r2_linear": r2_pooled(truth[hidden], line[hidden]),
+                    "real": truth[hidden].ravel()[::5], "made": middle[hidden].ravel()[::5]},
+        "extend": {"steps": steps, "r2": r2_pooled(coming, guess), "r2_mean": r2_pooled(coming, mean),
+                   "coverage": float(np.nanmean(coverage(coming, ahead.runs[0]))),
+                   "real": coming.ravel()[::5], "made": guess.ravel()[::5]},
+    }  # fmt: skip
+
+
+# the data, the order of things
+
+
+def told(text: str) -> None:
+    sys.stderr.write(f"{time.strftime('%H:%M:%S')} {text}\n")
+
+
+def download(folder: Path, source: str = SOURCE, checksum: str = CHECKSUM) -> Path:
+    """Fetch the table from its archive and check it.
+
+    Raises:
+        SystemExit: it cannot be fetched, or is not the table that the study is about.
+    """
+    try:
+        with urllib.request.urlopen(source, timeout=60) as answer:
+            archive = zipfile.ZipFile(io.BytesIO(answer.read()))
+            content = next(archive.read(n) for n in archive.namelist() if Path(n).name == FILE)
+    except (OSError, StopIteration, zipfile.BadZipFile) as error:
+        raise SystemExit(
+            f"{source} could not be fetched ({error}); give the file: make founding DATA={FILE}"
+        ) from error
+    if hashlib.sha256(content).hexdigest() != checksum:
+        raise SystemExit(
+            f"{source} holds another {FILE} than the study is about; give the file: make founding DATA=..."
+        )
+    (folder / FILE).write_bytes(content)
+    return folder / FILE
+
+
+def small_table() -> pd.DataFrame:
+    """A table like the deck's for the quick version: simulated counts."""
+    return simulate("counts", 260).iloc[:, :5]
+
+
+def run(job: Job, results: Path) -> dict[str, Any]:
+    """Do what the results file does not have yet."""
+    done = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
+    results.parent.mkdir(parents=True, exist_ok=True)
+
+    def keep(name: str, value: Any) -> None:
+        done[name] = rounded(value)
+        results.write_text(json.dumps(done, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
+
+    def section(name: str, make: Callable[[Job], Any]) -> None:
+        if name not in done:
+            told(name)
+            keep(name, make(job))
+
+    keep("version", dowgan.__version__)
+    for name, make in (("about", about), ("original", original), ("studies", studies), ("paired", paired)):
+        section(name, make)
+    recipes(job, done.get("recipes", {}), lambda found: keep("recipes", found))
+    for name, make in (("transfer", carried), ("search", searched)):
+        section(name, make)
+    return done
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path, nargs="?")
+    parser.add_argument("--quick", action="store_true")
+    parser.add_argument("--page", action="store_true")
+    parser.add_argument("-o", "--out", type=Path, default=ROOT)
+    options = parser.parse_args()
+    results = options.out / "bench" / "results" / "founding_study.json"
+    if not options.page:
+        with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
+            torch.set_num_threads(1)
+            if options.quick:
+                job = Job(small_table(), 200, QUICK, Path(folder))
+            else:
+                job = Job(pd.read_csv(options.data or download(Path(folder))), 417, FULL, Path(folder))
+            run(job, results)
+    page = options.out / "docs" / "founding-study.md"
+    write_page(json.loads(results.read_text(encoding="utf-8")), page)
+    told(f"wrote {page}")
+
+
+if __name__ == "__main__":
+    main()

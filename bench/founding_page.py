@@ -1,0 +1,184 @@
+"""Render the founding study's page and figures from its results: no number is written here."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from charts import Panel, chart
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+HERE = Path(__file__).resolve().parent
+JUDGED = ("wasserstein", "spread", "ramps", "autocorrelation", "crosscorrelation", "spectrum", "twosample")
+DISTANCES = JUDGED[:-1]
+SUBSET = 52
+DRAWN = ("dense-gan", "gru-wgan", "flagship")  # recipes whose series are shown
+DECKS = ("dense-gan", "wgan", "gru-wgan", "conv-gan", "encoder-gan")
+Results = Mapping[str, Any]
+
+
+def number(value: float | None, digits: int = 3) -> str:
+    """A number with so many digits that count, never in powers of ten for everyday sizes."""
+    if value is None:
+        return "-"
+    if value and not 1e-3 <= abs(value) < 1e5:
+        return f"{value:.{digits - 1}e}"
+    places = 0 if not value else max(0, digits - 1 - int(np.floor(np.log10(abs(value)))))
+    return f"{value:,.{places}f}"
+
+
+def over_seeds(point: Results, key: str, digits: int = 3, flip: bool = False) -> str:
+    """The mean over the seeds, and the least and the most."""
+    values = np.array([1 - f[key] if flip else f[key] for f in point["fits"]], dtype=float)
+    text = number(float(values.mean()), digits)
+    if len(values) == 1:
+        return text
+    return f"{text} ({number(float(values.min()), digits)} .. {number(float(values.max()), digits)})"
+
+
+def mean_score(entry: Results, name: str, side: str = "value") -> float | None:
+    found = [f["scores"][name].get(side) for f in entry["fits"]]
+    return None if None in found else float(np.mean(found))
+
+
+def findings(results: Results) -> list[str]:
+    """Sentences about the table of scores, each decided by the numbers."""
+    entries = results["recipes"]
+    near = {n: sum(_at_floor(e, s) for s in DISTANCES) for n, e in entries.items()}
+    best = max(near, key=lambda n: near[n])
+    out = [
+        f"Scores within the floor's own range (no worse than the worst of the real stretches), of {len(DISTANCES)}: "
+        + ", ".join(f"`{n}` {near[n]}" for n in sorted(near, key=lambda n: -near[n]))
+        + "."
+    ]
+    told = {n: mean_score(e, "twosample") for n, e in entries.items()}
+    lost = [n for n in entries if (told[n] or 0) > 0.95]
+    if lost:
+        out.append(
+            f"Boosted trees tell {', '.join(f'`{n}`' for n in lost)} from real weeks almost always (AUC over 0.95); "
+            f"real weeks of another time get {number(mean_score(entries[best], 'twosample', 'floor'))}."
+        )
+    least = min((n for n in DECKS if n in entries), key=lambda n: mean_score(entries[n], "autocorrelation") or 0)
+    first, last = (number(mean_score(entries[n], "autocorrelation")) for n in ("dense-gan", least))
+    out.append(
+        f"Memory, the fault of single rows: `dense-gan` is off by {first}, the best of the deck's own, `{least}`, "
+        f"by {last}."
+    )
+    return out
+
+
+def _at_floor(entry: Results, score: str) -> bool:
+    value, worst = mean_score(entry, score), mean_score(entry, score, "floor_worst")
+    return value is not None and worst is not None and value <= worst
+
+
+def transfer_finding(results: Results) -> str:
+    """What the transfer came to, decided by the numbers."""
+    found = results["transfer"]["verdict"]
+    alone = found["nothing"]["all"]
+    reached = [n for n, v in found.items() if n != "nothing" and v["third"] <= alone]
+    if not reached:
+        return "No starting point reaches in a third of the steps what training from nothing reaches in all."
+    names = ", ".join(f"`{n}`" for n in reached)
+    verb = "is" if len(reached) == 1 else "are"
+    return f"In a third of the steps {names} {verb} at or below what training from nothing reaches in all."
+
+
+# figures
+
+
+def _losses(entry: Results, title: str) -> Panel:
+    lines = {name: (entry["curve"], entry["losses"][name]) for name in ("critic", "generator")}
+    return Panel(title, lines)
+
+
+def figures(results: Results) -> dict[str, str]:
+    """Every figure of the page as SVG, by its name."""
+    about, original = results["about"], results["original"]
+    shown, weeks = about["shown"], range(about["rows"])
+    series = [about["series"][name] for name in shown]
+    made = original["made"]
+    slope = Panel(
+        "norm of the generator's gradient", {"gradient": (original["curve"], original["losses"]["gradient"])}, log=True
+    )
+
+    def rows(stop: int) -> str:
+        return chart(
+            [Panel(n, {"real": (weeks[:stop], s[:stop]), "generated": (weeks[:stop], g[:stop])})
+             for n, s, g in zip(shown, series, made, strict=True)], across=2,
+        )  # fmt: skip
+
+    pair = original["parity"]
+    parity = Panel(
+        "generated row i against real row i", {"values": (pair["real"], pair["made"])}, dots=True, diagonal=True
+    )
+    return {
+        "data": chart([Panel(n, {"cases": (weeks, s)}) for n, s in zip(shown, series, strict=True)], across=2),
+        "original": chart([_losses(original, "losses by step"), slope], across=2),
+        "rows": rows(about["rows"]),
+        "subset": rows(SUBSET),
+        "parity": chart([parity]),
+        "epochs": chart([_losses(p, f"{p['epochs']} epochs") for p in results["studies"]["epochs"]]),
+        "rates": chart([_losses(p, f"rate {p['rate']}") for p in results["studies"]["rates"]]),
+        "recipes": chart(_series(results), across=2),
+        "transfer": chart([_transfer(results)]),
+        "paired": chart([_pair(results, "densify"), _pair(results, "extend")], across=2),
+    }
+
+
+def _series(results: Results) -> list[Panel]:
+    """The first column: real, and as some recipes give it."""
+    name = results["about"]["shown"][0]
+    cut = len(results["recipes"]["prior"]["fits"][0]["series"][0])
+    panels = [Panel(f"{name}, real", {"real": (range(cut), results["about"]["series"][name][:cut])})]
+    for recipe in DRAWN:
+        made = results["recipes"][recipe]["fits"][0]["series"][0]
+        panels.append(Panel(f"{name}, {recipe}", {"generated": (range(len(made)), made)}))
+    return panels
+
+
+def _transfer(results: Results) -> Panel:
+    rows = results["transfer"]["rows"]
+    lines = {}
+    for name, fits in rows.items():
+        looks = np.array([f["looks"] for f in fits], dtype=float)
+        lines[name] = (looks[0, :, 0].tolist(), looks[:, :, 1].mean(0).tolist())
+    return Panel("held-out fidelity by step (lower is better)", lines)
+
+
+def _pair(results: Results, verb: str) -> Panel:
+    pair = results["paired"][verb]
+    return Panel(f"{verb}: model against truth", {verb: (pair["real"], pair["made"])}, dots=True, diagonal=True)
+
+
+# the page
+
+
+def render(results: Results) -> str:
+    """Return the page's text."""
+    environment = Environment(
+        loader=FileSystemLoader(HERE), undefined=StrictUndefined, keep_trailing_newline=True, autoescape=False
+    )
+    environment.filters |= {
+        "n": number, "pc": lambda v: f"{v:.0%}", "seeds": over_seeds,
+        "score": lambda entry, name: number(mean_score(entry, name)),
+        "floor": lambda entries, name: number(mean_score(entries["prior"], name, "floor")),
+        "naive": lambda entries, name: number(mean_score(entries["prior"], name, "naive")),
+    }  # fmt: skip
+    studies = results["studies"]
+    points = [f for p in studies["epochs"] + studies["rates"] for f in p["fits"]]
+    return environment.get_template("founding_page.md.j2").render(
+        **results, subset=min(SUBSET, results["about"]["rows"]), judged=JUDGED,
+        worst=max(points, key=lambda f: (f["critic_right"], f["epochs"])),
+        seeds=len(studies["epochs"][0]["fits"]), fits=len(results["recipes"]["flagship"]["fits"]),
+        findings=findings(results), transfer_finding=transfer_finding(results),
+    )  # fmt: skip
+
+
+def write_page(results: Results, page: Path) -> None:
+    """Write the page, and its figures into a folder of its name."""
+    folder = page.with_suffix("")
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, svg in figures(results).items():
+        (folder / f"{name}.svg").write_text(svg, encoding="utf-8")
+    page.write_text(render(results), encoding="utf-8")
