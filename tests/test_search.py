@@ -192,3 +192,21 @@ def test_without_optuna_it_says_what_to_install(tmp_path: Path, capsys: pytest.C
         assert run(["search", str(tmp_path / "data.csv"), "-o", str(tmp_path / "out")]) == 1
     told = "dowgan: A search needs Optuna, which is not installed: pip install 'dowgan[search]'\n"
     assert capsys.readouterr().err == told
+
+
+def test_database_keeps_a_search_that_another_machine_goes_on_with(table: Table, tmp_path: Path) -> None:
+    """The way of many machines: one database, a folder of its own for each."""
+    place = f"sqlite:///{tmp_path}/trials.db"
+    shared = Task("flagship", QUICK, None, place, 0, None)
+    run_search(table, shared, 1, tmp_path / "one", 1, False, silent)
+    run_search(table, shared, 2, tmp_path / "two", 1, True, silent)
+    assert [r["trial"] for r in trials_of(tmp_path / "two")] == ["0", "1"]
+    assert trials_of(tmp_path / "one") == trials_of(tmp_path / "two")[:1]
+
+
+def test_storage_that_cannot_be_reached_is_told_in_a_line(table: Table, tmp_path: Path) -> None:
+    place = "sqlite:////no/such/folder/trials.db"
+    with pytest.raises(OptionError) as error:
+        run_search(table, Task("flagship", QUICK, None, place, 0, None), 1, tmp_path, 1, False, silent)
+    told = f"The storage '{place}' cannot be used: (sqlite3.OperationalError) unable to open database file."
+    assert str(error.value) == told

@@ -76,15 +76,27 @@ def _optuna() -> Any:
 
 
 def _storage(place: str) -> Any:
+    """Open an Optuna storage.
+
+    Raises:
+        OptionError: the database cannot be reached, or its driver is not installed.
+    """
     _optuna()
-    if "://" in place:
-        from optuna.storages import RDBStorage
+    if "://" not in place:
+        from optuna.storages import JournalStorage
+        from optuna.storages.journal import JournalFileBackend
 
-        return RDBStorage(place, heartbeat_interval=60)
-    from optuna.storages import JournalStorage
-    from optuna.storages.journal import JournalFileBackend
+        return JournalStorage(JournalFileBackend(place))
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import SQLAlchemyError
 
-    return JournalStorage(JournalFileBackend(place))
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the heartbeat, by which a dead worker is known, is said to be new
+            return RDBStorage(place, heartbeat_interval=60)
+    except (ImportError, SQLAlchemyError) as error:
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise OptionError(f"The storage '{place}' cannot be used: {reason}.") from error
 
 
 def _suggest(trial: "optuna.Trial", name: str, space: Range) -> Any:
