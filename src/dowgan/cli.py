@@ -26,7 +26,7 @@ app = App(
     version=__version__,
     help="Synthetic, finer and longer time series from one fitted model, on your own table.",
     suppress_keyboard_interrupt=False,
-    help_epilogue="A first session: dowgan fit data.csv -o my.dowgan; dowgan generate my.dowgan -n 1000 -o new.csv",
+    help_epilogue="First: dowgan fit data.csv -o my.dowgan, then: dowgan generate my.dowgan -n 1000 -o new.csv",
 )
 
 Data = Annotated[
@@ -48,6 +48,15 @@ Conditions = Annotated[
     list[str] | None,
     Parameter(name="--condition", negative="", help="Column that is given rather than generated; repeatable."),
 ]
+Missing = Annotated[
+    list[str] | None,
+    Parameter(
+        name="--missing",
+        negative="",
+        allow_leading_hyphen=True,
+        help="Number or word that stands for a missing value, such as -200; repeatable.",
+    ),
+]
 Recipe = Annotated[str, Parameter(name="--recipe", help="Name of a recipe (`dowgan list recipes`) or a TOML file.")]
 Settings = Annotated[
     list[str] | None,
@@ -60,11 +69,15 @@ Where = Annotated[
     Parameter(name="--where", negative="", help="Hold a column at a value, COL=VALUE; repeatable."),
 ]
 Given = Annotated[str | None, Parameter(name="--given", help="Table of columns that are given row by row.")]
-Quiet = Annotated[bool, Parameter(name="--quiet", negative="", help="Say nothing but errors.")]
-Resume = Annotated[bool, Parameter(name="--resume", negative="", help="Go on with what the folder holds.")]
+Quiet = Annotated[bool, Parameter(name="--quiet", negative="", show_default=False, help="Say nothing but errors.")]
+Resume = Annotated[
+    bool, Parameter(name="--resume", negative="", show_default=False, help="Go on with what the folder holds.")
+]
 Workers = Annotated[int | None, Parameter(name="--workers", help="Processes; as many as processors if left out.")]
-AsJson = Annotated[bool, Parameter(name="--json", negative="", help="Scores as JSON on stdout.")]
-Slow = Annotated[bool, Parameter(name="--slow", negative="", help="Also the scores that train networks.")]
+AsJson = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Scores as JSON on stdout.")]
+Slow = Annotated[
+    bool, Parameter(name="--slow", negative="", show_default=False, help="Also the scores that train networks.")
+]
 
 
 def talk(text: str, quiet: bool = False) -> None:
@@ -103,10 +116,12 @@ def _show(table: "Table", quiet: bool) -> None:
     console.print(grid)
     for note in said.notes:
         console.print(f"note: {note}", markup=False)
-    console.print("To change this: --time COL, --run COL, --condition COL.", style="dim")
+    console.print("To change this: --time COL, --run COL, --condition COL, --missing VALUE.", style="dim")
 
 
-@app.command
+@app.command(
+    sort_key=0, help_epilogue="Example: dowgan fit data.csv --run batch --condition grade --budget 5m -o my.dowgan"
+)
 def fit(
     data: Data,
     /,
@@ -115,15 +130,16 @@ def fit(
     time: Time = None,
     runs: Runs = None,
     conditions: Conditions = None,
+    missing: Missing = None,
     recipe: Recipe = "flagship",
     settings: Settings = None,
     budget: Budget = None,
     seed: Seed = 0,
     start: Annotated[
-        str | None, Parameter(name="--from", help="Model of a like table whose weights the training begins with.")
+        str | None, Parameter(name="--from", help="Begin with the weights of a model of a like table, or library:NAME.")
     ] = None,
     dry_run: Annotated[
-        bool, Parameter(name="--dry-run", negative="", help="Print the resolved recipe and stop.")
+        bool, Parameter(name="--dry-run", negative="", show_default=False, help="Print the resolved recipe and stop.")
     ] = False,
     as_json: AsJson = False,
     quiet: Quiet = False,
@@ -141,13 +157,17 @@ def fit(
     from dowgan.synthesizer import Synthesizer
     from dowgan.table import read
 
-    table = read(data, time=time, runs=tuple(runs or ()), conditions=tuple(conditions or ()))
+    roles = tuple(runs or ()), tuple(conditions or ())
+    table = read(data, time=time, runs=roles[0], conditions=roles[1], missing=tuple(missing or ()))
     _show(table, quiet)
     with Progress(quiet) as progress:
-        model = Synthesizer(
-            recipe, asked, time, tuple(runs or ()), tuple(conditions or ()), seed, progress.update, start
-        )
-        model.fit_table(table, config)
+        model = Synthesizer(recipe, asked, time, *roles, seed, progress.update, start)
+        try:
+            model.fit_table(table, config)
+        except KeyboardInterrupt:
+            if not hasattr(model, "model_"):
+                raise
+            talk("interrupted before the calibration was done: the model so far is saved without it", quiet)
     model.save(out)
     _tell_fit(model, out, as_json, quiet)
 
@@ -221,16 +241,16 @@ def _gain(model: "Synthesizer", start: float, end: float) -> str:
     return f"{rows} (lower is better): {before} {start:.4f}, chosen {end:.4f}: {gain}"
 
 
-@app.command
+@app.command(sort_key=1, help_epilogue="Example: dowgan generate my.dowgan -n 5000 --where grade=B -o new.csv")
 def generate(
     model: ModelFile,
     /,
     *,
     rows: Annotated[
         int | None,
-        Parameter(name=["--rows", "-n"], help="Rows of one series, or of each run; the table's if left out."),
+        Parameter(name=["--rows", "-n"], help="Rows in all, or of each run with --runs; the table's if left out."),
     ] = None,
-    runs: Annotated[int | None, Parameter(name="--runs", help="Independent runs.")] = None,
+    runs: Annotated[int | None, Parameter(name="--runs", help="How many independent runs.")] = None,
     out: Out = "-",
     start: Annotated[str | None, Parameter(name="--start", help="First clock value; the table's if left out.")] = None,
     where: Where = None,
@@ -253,7 +273,7 @@ def _named(path: str) -> str:
     return "stdout" if path == "-" else path
 
 
-@app.command
+@app.command(sort_key=2, help_epilogue="Example: dowgan densify my.dowgan data.csv --every 10min -o finer.csv")
 def densify(
     model: ModelFile,
     data: Data,
@@ -277,7 +297,7 @@ def densify(
     talk(f"wrote {len(frame):,} rows ({table.rows:,} of them as they came) to {_named(out)}", quiet)
 
 
-@app.command
+@app.command(sort_key=3, help_epilogue="Example: dowgan extend my.dowgan data.csv --steps 52 --bands 0.9 -o later.csv")
 def extend(
     model: ModelFile,
     data: Annotated[
@@ -315,7 +335,7 @@ def extend(
         talk(f"wrote {paths} paths to {paths_out}", quiet)
 
 
-@app.command
+@app.command(sort_key=4, help_epilogue="Example: dowgan report my.dowgan data.csv -o report.html")
 def report(
     model: ModelFile,
     data: Data,
@@ -334,7 +354,7 @@ def report(
     _give_report(result, out, as_json, quiet)
 
 
-@app.command
+@app.command(sort_key=5, help_epilogue="Example: dowgan compare data.csv new.csv -o compare.html")
 def compare(
     real: Annotated[str, Parameter(help="The real table.")],
     synthetic: Annotated[str, Parameter(help="The table to be judged, from any generator.")],
@@ -361,7 +381,9 @@ def _give_report(result: Any, out: str, as_json: bool, quiet: bool) -> None:
         sys.stdout.write(result.to_json() + "\n")
 
 
-@app.command
+@app.command(
+    sort_key=6, help_epilogue="Example: dowgan demo; or on a table of your own: dowgan demo data.csv --budget 2m"
+)
 def demo(
     data: Annotated[str | None, Parameter(help="A table; a simulated plant if left out.")] = None,
     /,
@@ -373,13 +395,15 @@ def demo(
     budget: Budget = "1m",
     seed: Seed = 0,
 ) -> None:
-    """Run the main job end to end: fit, generate, densify, extend and report, on a plant or on your table."""
+    """Do all of it once, on a simulated plant or on your table: fit, generate, densify, extend, report."""
     from dowgan.showcase import run_demo
 
     run_demo(data, Path(folder), time, tuple(runs or ()), tuple(conditions or ()), budget, seed, talk)
 
 
-@app.command
+@app.command(
+    sort_key=7, help_epilogue="Example: dowgan study data.csv --grid train.epochs=100,500 --grid train.lr=0.01,0.001"
+)
 def study(
     data: Data,
     /,
@@ -423,7 +447,7 @@ def _at_least_one(count: int, noun: str) -> int:
     return count
 
 
-@app.command
+@app.command(sort_key=8, help_epilogue="Example: dowgan search data.csv --trials 20 --budget 30m")
 def search(
     data: Data,
     /,
@@ -465,12 +489,14 @@ def search(
         sys.stdout.write(json.dumps(best_of(folder)) + "\n")
 
 
-@app.command(name="list")
+@app.command(name="list", sort_key=9, help_epilogue="Example: dowgan list recipes")
 def list_parts(
-    kind: Annotated[str | None, Parameter(help="nets, objectives, noises, recipes, metrics or settings.")] = None,
+    kind: Annotated[
+        str | None, Parameter(help="nets, objectives, noises, recipes, metrics, library or settings.")
+    ] = None,
     /,
 ) -> None:
-    """List what can be named in options: nets, objectives, noises, recipes, metrics, settings."""
+    """List what can be named in options: nets, objectives, noises, recipes, metrics, library, settings."""
     from dowgan.catalogue import catalogue
 
     for name, entries in catalogue(kind).items():
@@ -484,19 +510,25 @@ def main(tokens: Sequence[str] | None = None) -> None:
     sys.exit(run(sys.argv[1:] if tokens is None else tokens))
 
 
+def _one_line(error: Exception) -> str:
+    """An error on one line; what a file holds cannot act on the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
+
+
 def run(tokens: Sequence[str]) -> int:
     """Run a command; return 0 done, 1 the user's mistake (one line on stderr), 2 wrong usage."""
     try:
         app(list(tokens), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        talk(f"dowgan: {' '.join(str(error).split())} See dowgan --help.")
+        talk(f"dowgan: {_one_line(error)} See dowgan --help.")
         return 2
     except UserError as error:
-        talk(f"dowgan: {' '.join(str(error).split())}")
+        talk(f"dowgan: {_one_line(error)}")
         return 1
     except KeyboardInterrupt:
         talk("dowgan: interrupted; nothing was written.")
         return 130
     except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer has nowhere to go
         return 0
     return 0

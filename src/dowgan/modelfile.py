@@ -107,8 +107,19 @@ def read_model(path: str | Path, kinds: dict[str, type]) -> Any:
                     "fit it again, or use the version of dowgan that wrote it."
                 )
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-            return _unpack(json.loads(header["tree"]), arrays, kinds)
-    except (SafetensorError, KeyError, TypeError, json.JSONDecodeError, OSError) as error:
+            return _value(header, arrays, kinds, path)
+    except (SafetensorError, KeyError, json.JSONDecodeError, OSError) as error:
         raise ModelError(
             f"'{path}' is not a model of dowgan, or is cut short. Make one with: dowgan fit DATA -o MODEL"
+        ) from error
+
+
+def _value(header: dict[str, str], arrays: dict[str, np.ndarray], kinds: dict[str, type], path: str | Path) -> Any:
+    tree, versions = json.loads(header["tree"]), json.loads(header["versions"])
+    try:
+        return _unpack(tree, arrays, kinds)
+    except (KeyError, TypeError) as error:
+        raise ModelError(
+            f"'{path}' was written by another version of dowgan ({versions.get('dowgan', 'unknown')}), whose parts "
+            "this one does not know: fit it again, or use that version."
         ) from error

@@ -86,18 +86,26 @@ def chosen_regimes(model: Model, schema: Schema, where: dict[str, str]) -> Bool[
 
 
 def new_key(past: Sequence[Past], number: int, schema: Schema) -> tuple[Any, ...]:
-    """Return the run columns of the number-th generated run: those of the table's runs in order, then new ones."""
+    """Return the run columns of the number-th generated run: those of the table's runs in order, then new ones.
+
+    Text cannot be counted on, so its keys come again; `refuse_copies` says so where that would be seen.
+    """
     key = past[number % len(past)].key
     turn = number // len(past)
-    if not key or turn == 0:
+    if not key or turn == 0 or schema.column(schema.run_names[-1]).kind == "category":
         return key
-    column = schema.column(schema.run_names[-1])
-    if column.kind == "category":
-        raise OptionError(
-            f"The table has {len(past)} runs and '{column.name}' is text: at most {len(past)} runs can be generated."
-        )
     last = max(p.key[-1] for p in past) - min(p.key[-1] for p in past) + 1
     return (*key[:-1], key[-1] + turn * last)
+
+
+def refuse_copies(plans: Sequence[Plan], schema: Schema) -> None:
+    """Raise an OptionError if two runs of a table with run columns would have the same key."""
+    keys = {plan.key for plan in plans}
+    if schema.run_names and len(keys) < len(plans):
+        raise OptionError(
+            f"{len(plans)} runs are asked for, and only {len(keys)} can be told apart, since "
+            f"'{schema.run_names[-1]}' is text: ask for at most {len(keys)} runs, or for fewer rows."
+        )
 
 
 def plan_runs(

@@ -30,6 +30,8 @@ class Progress:
 
             self._status = Console(stderr=True).status("fitting the prior")
             self._status.start()
+        elif not self.quiet:
+            sys.stderr.write("fitting the prior\n")
         return self
 
     def __exit__(
@@ -42,16 +44,23 @@ class Progress:
         """Take note of a step; show it if it is time to."""
         if self.quiet:
             return
-        if step == 1:
-            self._began = time.monotonic()
-        self._figures |= figures
         now = time.monotonic()
-        if now - self._shown < (LIVE_EVERY if self._live else PLAIN_EVERY) and step < steps:
+        self._figures |= figures
+        if step == 1:
+            self._began = now
+        due = now - self._shown >= (LIVE_EVERY if self._live else PLAIN_EVERY)
+        if step == 1 or not (due or step == steps):
             return
         self._shown = now
-        rate = step / max(now - self._began, 1e-9)
-        text = f"step {step:,} of {steps:,}, {rate:.1f}/s, {(steps - step) / rate:.0f} s left"
-        text += "".join(f", {name} {value:.4g}" for name, value in self._figures.items() if name != "gradient")
+        self._say(self._line(step, steps, now))
+
+    def _line(self, step: int, steps: int, now: float) -> str:
+        """The state in words; the first step, with all that is done once, does not count in the rate."""
+        rate = (step - 1) / max(now - self._began, 1e-3)
+        text = f"step {step:,} of {steps:,}, {rate:.1f}/s, {(steps - step) / rate:.0f} s left at most"
+        return text + "".join(f", {name} {value:.4g}" for name, value in self._figures.items() if name != "gradient")
+
+    def _say(self, text: str) -> None:
         if self._status is not None:
             self._status.update(text)
         else:

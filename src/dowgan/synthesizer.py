@@ -20,7 +20,7 @@ from dowgan.errors import DataError, ModelError, OptionError, unknown
 from dowgan.fitting import Fitted, fit_priors, stretch_of
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
-from dowgan.plan import Plan, chosen_regimes, plan_runs
+from dowgan.plan import Plan, chosen_regimes, plan_runs, refuse_copies
 from dowgan.polish import fit_polish
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import Sampler, WindowSampler, identity, path_normals, series_normals
@@ -317,6 +317,7 @@ class Synthesizer:
             plans = _cut(plans, rows)
         else:
             plans = plan_runs(model, schema, rows, runs or len(model.past), position, dict(where), rng)
+        refuse_copies(plans, schema)
         return plans if fixed is None else [replace(p, regime=self._followed(p.regime, fixed)) for p in plans]
 
     def _followed(self, regime: np.ndarray, fixed: np.ndarray) -> np.ndarray:

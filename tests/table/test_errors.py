@@ -42,7 +42,7 @@ FILES = {
     "no header": (
         rows(lambda i: f"{i}.5,{i}"),
         {},
-        "The first row of 'in.csv' holds numbers (0.5, 0), not names: add a row of column names.",
+        "The first row of 'in.csv' holds values (0.5, 0), not names: add a row of column names.",
     ),
     "no numbers": (
         "t,s\n" + rows(lambda i: f"{i},{'ab'[i % 2]}"),
@@ -202,7 +202,8 @@ ENDINGS = ".csv, .csv.gz, .tsv, .tsv.gz, .txt, .txt.gz, .parquet, .pq"
     [
         ("none.csv", "There is no file 'none.csv': check the path."),
         ("folder", f"'folder' is a folder: give one file, ending in {ENDINGS}."),
-        ("a.xlsx", f"'a.xlsx' is no kind of table that can be read: it must end in {ENDINGS}."),
+        ("a.xlsx", "'a.xlsx' is a workbook: save the sheet as CSV first, with one row of column names."),
+        ("a.dat", f"'a.dat' is no kind of table that can be read: it must end in {ENDINGS}."),
         ("cut.csv.gz", "'cut.csv.gz' is a damaged gzip file (Compressed file ended before the end-of-stream marker was "
          "reached): get it again."),
     ],
@@ -211,6 +212,7 @@ def test_paths(name: str, error: str, tmp_path: Path, monkeypatch) -> None:
     monkeypatch.chdir(tmp_path)
     Path("folder").mkdir()
     Path("a.xlsx").write_text("x")
+    Path("a.dat").write_text("x")
     Path("cut.csv.gz").write_bytes(gzip.compress(b"t,x\n" * 99, mtime=0)[:-9])
     with pytest.raises(UserError) as raised:
         read(name)

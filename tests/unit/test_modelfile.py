@@ -74,11 +74,17 @@ def test_any_tree_comes_back(leaves: list[Leaf], rest: Any) -> None:
         assert same(read_model(path, KINDS), tree)
 
 
-def test_a_kind_that_is_not_allowed_is_refused(tmp_path: Path) -> None:
+def test_a_model_of_another_version_with_other_parts(tmp_path: Path) -> None:
     path = tmp_path / "m.dowgan"
-    write_model(Tree((), None), path, {})
-    with pytest.raises(ModelError, match="is not a model of dowgan, or is cut short"):
+    write_model(Tree((), None), path, {"dowgan": "0.0.9"})
+    with pytest.raises(ModelError) as error:
         read_model(path, {"Leaf": Leaf})
+    assert str(error.value) == (
+        f"'{path}' was written by another version of dowgan (0.0.9), whose parts this one does not know: fit it again, "
+        "or use that version."
+    )
+    with pytest.raises(ModelError, match="was written by another version of dowgan"):
+        read_model(path, {"Tree": Leaf})
 
 
 def test_the_same_model_is_the_same_bytes(tmp_path: Path) -> None:

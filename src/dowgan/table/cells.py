@@ -69,30 +69,56 @@ def is_number(text: str, decimal: str = ".") -> bool:
     return _NUMBER.fullmatch(text.strip().replace(decimal, ".")) is not None
 
 
-def from_text(name: str, cells: pa.Array, decimal: str, quoted: bool, labels: bool) -> Cells:
+def from_text(name: str, cells: pa.Array, decimal: str, quoted: bool, labels: bool, codes: Sequence[str] = ()) -> Cells:
     """Find out what a column of text holds.
 
     Args:
         cells: string [N].
         quoted: whether every cell stands in quotation marks.
         labels: whether mixed text is allowed (run and condition columns).
+        codes: words and numbers that stand for a missing number.
 
     Raises:
-        DataError: numbers are mixed with text that is no status word, or a number is infinite.
+        DataError: numbers are mixed with text that is no status word, or a number is infinite or has too many digits.
     """
     trimmed = pc.utf8_trim_whitespace(cells)
     lower = pc.utf8_lower(trimmed)
-    missing = pc.is_in(lower, value_set=pa.array(STATUS))
+    missing = pc.is_in(lower, value_set=pa.array([*STATUS, *(code.lower() for code in codes)]))
     plain = pc.replace_substring(trimmed, ",", ".") if decimal == "," else trimmed
     masked = pc.if_else(missing, None, plain)
     if pc.all(pc.is_in(lower, value_set=pa.array(NULLS))).as_py() is not False:
         return _empty(name, cells, quoted)
     numbers = None if masked.null_count == len(masked) else _cast(masked)
-    if numbers is not None and not (labels and _has_leading_zeros(masked)):
+    if numbers is not None and not (labels and (_has_leading_zeros(masked) or _inexact(masked, numbers))):
+        coded = np.isin(numbers, numeric(codes))
+        if coded.any() and not np.all(coded | np.isnan(numbers)):
+            missing = pc.or_(missing, pa.array(coded))
+            masked, numbers = pc.if_else(missing, None, masked), np.where(coded, np.nan, numbers)
+        if _inexact(masked, numbers):
+            raise too_long(name)
         return _numbers(name, trimmed, masked, numbers, missing, quoted)
     if numbers is None and not labels:
         _refuse_mixed(name, trimmed, masked)
     return _labels(name, cells, lower, quoted)
+
+
+def numeric(codes: Sequence[str]) -> np.ndarray:
+    """Those of the codes for a missing value that are numbers."""
+    return np.array([float(code.replace(",", ".")) for code in codes if is_number(code.replace(",", "."))])
+
+
+def _inexact(cells: pa.Array, numbers: np.ndarray) -> bool:
+    """Whether there are whole numbers with more digits than a float holds."""
+    large = np.abs(numbers) > _EXACT
+    digits = pc.match_substring_regex(cells, r"^[+-]?\d+$")
+    return bool(large.any()) and bool(pc.any(pc.and_(pa.array(large), digits)).as_py())
+
+
+def too_long(name: str) -> DataError:
+    """The error for whole numbers with more digits than a float holds."""
+    return DataError(
+        f"Column '{name}' holds whole numbers beyond {_EXACT:.0f}, which would lose digits: drop it or make it text."
+    )
 
 
 def _cast(cells: pa.Array) -> np.ndarray | None:
@@ -185,6 +211,9 @@ def refuse_infinite(name: str, values: np.ndarray) -> None:
 def _labels(name: str, cells: pa.Array, lower: pa.Array, quoted: bool) -> Cells:
     missing = pc.is_in(lower, value_set=pa.array(NULLS))
     null = next(iter(Counter(pc.filter(cells, missing).to_pylist()).most_common(1)), ("", 0))[0]
+    trimmed = pc.utf8_trim_whitespace(cells)
+    if not pc.any(pc.match_substring_regex(trimmed, r"^\D")).as_py():  # padded times; padded labels stay as they are
+        cells = trimmed
     coded = pc.dictionary_encode(pc.if_else(missing, None, cells))
     levels, codes = sort_levels(coded.dictionary.to_pylist(), coded.indices)
     words = next((pair for pair in _TRUTHS if len(levels) <= 2 and {*levels} <= {*pair}), None)

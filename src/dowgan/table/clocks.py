@@ -15,10 +15,11 @@ from dowgan.table.stamps import readings
 _HINTS = frozenset((
     "time", "date", "datetime", "timestamp", "ts", "ds", "t", "when", "year", "month", "day",
     "hour", "minute", "min", "second", "sec", "seconds", "s", "ms", "step", "index", "idx",
-    "period", "elapsed", "zeit", "datum", "uhrzeit", "jahr", "fecha", "hora", "epoch", "unix",
+    "period", "elapsed", "zeit", "datum", "uhrzeit", "jahr", "fecha", "hora", "epoch", "unix", "unnamed",
 ))  # fmt: skip
 _SURE = frozenset(("time", "date", "datetime", "timestamp", "elapsed", "zeit", "datum"))
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # whole numbers that are dates, by digits
+_HOUR = re.compile(r"\s*\d{1,2}[:.]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?\s*")
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +103,19 @@ def asked(cells: Cells) -> tuple[Times, ...]:
         f"Column '{cells.name}' cannot be the clock: row {rows[0] + 1} holds '{shown}'. A clock holds times such as "
         "2024-01-31 08:00, all written alike, or evenly spaced numbers."
     )
+
+
+def refuse_split(times: Times, columns: Sequence[Cells]) -> None:
+    """Raise a DataError if the column holds dates and another one the time of day."""
+    dates = times.values
+    if not isinstance(dates, pd.DatetimeIndex) or not bool(np.all(dates == dates.normalize())):
+        return
+    hours = next((c for c in columns if c.form == "text" and all(map(_HOUR.fullmatch, map(str, c.levels)))), None)
+    if hours is not None:
+        raise DataError(
+            f"Date and time of day stand in two columns, '{times.cells.name}' and '{hours.name}': join them into one, "
+            "with times such as 2024-01-31 08:00."
+        )
 
 
 def mostly_times(cells: Cells) -> bool:

@@ -2,6 +2,7 @@
 
 import base64
 import io
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -11,7 +12,17 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dowgan.errors import DataError
-from dowgan.table.cells import _EXACT, STATUS, Cells, decimals_of, mixed, refuse_infinite, sort_levels
+from dowgan.table.cells import (
+    _EXACT,
+    STATUS,
+    Cells,
+    decimals_of,
+    mixed,
+    numeric,
+    refuse_infinite,
+    sort_levels,
+    too_long,
+)
 from dowgan.table.schema import Source
 
 _LABELS = (str, bool, int, float, np.bool_, np.integer, np.floating)  # what a category may be made of
@@ -46,7 +57,7 @@ def from_parquet(raw: bytes, path: str) -> tuple[pd.DataFrame, Source]:
 
 
 def from_frame(frame: pd.DataFrame, source: Source) -> Parts:
-    """Take a frame apart.
+    """Take a frame apart; the source says which numbers and words stand for a missing value.
 
     Raises:
         DataError: nested names or index, or a column that is neither numbers, labels, truth values nor times.
@@ -58,7 +69,7 @@ def from_frame(frame: pd.DataFrame, source: Source) -> Parts:
     odd = next((name for name in frame.columns if not isinstance(name, str)), None)
     if odd is not None:
         raise DataError(f"Column name {odd!r} is no text: use frame.rename(columns=str) first.")
-    columns = tuple(from_series(frame[name], name) for name in frame.columns) if frame.columns.is_unique else ()
+    columns = tuple(from_series(frame[name], name, source.codes) for name in frame.columns)
     return Parts(columns, *_index(frame.index, source))
 
 
@@ -74,8 +85,11 @@ def _index(index: pd.Index, source: Source) -> tuple[Cells | None, str | None, S
     return cells, getattr(index, "freqstr", None), replace(source, index_name=name), ()
 
 
-def from_series(series: pd.Series, name: str) -> Cells:
+def from_series(series: pd.Series, name: str, codes: Sequence[str] = ()) -> Cells:
     """One column of a frame as cells.
+
+    Args:
+        codes: words and numbers that stand for a missing number.
 
     Raises:
         DataError: it holds something that is no number, label, truth value or time.
@@ -90,11 +104,11 @@ def from_series(series: pd.Series, name: str) -> Cells:
     if kind.is_datetime64_any_dtype(dtype):
         return _times(series, name, text)
     if kind.is_numeric_dtype(dtype) and not kind.is_complex_dtype(dtype) and not isinstance(dtype, pd.SparseDtype):
-        return _number(series, name, text)
+        return _number(series, name, text, codes)
     if isinstance(dtype, pd.StringDtype) or (text.startswith("string") and "pyarrow" in text):
         return _text(series, name, text)
     if kind.is_object_dtype(dtype):
-        return _objects(series, name)
+        return _objects(series, name, codes)
     raise DataError(
         f"Column '{name}' holds {dtype}, and only numbers, truth values, labels and times can be: convert it."
     )
@@ -106,15 +120,16 @@ def _dtype_name(dtype: Any) -> str:
     return str(dtype)
 
 
-def _number(series: pd.Series, name: str, dtype: str) -> Cells:
+def _number(series: pd.Series, name: str, dtype: str, codes: Sequence[str] = ()) -> Cells:
     values = series.to_numpy(dtype=np.float64, na_value=np.nan)
+    coded = np.isin(values, numeric(codes))
+    coded &= not np.all(coded | np.isnan(values))
+    bad = tuple(f"{value:g}" for value in values[coded])
+    values = np.where(coded, np.nan, values)
     refuse_infinite(name, values)
     known = values[~np.isnan(values)]
     if pd.api.types.is_integer_dtype(series.dtype) and len(known) and np.abs(known).max() > _EXACT:
-        raise DataError(
-            f"Column '{name}' holds whole numbers beyond {_EXACT:.0f}, which would lose digits: "
-            "drop it or make it text."
-        )
+        raise too_long(name)
     single = dtype in ("float32", "Float32", "float[pyarrow]")
     decimals = decimals_of(values, 24 if single else 53)
     whole = (len(known) > 0 and decimals == 0) or pd.api.types.is_integer_dtype(series.dtype)
@@ -126,6 +141,7 @@ def _number(series: pd.Series, name: str, dtype: str) -> Cells:
         whole=bool(whole),
         decimals=0 if whole else decimals,
         null=_null_of(series),
+        bad=bad,
     )
 
 
@@ -163,7 +179,7 @@ def _text(series: pd.Series, name: str, dtype: str) -> Cells:
     return Cells(name, "text", codes, dtype, levels=levels, null=_null_of(series))
 
 
-def _objects(series: pd.Series, name: str) -> Cells:
+def _objects(series: pd.Series, name: str, codes: Sequence[str]) -> Cells:
     inferred = pd.api.types.infer_dtype(series, skipna=True)
     if inferred in ("string", "empty"):
         return _text(series, name, "object")
@@ -173,18 +189,19 @@ def _objects(series: pd.Series, name: str) -> Cells:
         values = np.array([np.nan if pd.isna(v) else float(v) for v in series])
         return Cells(name, "boolean", values, "object", null=_null_of(series))
     if inferred in ("integer", "floating", "mixed-integer-float"):
-        numbers = _number(pd.Series(pd.to_numeric(series), dtype=np.float64), name, "object")
+        numbers = _number(pd.Series(pd.to_numeric(series), dtype=np.float64), name, "object", codes)
         return replace(numbers, null=_null_of(series))
-    return _with_status(series, name)
+    return _with_status(series, name, codes)
 
 
-def _with_status(series: pd.Series, name: str) -> Cells:
+def _with_status(series: pd.Series, name: str, codes: Sequence[str]) -> Cells:
     """Numbers with status words among them; anything else is an error."""
-    text = series.map(lambda v: isinstance(v, str) and v.strip().lower() in STATUS)
+    words = {*STATUS, *(code.lower() for code in codes)}
+    text = series.map(lambda v: isinstance(v, str) and v.strip().lower() in words)
     rest = series.where(~text.astype(bool))
     if pd.api.types.infer_dtype(rest, skipna=True) in ("integer", "floating", "mixed-integer-float"):
-        numbers = _number(pd.to_numeric(rest).astype(np.float64), name, "float64")
-        return replace(numbers, bad=tuple(series[text.astype(bool)]))
+        numbers = _number(pd.to_numeric(rest).astype(np.float64), name, "float64", codes)
+        return replace(numbers, bad=(*series[text.astype(bool)], *numbers.bad))
     for what, kinds in (("numbers", (int, float, np.number)), ("text", (str,))):
         fits = np.array([isinstance(v, kinds) or v is None or v is pd.NA for v in series])
         row = int(np.argmin(fits))

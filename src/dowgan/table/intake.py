@@ -12,7 +12,7 @@ from dowgan.errors import DataError, OptionError, unknown
 from dowgan.table.adopt import adopt
 from dowgan.table.cells import Cells, from_text
 from dowgan.table.frames import Parts, from_frame, from_parquet
-from dowgan.table.kinds import understand
+from dowgan.table.kinds import stray_notes, understand
 from dowgan.table.layout import Layout
 from dowgan.table.placing import Wish, place
 from dowgan.table.schema import Column, Run, Schema, Source, Table
@@ -27,6 +27,7 @@ def read(
     time: str | None = None,
     runs: str | Sequence[str] = (),
     conditions: str | Sequence[str] = (),
+    missing: str | Sequence[str] = (),
     schema: Schema | None = None,
 ) -> Table:
     """Read a table and find out its separator, clock, step, kinds and rules.
@@ -36,6 +37,7 @@ def read(
         time: the time column; found by itself if None.
         runs: column or columns whose values tell runs apart.
         conditions: column or columns that are given rather than generated, where the user wants that.
+        missing: numbers or words that stand for a missing number beside the usual ones, such as "-200".
         schema: a model's; the table is then read as that model's table, whose step it has, or a multiple of it.
 
     Raises:
@@ -44,7 +46,8 @@ def read(
     """
     wish = _wish(time, _names(runs), _names(conditions), schema)
     called = "The frame" if isinstance(source, pd.DataFrame) else f"'{source}'"
-    parts = _open(source, wish, schema)
+    codes = _names(missing) if schema is None else schema.source.codes
+    parts = _open(source, wish, schema, codes)
     _check_names(parts, wish, schema, called)
     if schema is not None:
         parts = _only_known(parts, wish, schema)
@@ -70,16 +73,16 @@ def _wish(time: str | None, runs: tuple[str, ...], conditions: tuple[str, ...], 
     return Wish(time, runs, conditions)
 
 
-def _open(source: str | Path | pd.DataFrame, wish: Wish, schema: Schema | None) -> Parts:
+def _open(source: str | Path | pd.DataFrame, wish: Wish, schema: Schema | None, codes: tuple[str, ...]) -> Parts:
     if isinstance(source, pd.DataFrame):
         _refuse_copies(tuple(map(str, source.columns)))
-        return from_frame(source, Source("frame"))
+        return from_frame(source, Source("frame", codes=codes))
     path = str(source)
     raw = load(path)
     if raw[:4] == b"PAR1" or path.lower().endswith((".parquet", ".pq")):
         frame, held = from_parquet(raw, path)
         _refuse_copies(tuple(map(str, frame.columns)))
-        return from_frame(frame, held)
+        return from_frame(frame, replace(held, codes=codes))
     sheet = sniff(raw, path)
     del raw
     _refuse_copies(sheet.names)
@@ -87,11 +90,11 @@ def _open(source: str | Path | pd.DataFrame, wish: Wish, schema: Schema | None) 
     if schema is not None:
         labels |= {column.name for column in schema.columns if column.kind == "category"}
     columns = tuple(
-        from_text(name, cells, sheet.source.decimal, quoted, name in labels)
+        from_text(name, cells, sheet.source.decimal, quoted, name in labels, codes)
         for name, cells, quoted in zip(sheet.names, sheet.columns, sheet.quoted, strict=True)
     )
     texts = tuple(cells.text for cells in columns if cells.text is not None)
-    return Parts(columns, None, None, replace(sheet.source, texts=texts), sheet.notes)
+    return Parts(columns, None, None, replace(sheet.source, texts=texts, codes=codes), sheet.notes)
 
 
 def _refuse_copies(names: tuple[str, ...]) -> None:
@@ -154,6 +157,8 @@ def _table(parts: Parts, placed: Layout, wish: Wish, schema: Schema | None, note
     cells = {c.name: c for c in parts.columns}
     if schema is not None:
         columns, cells, placed = adopt(schema, columns, cells, placed)
+    else:
+        notes = (*notes, *stray_notes(columns, cells))
     source, regrouped = _order(parts.source, placed)
     found = Schema(tuple(columns), placed.clock, source)
     _check_content(found, cells)

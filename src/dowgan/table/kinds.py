@@ -1,16 +1,22 @@
 """What kind of column it is, and the rules that its values keep: whole numbers, decimals, bounds, levels."""
 
+import re
+from collections import Counter
+from collections.abc import Mapping, Sequence
+
 import numpy as np
 
 from dowgan.errors import DataError
 from dowgan.table.cells import Cells
-from dowgan.table.clocks import mostly_times
+from dowgan.table.clocks import mostly_times, surely_named
 from dowgan.table.schema import Column, Role
 
 MOST_LABELS = 50  # a text column with more is no category of a plant
 MOST_CONDITION_LABELS = 1000
 MOST_LEVELS = 12  # distinct values of a number that jumps between settings
 ROWS_PER_LEVEL = 20
+MOST_SUFFIXED = 12  # labels like 2h, 4h; more of them are numbers with a unit
+STRAY_ROWS = 2  # a value far from all others that comes back is a code rather than a measurement
 PILE_ROWS = 5  # a bound must be touched this often
 PILE_SHARE = 0.005  # and by this share of the rows
 PILE_RATIO = 4.0  # and this much more often than the values next to it
@@ -86,6 +92,8 @@ def _value(cells: Cells, code: float) -> object:
 def _refuse_free_text(cells: Cells, role: Role, known: int) -> None:
     if cells.form != "text":
         return
+    if role == "value":
+        _refuse_dressed_numbers(cells)
     count, most = len(cells.levels), MOST_LABELS if role == "value" else MOST_CONDITION_LABELS
     used = len(np.unique(cells.values[~np.isnan(cells.values)]))
     if count > most or (known >= 8 and used > 0.9 * known):
@@ -95,6 +103,62 @@ def _refuse_free_text(cells: Cells, role: Role, known: int) -> None:
             f"Column '{cells.name}' is text with {count} different values, such as '{cells.levels[0]}', and a category "
             f"has at most {most}, which repeat: drop the column, or use --run {cells.name} if each value is one run."
         )
+
+
+_THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?P<mark>[,.' ])\d{3})(?:(?P=mark)\d{3})*(?:[.,]\d+)?")
+_SUFFIXED = re.compile(r"[+-]?\d+(?:[.,]\d+)?\s*(?P<unit>[^\d\s.,:/-].*)")
+
+
+def _refuse_dressed_numbers(cells: Cells) -> None:
+    """Raise where text is numbers with marks between thousands or a unit behind them, or times in an unknown form."""
+    levels = [str(level).strip() for level in cells.levels]
+    if len(levels) <= MOST_SUFFIXED:
+        return
+    first = levels[0]
+    if surely_named(cells.name) and not mostly_times(cells):
+        raise DataError(
+            f"Column '{cells.name}' is called a time and holds '{first}', which cannot be read as one: "
+            "write times such as 2024-01-31 08:00, or drop the column."
+        )
+    if sum(bool(_THOUSANDS.fullmatch(level)) for level in levels) > 0.8 * len(levels):
+        raise DataError(
+            f"Column '{cells.name}' holds numbers with marks between thousands, such as '{first}': "
+            "write them without the marks."
+        )
+    units = Counter(match["unit"] for level in levels if (match := _SUFFIXED.fullmatch(level)))
+    unit, count = units.most_common(1)[0] if units else ("", 0)
+    if count > 0.8 * len(levels):
+        raise DataError(
+            f"Column '{cells.name}' holds numbers with '{unit}' behind them, such as '{first}': "
+            "leave the unit out of the cells; it may stand in the name or in a row of units under the names."
+        )
+
+
+def stray_notes(columns: Sequence[Column], cells: Mapping[str, Cells]) -> list[str]:
+    """Sentences on values that look like codes of a fault: far from all others, and repeated."""
+    notes = []
+    for column in columns:
+        if column.role != "value" or column.kind not in ("float", "integer"):
+            continue
+        for value, count in _strays(cells[column.name].values):
+            notes.append(
+                f"'{column.name}' holds {value:g} in {count} rows, far from its other values; if that means a fault, "
+                f"say --missing={value:g}"
+            )
+    return notes
+
+
+def _strays(values: np.ndarray) -> list[tuple[float, int]]:
+    """The lowest and the highest value [N], each if it repeats and lies further off than all others spread."""
+    distinct, counts = np.unique(values[~np.isnan(values)], return_counts=True)
+    found = []
+    for side in (slice(None), slice(None, None, -1)):
+        ends, often = distinct[side], counts[side]
+        if len(ends) > MOST_LEVELS and often[0] >= STRAY_ROWS:
+            rest = ends[1:]
+            if abs(rest[0] - ends[0]) > 2 * abs(rest[-1] - rest[0]):
+                found.append((float(ends[0]), int(often[0])))
+    return found
 
 
 def _number(cells: Cells, role: Role, known: np.ndarray, missing: float) -> Column:

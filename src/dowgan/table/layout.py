@@ -107,10 +107,30 @@ def _refuse_copies(times: Times, ordered: Sequence[np.ndarray], columns: Sequenc
     shown = list(dict.fromkeys(str(show(times, row)) for row in copies))
     advice = " ".join(f"--run {name}" for name in telling_apart(times, columns))
     cure = f"if rows belong to several runs, use {advice}" if advice else "drop the copies"
+    cure += _pivot(times, columns)
+    if not advice and _clocks_went_back(times.values[copies]):
+        cure = "if the clocks go back there, write the times in UTC or with their offset, such as 02:00+01:00"
     first = ", ".join(f"'{text}'" for text in shown[:3])
     if len(shown) == 1:
         raise DataError(f"1 time in {called(times)} occurs more than once ({first}): {cure}.")
     raise DataError(f"{len(shown)} times in {called(times)} occur more than once, first {first}: {cure}.")
+
+
+def _clocks_went_back(copies: pd.Index) -> bool:
+    """Whether all times that occur twice lie in the small hours of Sundays and have no time zone."""
+    if not isinstance(copies, pd.DatetimeIndex) or copies.tz is not None:
+        return False
+    return bool(np.all((copies.day_of_week == 6) & (copies.hour <= 3)) and np.any(copies.hour > 0))
+
+
+def _pivot(times: Times, columns: Sequence[Cells]) -> str:
+    """What to do with a table of one row for each tag and time."""
+    rest = [c for c in columns if c.name != times.cells.name]
+    tags, values = ([c for c in rest if c.form == form] for form in ("text", "number"))
+    if len(rest) != 2 or not tags or not values:
+        return ""
+    names = f"index='{times.cells.name}', columns='{tags[0].name}', values='{values[0].name}'"
+    return f"; if '{tags[0].name}' names tags of one plant, give each a column first: frame.pivot({names})"
 
 
 def called(times: Times) -> str:

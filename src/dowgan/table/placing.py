@@ -65,6 +65,7 @@ def _clock(parts: Parts, wish: Wish, runs: Sequence[np.ndarray], hints: tuple[st
         try:
             return _best(found, runs, parts, hints)
         except DataError:
+            clocks.refuse_split(found[0], rest)
             if sure and _must_be_clock(found[0], runs, parts):
                 raise
     _refuse_broken(rest)

@@ -83,6 +83,7 @@ class Source:
         units: the row of units under the header, one text per column, or None.
         quoted_header: whether the names stand in quotation marks.
         texts: the cells of each column.
+        codes: numbers and words that the user says stand for a missing value, such as -200.
         interleaved: rows of the runs take turns (sorted by time, then run).
         arrow: base64 of the Arrow schema of a Parquet file.
         index: start and step of a frame's RangeIndex.
@@ -99,6 +100,7 @@ class Source:
     units: tuple[str, ...] | None = None
     quoted_header: bool = False
     texts: tuple[CellText, ...] = ()
+    codes: tuple[str, ...] = ()
     interleaved: bool = False
     arrow: str | None = None
     index: tuple[int, int] = (0, 1)

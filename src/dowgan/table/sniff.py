@@ -6,6 +6,7 @@ import gzip
 import io
 import re
 import sys
+from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -15,10 +16,19 @@ import pyarrow.csv as pa_csv
 from dowgan.errors import DataError
 from dowgan.table.cells import STATUS, is_number
 from dowgan.table.schema import Source
+from dowgan.table.stamps import readings
 
 SEPARATORS = (",", ";", "\t", "|")
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet", ".pq")
 _SAMPLE = 200  # rows looked at to find out how the table is written
+_LINES = 50  # lines looked at to find the separator and the row of names
+_FOREIGN = (  # how files begin that are often called .csv and are none
+    (b"PK\x03\x04", "an Excel workbook"),
+    (b"\xd0\xcf\x11\xe0", "an old Excel workbook"),
+    (b"<", "a web page or XML"),
+    (b"[{", "JSON"),
+    (b"{", "JSON"),
+)
 _BOMS = ((codecs.BOM_UTF8, "utf-8"), (codecs.BOM_UTF16_LE, "utf-16-le"), (codecs.BOM_UTF16_BE, "utf-16-be"))
 
 
@@ -55,7 +65,9 @@ def _file(path: Path) -> bytes:
         raise DataError(f"'{path}' is a folder: give one file, ending in {', '.join(ENDINGS)}.")
     if not path.exists():
         raise DataError(f"There is no file '{path}': check the path.")
-    if not path.name.lower().endswith(ENDINGS):
+    if path.suffix.lower() in (".xlsx", ".xls", ".xlsm", ".ods"):
+        raise DataError(f"'{path}' is a workbook: save the sheet as CSV first, with one row of column names.")
+    if path.is_file() and not path.name.lower().endswith(ENDINGS):  # a pipe may have any name
         raise DataError(f"'{path}' is no kind of table that can be read: it must end in {', '.join(ENDINGS)}.")
     try:
         return path.read_bytes()
@@ -72,9 +84,10 @@ def sniff(raw: bytes, path: str) -> Sheet:
     Raises:
         DataError: no rows, no names, a name twice, or a row with more or fewer cells than names.
     """
+    _refuse_foreign(raw, path)
     text, encoding, bom = _decode(raw)
-    head = text[: text.find("\n", 200_000) + 1 or None]
-    separator = _separator(head)
+    text, separator, notes = _tidied(text)
+    head = _head(text)
     names, lines = _header(head, separator)
     _check_names(names, lines, path)
     columns = _columns(text, separator, len(names), path)
@@ -94,7 +107,7 @@ def sniff(raw: bytes, path: str) -> Sheet:
         quoted_header=bool(marks) and all(marks[0]),
     )
     quoted = tuple(bool(rows) and all(rows) for rows in zip(*marks[1 + bool(units) :], strict=True))
-    sheet = Sheet(names, columns, quoted or (False,) * len(names), source, ())
+    sheet = Sheet(names, columns, quoted or (False,) * len(names), source, notes)
     return _without_empty(sheet)
 
 
@@ -110,16 +123,74 @@ def _decode(raw: bytes) -> tuple[str, str, bool]:
     return raw.decode("latin-1"), "latin-1", False
 
 
-def _separator(head: str) -> str:
-    """The mark that cuts the most lines into as many cells as the header has."""
-    lines = [line for line in head.splitlines() if line.strip()][:50]
+def _refuse_foreign(raw: bytes, path: str) -> None:
+    start = raw[:200].removeprefix(codecs.BOM_UTF8).lstrip()
+    kind = next((kind for mark, kind in _FOREIGN if start.startswith(mark)), None)
+    if kind is not None:
+        raise DataError(f"'{path}' is {kind}, not a CSV: save the table as CSV first, with one row of column names.")
+
+
+def _head(text: str) -> str:
+    return text[: text.find("\n", 200_000) + 1 or None]
+
+
+def _tidied(text: str) -> tuple[str, str, tuple[str, ...]]:
+    """The text without lines above the names and with as many names as cells; the separator; what was done."""
+    head = _head(text)
+    separator, width = _separator(head)
+    reader = csv.reader(io.StringIO(head, newline=""), delimiter=separator)
+    rows: list[tuple[int, list[str]]] = []  # lines before each row, and its cells
+    before = 0
+    for row in reader:
+        if row:
+            rows.append((before, row))
+        before = reader.line_num
+        if len(rows) == _LINES:
+            break
+    place = next((i for i, (_, row) in enumerate(rows) if len(row) >= width - _trails(rows, width)), 0)
+    skipped, names = rows[place]
+    notes: tuple[str, ...] = ()
+    if skipped and all(len(row) < width for _, row in rows[:place]) and not any(map(_is_value, names)):
+        text = text[_line_start(text, skipped) :]
+        first = separator.join(rows[0][1])[:40] if place else ""
+        notes = (f"{skipped} line{'' if skipped == 1 else 's'} above the names left out, first '{first}'",)
+    else:
+        names = rows[0][1] if rows else []
+    if len(names) == width - 1 and _trails(rows, width):
+        end = text.find("\n")
+        cut = end - 1 if text[end - 1] == "\r" else end
+        text = text[:cut] + separator + text[cut:]
+    return text, separator, notes
+
+
+def _trails(rows: list[tuple[int, list[str]]], width: int) -> bool:
+    """Whether every full row ends in a separator, so that its last cell is none."""
+    return width > 2 and all(not row[-1].strip() for _, row in rows if len(row) == width)
+
+
+def _is_value(name: str) -> bool:
+    return is_number(name) or bool(readings([name.strip()]))
+
+
+def _line_start(text: str, lines: int) -> int:
+    place = 0
+    for _ in range(lines):
+        place = text.find("\n", place) + 1
+    return place
+
+
+def _separator(head: str) -> tuple[str, int]:
+    """The mark that cuts the most lines into the same number of cells, and that number."""
+    lines = [line for line in head.splitlines() if line.strip()][:_LINES]
 
     def score(separator: str) -> tuple[int, int]:
-        counts = [len(row) for row in csv.reader(lines, delimiter=separator)]
-        return (sum(count == counts[0] for count in counts) if counts[0] > 1 else 0, counts[0])
+        counts = Counter(len(row) for row in csv.reader(lines, delimiter=separator))
+        width, alike = max(counts.items(), key=lambda item: (item[1], item[0]), default=(1, 0))
+        return (alike if width > 1 else 0, width)
 
     best = max(SEPARATORS, key=score)
-    return best if score(best)[0] else ","
+    alike, width = score(best)
+    return (best, width) if alike else (",", 1)
 
 
 def _header(head: str, separator: str) -> tuple[tuple[str, ...], int]:
@@ -129,16 +200,19 @@ def _header(head: str, separator: str) -> tuple[tuple[str, ...], int]:
 
 
 def _check_names(names: tuple[str, ...], rows: int, path: str) -> None:
-    numbers = [name for name in names if is_number(name)]
-    if len(numbers) == len(names) and not all(name.isdigit() and len(name) < 4 for name in names):
+    short = all(name.isdigit() and len(name) < 4 for name in names)  # 0, 1, 2 may be names
+    if any(map(is_number, names)) and all(map(_is_value, names)) and not short:
         raise DataError(
-            f"The first row of '{path}' holds numbers ({', '.join(names[:3])}), not names: add a row of column names."
+            f"The first row of '{path}' holds values ({', '.join(names[:3])}), not names: add a row of column names."
         )
     if rows < 2:
         raise DataError(f"'{path}' has a header and no rows: at least 8 rows are needed.")
 
 
 def _columns(text: str, separator: str, width: int, path: str) -> tuple[pa.Array, ...]:
+    first = [len(line.split()) for line in text[:10_000].splitlines()[:2]]
+    if width == 1 and first[0] == first[-1] > 1:
+        raise DataError(f"The cells of '{path}' are parted by spaces: use commas, semicolons, tabs or '|'.")
     odd: list[pa_csv.InvalidRow] = []
 
     def refuse(row: pa_csv.InvalidRow) -> str:
@@ -228,5 +302,10 @@ def _without_empty(sheet: Sheet) -> Sheet:
         tuple(sheet.columns[i] for i in keep),
         tuple(sheet.quoted[i] for i in keep),
         source,
-        (f"{sum(map(bool, empty))} empty columns without a name are left out",),
+        (*sheet.notes, _left_out(sum(map(bool, empty)))),
     )
+
+
+def _left_out(columns: int) -> str:
+    which = "1 empty column without a name is" if columns == 1 else f"{columns} empty columns without a name are"
+    return f"{which} left out"

@@ -89,7 +89,7 @@ def _rules(column: Column, schema: Schema) -> list[str]:
 def _units(name: str, schema: Schema) -> str:
     units = schema.source.units or ()
     found = {text.name: unit for text, unit in zip(schema.source.texts, units, strict=False)}
-    return found.get(name, "").strip()
+    return found.get(name, "").strip().strip("-")
 
 
 def _example(column: Column, table: Table) -> str:

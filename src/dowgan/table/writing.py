@@ -89,6 +89,8 @@ class Writer:
                 self._append_parquet(frame)
             else:
                 self._append_text(frame)
+        except BrokenPipeError:  # the reader of stdout has had enough
+            raise
         except OSError as error:
             raise _unwritable(self.path, error) from error
         self._pieces += 1
@@ -167,7 +169,8 @@ def _check_path(path: str, forbidden: tuple[str, ...]) -> None:
 
 
 def _unwritable(path: str, error: OSError) -> UserError:
-    return UserError(f"'{path}' cannot be written ({error.strerror or error}): free the place or give another one.")
+    called = "stdout" if path == "-" else f"'{path}'"
+    return UserError(f"{called} cannot be written ({error.strerror or error}): free the place or give another one.")
 
 
 def arrow(frame: pd.DataFrame, schema: Schema) -> pa.Table:

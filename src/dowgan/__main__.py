@@ -1,0 +1,5 @@
+"""`python -m dowgan` is the command line."""
+
+from dowgan.cli import main
+
+main()

@@ -1,0 +1,38 @@
+"""The live line of a training: its rate leaves out the first step, which does once what is done once."""
+
+import pytest
+
+from dowgan import progress
+from dowgan.progress import Progress
+
+
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """A clock that stands where the test puts it."""
+    now = [100.0]
+    monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    return now
+
+
+def test_the_rate_is_that_of_the_steps_after_the_first(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress() as live:
+        clock[0] += 60  # the prior, and all that is done once
+        live.update(1, 1000, {"critic": 1.0})
+        for step in range(2, 32):
+            clock[0] += 0.5
+            live.update(step, 1000, {"critic": 0.5, "gradient": 3.0})
+    lines = capsys.readouterr().err.splitlines()
+    assert lines[0] == "fitting the prior"
+    assert lines[1] == "step 2 of 1,000, 2.0/s, 499 s left at most, critic 0.5"
+    assert lines[2].startswith("step 22 of 1,000, 2.0/s, 489 s left at most")
+
+
+def test_the_last_step_is_shown_and_quiet_says_nothing(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    for quiet in (False, True):
+        with Progress(quiet) as live:
+            live.update(1, 3, {})
+            clock[0] += 1
+            live.update(3, 3, {"fidelity": 0.25})
+    said = capsys.readouterr()
+    assert said.out == ""
+    assert said.err == "fitting the prior\nstep 3 of 3, 2.0/s, 0 s left at most, fidelity 0.25\n"
