@@ -20,6 +20,7 @@ import urllib.request
 import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -33,10 +34,8 @@ from transfer import ROWS, measured, verdict
 import dowgan
 from dowgan.config import Config, resolve
 from dowgan.evaluate import judge_generation
-from dowgan.evaluate.blocks import against_held_out, hop_for, windows
 from dowgan.interpolation import interpolate
 from dowgan.library.processes import simulate
-from dowgan.metrics import METRICS
 from dowgan.metrics.paired import coverage, mse, r2, r2_pooled
 from dowgan.nets import NETS, Shape
 from dowgan.noises import NOISES
@@ -45,6 +44,8 @@ from dowgan.search import Task, best_of, run_search
 from dowgan.table import read
 from dowgan.train import restore
 
+Found = dict[str, Any]
+Keep = Callable[[Found], None]
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = "https://archive.ics.uci.edu/static/public/580/hungarian+chickenpox+cases.zip"
 FILE, CHECKSUM = "hungary_chickenpox.csv", "bd1b802f1059b9b0f0d2c29d6171bc2f302994f81a92d7c7bb25191f76dc4a23"
@@ -75,11 +76,11 @@ class Budget:
     epochs: tuple[int, ...] = (100, 500, 1000)
     rates: tuple[float, ...] = (0.01, 0.005, 0.001)
     middle: int = 500
-    seeds: int = 3
+    seeds: int = 2
     fits: int = 2
     settings: tuple[str, ...] = ()
-    trials: int = 20
-    search: tuple[str, ...] = ("train.steps=400",)
+    trials: int = 12
+    search: tuple[str, ...] = ("train.steps=300",)
     transfer: int = 240
     paths: int = 200
 
@@ -212,20 +213,20 @@ def original(job: Job) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def studies(job: Job) -> dict[str, Any]:
-    """S6 and S7: the number of epochs at the deck's rate, the rate at the middle number of epochs."""
+def studies(job: Job, done: Found, keep: Keep) -> None:
+    """S6 and S7: epochs at the deck's rate, rates at the middle number of epochs; one fit at a time."""
     rate, budget = resolve("dense-gan").train.lr, job.budget
     points = {"epochs": [(e, rate) for e in budget.epochs], "rates": [(budget.middle, r) for r in budget.rates]}
-    out: dict[str, Any] = {}
     for name, pairs in points.items():
-        out[name] = []
-        for epochs, lr in pairs:
-            told(f"study: {epochs} epochs, rate {lr}")
-            fits = [founding_fit(job, epochs, lr, seed) for seed in range(budget.seeds)]
-            record = fits[0][0].model_.training
-            curves = {"curve": record.steps, "losses": record.losses}
-            out[name].append({"epochs": epochs, "rate": lr, "fits": [f for _, f in fits]} | curves)
-    return out
+        entries = done.setdefault(name, [{"epochs": e, "rate": r, "fits": []} for e, r in pairs])
+        for entry in entries:
+            for seed in range(len(entry["fits"]), budget.seeds):
+                told(f"{entry['epochs']} epochs, rate {entry['rate']}, seed {seed}")
+                model, found = founding_fit(job, entry["epochs"], entry["rate"], seed)
+                entry["fits"].append(found)
+                if not seed:
+                    entry |= {"curve": model.model_.training.steps, "losses": model.model_.training.losses}
+                keep(done)
 
 
 # the cures, by the same scores
@@ -234,13 +235,8 @@ def studies(job: Job) -> dict[str, Any]:
 def judged(job: Job, made: pd.DataFrame) -> dict[str, Any]:
     """Score generated rows against rows that no model has seen."""
     real, train, fake = (numbers(x) for x in (job.test, job.train, made))
-    told_apart = METRICS.get("twosample")
     found = judge_generation([real], [fake], job.names, train=[train], window=job.window)
     scores = {n: {k: found["metrics"][n][k] for k in ("value", "floor", "floor_worst", "naive")} for n in JUDGED}
-    split = against_held_out([real], [train], [fake])[-1]
-    cut = [windows(x, found["window"], hop_for(len(real))) for x in (split.reference, split.real, split.fake)]
-    apart = [told_apart.measure(cut[0], other, 0).value for other in cut[1:]]  # type: ignore[operator, arg-type]
-    scores["twosample"] = {"value": apart[1], "floor": apart[0]}
     copies = found["memorisation"]
     return {"scores": scores, "copies": {k: copies[k] for k in ("authenticity", "authenticity_held_out")}}
 
@@ -259,14 +255,13 @@ def one_recipe(job: Job, recipe: str, settings: Sequence[str]) -> dict[str, Any]
     return {"fits": fits}
 
 
-def recipes(job: Job, done: dict[str, Any], keep: Callable[[dict[str, Any]], None]) -> dict[str, Any]:
-    """Every recipe by name; each is kept as soon as it is done."""
+def recipes(job: Job, done: Found, keep: Keep) -> None:
+    """Every recipe by name, one at a time."""
     for recipe in RECIPES:
         if recipe not in done:
-            told(f"recipe {recipe}")
+            told(recipe)
             done[recipe] = one_recipe(job, recipe, job.settings(recipe))
             keep(done)
-    return done
 
 
 def carried(job: Job) -> dict[str, Any]:
@@ -350,30 +345,44 @@ def download(folder: Path, source: str = SOURCE, checksum: str = CHECKSUM) -> Pa
 
 def small_table() -> pd.DataFrame:
     """A table like the deck's for the quick version: simulated counts."""
-    return simulate("counts", 260).iloc[:, :5]
+    return simulate("counts", 200).iloc[:, :4]
 
 
-def run(job: Job, results: Path) -> dict[str, Any]:
-    """Do what the results file does not have yet."""
+class EnoughError(Exception):
+    """The time that was given is used up."""
+
+
+def run(job: Job, results: Path, only: Sequence[str], minutes: float) -> None:
+    """Do what the results file does not have yet; of all sections, or of some.
+
+    Raises:
+        EnoughError: the time was used up; what was done is kept.
+    """
     done = json.loads(results.read_text(encoding="utf-8")) if results.is_file() else {}
     results.parent.mkdir(parents=True, exist_ok=True)
+    ends = time.monotonic() + 60 * minutes
 
     def keep(name: str, value: Any) -> None:
-        done[name] = rounded(value)
-        results.write_text(json.dumps(done, indent=None, separators=(",", ":")) + "\n", encoding="utf-8")
+        done[name] = value
+        done["version"] = dowgan.__version__
+        results.write_text(json.dumps(rounded(done), separators=(",", ":")) + "\n", encoding="utf-8")
+        if time.monotonic() > ends:
+            raise EnoughError
 
-    def section(name: str, make: Callable[[Job], Any]) -> None:
-        if name not in done:
+    for name, make in WHOLE.items():
+        if name in (only or WHOLE) and name not in done:
             told(name)
             keep(name, make(job))
+    for name, go_on in IN_PARTS.items():
+        if name in (only or IN_PARTS):
+            told(name)
+            go_on(job, done.get(name, {}), partial(keep, name))
 
-    keep("version", dowgan.__version__)
-    for name, make in (("about", about), ("original", original), ("studies", studies), ("paired", paired)):
-        section(name, make)
-    recipes(job, done.get("recipes", {}), lambda found: keep("recipes", found))
-    for name, make in (("transfer", carried), ("search", searched)):
-        section(name, make)
-    return done
+
+WHOLE: dict[str, Callable[[Job], Found]] = {
+    "about": about, "original": original, "paired": paired, "transfer": carried, "search": searched,
+}  # fmt: skip
+IN_PARTS: dict[str, Callable[[Job, Found, Keep], None]] = {"studies": studies, "recipes": recipes}
 
 
 def main() -> None:
@@ -381,6 +390,10 @@ def main() -> None:
     parser.add_argument("data", type=Path, nargs="?")
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--page", action="store_true")
+    parser.add_argument(
+        "--only", action="append", default=[], choices=[*WHOLE, *IN_PARTS], help="some sections, no page"
+    )
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then; the same command goes on")
     parser.add_argument("-o", "--out", type=Path, default=ROOT)
     options = parser.parse_args()
     results = options.out / "bench" / "results" / "founding_study.json"
@@ -388,10 +401,16 @@ def main() -> None:
         with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
             torch.set_num_threads(1)
             if options.quick:
-                job = Job(small_table(), 200, QUICK, Path(folder))
+                job = Job(small_table(), 150, QUICK, Path(folder))
             else:
                 job = Job(pd.read_csv(options.data or download(Path(folder))), 417, FULL, Path(folder))
-            run(job, results)
+            try:
+                run(job, results, options.only, options.minutes)
+            except EnoughError:
+                told("the time is used up: the same command goes on")
+                return
+    if options.only:
+        return
     page = options.out / "docs" / "founding-study.md"
     write_page(json.loads(results.read_text(encoding="utf-8")), page)
     told(f"wrote {page}")

@@ -9,8 +9,7 @@ from charts import Panel, chart
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 HERE = Path(__file__).resolve().parent
-JUDGED = ("wasserstein", "spread", "ramps", "autocorrelation", "crosscorrelation", "spectrum", "twosample")
-DISTANCES = JUDGED[:-1]
+JUDGED = ("wasserstein", "spread", "ramps", "autocorrelation", "crosscorrelation", "spectrum")
 SUBSET = 52
 DRAWN = ("dense-gan", "gru-wgan", "flagship")  # recipes whose series are shown
 DECKS = ("dense-gan", "wgan", "gru-wgan", "conv-gan", "encoder-gan")
@@ -44,20 +43,12 @@ def mean_score(entry: Results, name: str, side: str = "value") -> float | None:
 def findings(results: Results) -> list[str]:
     """Sentences about the table of scores, each decided by the numbers."""
     entries = results["recipes"]
-    near = {n: sum(_at_floor(e, s) for s in DISTANCES) for n, e in entries.items()}
-    best = max(near, key=lambda n: near[n])
+    near = {n: sum(_at_floor(e, s) for s in JUDGED) for n, e in entries.items()}
     out = [
-        f"Scores within the floor's own range (no worse than the worst of the real stretches), of {len(DISTANCES)}: "
+        f"Scores within the floor's own range (no worse than the worst of the real stretches), of {len(JUDGED)}: "
         + ", ".join(f"`{n}` {near[n]}" for n in sorted(near, key=lambda n: -near[n]))
         + "."
     ]
-    told = {n: mean_score(e, "twosample") for n, e in entries.items()}
-    lost = [n for n in entries if (told[n] or 0) > 0.95]
-    if lost:
-        out.append(
-            f"Boosted trees tell {', '.join(f'`{n}`' for n in lost)} from real weeks almost always (AUC over 0.95); "
-            f"real weeks of another time get {number(mean_score(entries[best], 'twosample', 'floor'))}."
-        )
     least = min((n for n in DECKS if n in entries), key=lambda n: mean_score(entries[n], "autocorrelation") or 0)
     first, last = (number(mean_score(entries[n], "autocorrelation")) for n in ("dense-gan", least))
     out.append(

@@ -9,6 +9,7 @@ simulated plant (tags that follow set points), which needs no file.
 import argparse
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -24,6 +25,7 @@ from dowgan.demo import simulate
 from dowgan.noises import NOISES
 
 RECIPE, CHECKS, PLANT_ROWS = "gru-gan", 10, 800
+PAGE = "docs/noises.md"
 FILE = "hungary_chickenpox.csv"
 
 
@@ -91,21 +93,23 @@ def main() -> None:
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).resolve().parents[1])
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then; the same command goes on")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    results: dict[str, Any] = {"version": dowgan.__version__, "recipe": RECIPE, "steps": options.steps}
-    results |= {"seeds": options.seeds, "tables": {}}
+    file, ends = options.out / "bench/results/noises.json", time.monotonic() + 60 * options.minutes
+    results: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"tables": {}}
+    results |= {"version": dowgan.__version__, "recipe": RECIPE, "steps": options.steps, "seeds": options.seeds}
     for name, frame in tables(options.data).items():
-        found = results["tables"][name] = {}
-        for noise in NOISES.names():
+        found = results["tables"].setdefault(name, {})
+        for noise in (n for n in NOISES.names() if n not in found):
             found[noise] = [measured(frame, noise, options.steps, seed) for seed in range(options.seeds)]
             sys.stderr.write(f"{name} {noise}: {[round(row['best'], 3) for row in found[noise]]}\n")
-    for place, text in (
-        ("bench/results/noises.json", json.dumps(results, indent=1) + "\n"),
-        ("docs/noises.md", page(results)),
-    ):
-        (options.out / place).parent.mkdir(parents=True, exist_ok=True)
-        (options.out / place).write_text(text, encoding="utf-8")
+            file.parent.mkdir(parents=True, exist_ok=True)
+            file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            if time.monotonic() > ends:
+                return
+    (options.out / PAGE).parent.mkdir(parents=True, exist_ok=True)
+    (options.out / PAGE).write_text(page(results), encoding="utf-8")
 
 
 if __name__ == "__main__":

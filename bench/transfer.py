@@ -12,6 +12,7 @@ that there is.
 import argparse
 import json
 import sys
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -33,6 +34,7 @@ TABLES = {  # file, run columns, columns that are used
     "nylon": ("nylon_batches.csv", ("batch_id",), None),
     "cstr": ("homeostat_cstr_dev.csv.gz", (), CSTR),
 }
+PAGE = "docs/transfer.md"
 Row = dict[str, Any]
 
 
@@ -137,29 +139,38 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).resolve().parents[1])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", nargs="*", default=["gru-gan=240", "flagship=150"], metavar="RECIPE=STEPS")
+    parser.add_argument("--steps", nargs="*", default=["gru-gan=240", "flagship=100"], metavar="RECIPE=STEPS")
+    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then; the same command goes on")
     options = parser.parse_args()
     torch.set_num_threads(1)
-    results: dict[str, Any] = {}
+    file, ends = options.out / "bench/results/transfer.json", time.monotonic() + 60 * options.minutes
+    told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"results": {}}
+    told |= {"version": dowgan.__version__, "points": ROWS, "seeds": options.seeds}
+    for table, (frame, runs) in tables(options.data).items():
+        results = told["results"].setdefault(table, {})
+        for recipe, steps in (asked.split("=") for asked in options.steps):
+            if recipe in results:
+                continue
+            sys.stderr.write(f"{table}\n")
+            rows = measured(frame, runs, recipe, int(steps), options.seeds)
+            results[recipe] = {"steps": int(steps), "verdict": verdict(rows), "rows": rows}
+            for place, text in ((file, json.dumps(told, indent=1) + "\n"), (options.out / PAGE, page(told))):
+                place.parent.mkdir(parents=True, exist_ok=True)
+                place.write_text(text, encoding="utf-8")
+            if time.monotonic() > ends:
+                return
+
+
+def tables(folder: Path) -> dict[str, tuple[pd.DataFrame, tuple[str, ...]]]:
+    """The tables with their run columns; a missing file is skipped by name."""
+    out: dict[str, tuple[pd.DataFrame, tuple[str, ...]]] = {}
     for name, (file, runs, columns) in TABLES.items():
-        if not (options.data / file).is_file():
+        if not (folder / file).is_file():
             sys.stderr.write(f"{file} is not there: skipped\n")
             continue
-        frame = pd.read_csv(options.data / file)
-        frame = frame[list(columns)] if columns else frame
-        results[name] = {}
-        for asked in options.steps:
-            recipe, steps = asked.split("=")
-            sys.stderr.write(f"{name}\n")
-            rows = measured(frame, runs, recipe, int(steps), options.seeds)
-            results[name][recipe] = {"steps": int(steps), "verdict": verdict(rows), "rows": rows}
-            told = {"version": dowgan.__version__, "points": ROWS, "seeds": options.seeds, "results": results}
-            for place, text in (
-                ("bench/results/transfer.json", json.dumps(told, indent=1) + "\n"),
-                ("docs/transfer.md", page(told)),
-            ):
-                (options.out / place).parent.mkdir(parents=True, exist_ok=True)
-                (options.out / place).write_text(text, encoding="utf-8")
+        frame = pd.read_csv(folder / file)
+        out[name] = (frame[list(columns)] if columns else frame, runs)
+    return out
 
 
 if __name__ == "__main__":
