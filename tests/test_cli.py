@@ -142,8 +142,8 @@ def test_wrong_usage_is_one_line_and_exit_2(
 
 def test_fit_needs_no_option(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dowgan.train.STEPS", (2, 2))
-    for name in ("CALIBRATED", "POLISHED"):
-        monkeypatch.setattr(f"dowgan.synthesizer.{name}", 4 * 64)
+    monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
+    monkeypatch.setattr("dowgan.synthesizer.POLISHED", (256, 256))
     (folder / "plain").mkdir()
     os.chdir(folder / "plain")
     assert run(["fit", "../data.csv"]) == 0
@@ -560,7 +560,7 @@ def test_a_full_disk_leaves_everything_as_it_was(tokens: list[str], folder: Path
 def test_ctrl_c_saves_the_model_so_far(folder: Path) -> None:
     table(400).to_csv("long.csv", index=False)
     code = (
-        "import dowgan.synthesizer as s, sys; s.CALIBRATED = s.POLISHED = 256\n"
+        "import dowgan.fitting as f, dowgan.synthesizer as s, sys; f.DRAWN = s.POLISHED = (256, 256)\n"
         "from dowgan.progress import Progress\n"
         "Progress.update = lambda self, step, steps, figures: print('step', step, flush=True)\n"
         "from dowgan.cli import main; main()"
@@ -608,7 +608,7 @@ def test_ctrl_c_while_calibrating_saves_the_model_so_far(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dowgan.synthesizer.fit_transport", stop)
-    monkeypatch.setattr("dowgan.synthesizer.CALIBRATED", 256)
+    monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
     assert run(["fit", "data.csv", "-o", "new.dowgan", "--recipe", "prior", "--set", "calibrated=true"]) == 0
     said = capsys.readouterr().err
     assert "interrupted before the calibration was done: the model so far is saved without it" in said

@@ -42,8 +42,9 @@ def table(rows: int = 160, runs: int = 1) -> pd.DataFrame:
 @pytest.fixture(scope="module", autouse=True)
 def small_calibration() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        for name in ("CALIBRATED", "POLISHED"):
-            patch.setattr(f"dowgan.synthesizer.{name}", 4 * CHUNK)
+        patch.setattr("dowgan.fitting.DRAWN", (4 * CHUNK, 4 * CHUNK))
+        patch.setattr("dowgan.synthesizer.POLISHED", (4 * CHUNK, 4 * CHUNK))
+        patch.setattr("dowgan.transport.ROUNDS", 50)
         yield
 
 
@@ -92,7 +93,8 @@ def test_another_process_gives_the_same_bytes(name: str, tmp_path: Path) -> None
     frame = table()
     frame.to_csv(tmp_path / "data.csv", index=False)
     code = (
-        "import sys, json, dowgan.synthesizer as s; s.CALIBRATED = s.POLISHED = 256\n"
+        "import sys, json, dowgan.fitting as f, dowgan.synthesizer as s, dowgan.transport as t\n"
+        "f.DRAWN = s.POLISHED = (256, 256); t.ROUNDS = 50\n"
         "from dowgan.cli import main; main()"
     )
     options = [f"--set={key}={str(value).lower()}" for key, value in settings.items()]

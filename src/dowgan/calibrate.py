@@ -28,7 +28,7 @@ HORIZON = 64  # most steps of a backtest
 FACTORS = (2, 4, 6, 12)
 MOST_VALUES = 24_000  # values of the late block that a factor is measured on
 LEAST_GAPS = 8  # old steps that a factor needs
-CAUTION = 100.0  # rows at which the measured weights count as much as the prior alone
+CAUTION = 300.0  # gaps at which weights count as much as what they are drawn to
 
 
 @dataclass(frozen=True)
@@ -141,29 +141,48 @@ def _measure(early: Prior, process: Process, late: Sequence[Stretch], factor: in
         guesses.append(np.stack([out.middle, *(interpolate(coarse, factor, way) for way in WAYS)]))
     if sum(len(t) for t in truths) < LEAST_GAPS * factor:
         return None
-    return Mixture(_weights(np.concatenate(truths), np.concatenate(guesses, axis=1)), _factor_of(ratios))
+    return Mixture(_weights(np.concatenate(truths), np.concatenate(guesses, axis=1), factor - 1), _factor_of(ratios))
 
 
-def _weights(truth: Float[np.ndarray, "N D"], guesses: Float[np.ndarray, "M N D"]) -> Float[np.ndarray, "M D"]:
-    """Convex weights of the guesses for each channel, drawn towards the first guess (the prior's)."""
+def _weights(
+    truth: Float[np.ndarray, "N D"], guesses: Float[np.ndarray, "M N D"], gap: int
+) -> Float[np.ndarray, "M D"]:
+    """Convex weights of the guesses for each channel.
+
+    Those of all channels together are drawn towards the first guess (the prior's), those of each channel towards
+    those of all: of a few gaps of one channel many weights are as good, and most of them do worse later.
+
+    Args:
+        truth: hidden values, NaN elsewhere.
+        guesses: in every way.
+        gap: hidden rows of a gap, whose errors are all but one error.
+    """
     ways, _, channels = guesses.shape
-    weights = np.zeros((ways, channels))
+    parts = []
     for channel in range(channels):
         rows = ~np.isnan(truth[:, channel]) & ~np.isnan(guesses[:, :, channel]).any(axis=0)
-        weights[0, channel] = 1
-        if rows.sum() < 2 * LEAST_GAPS:
-            continue
         design, target = guesses[:, rows, channel].T, truth[rows, channel]
-        rest = target - design[:, 0]
-        size = np.sqrt(np.mean(rest**2)) + 1e-9
-        # soft rows draw the weights to the prior's, a hard one holds their sum at one
-        pull = size * np.sqrt(CAUTION) * np.eye(ways)
-        start = np.zeros(ways)
-        start[0] = size * np.sqrt(CAUTION)
-        strong = 1e4 * (np.abs(design).max() + size) * np.ones((1, ways))
-        found, _ = nnls(np.concatenate([design, pull, strong]), np.concatenate([target, start, strong[0, :1]]))
-        weights[:, channel] = found / found.sum()
-    return weights
+        off = np.sqrt(np.mean((design - target[:, None]) ** 2, axis=0)) if rows.any() else np.ones(ways)
+        scale = off.min() + 1e-9
+        parts.append((design / scale, target / scale))
+    designs, targets = zip(*parts, strict=True)
+    common = _convex(np.concatenate(designs), np.concatenate(targets), np.eye(ways)[0], gap)
+    return np.stack([_convex(design, target, common, gap) for design, target in parts], axis=1)
+
+
+def _convex(
+    design: Float[np.ndarray, "N M"], target: Float[np.ndarray, " N"], centre: Float[np.ndarray, " M"], gap: int
+) -> Float[np.ndarray, " M"]:
+    """Least squares with weights of sum one, none below zero, drawn towards the centre."""
+    if len(target) < 2 * LEAST_GAPS:
+        return centre
+    apart = np.sqrt(np.mean((design - (design @ centre)[:, None]) ** 2, axis=0))
+    pull = np.sqrt(CAUTION * gap) * (apart + 1e-3 * apart.max() + 1e-12)
+    strong = 1e3 * (np.abs(design).max() + np.sqrt(len(target)) + 1e-9) * np.ones((1, len(centre)))
+    found, _ = nnls(
+        np.concatenate([design, np.diag(pull), strong]), np.concatenate([target, pull * centre, strong[0, :1]])
+    )
+    return found / found.sum()
 
 
 def calibrate(early: Prior, stretches: Sequence[Stretch], streams: Streams) -> Calibration:

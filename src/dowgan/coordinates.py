@@ -1,7 +1,10 @@
-"""The coordinates in which networks work: whitened windows, each coordinate normal by its own quantiles.
+"""The coordinates in which networks and the closed-form calibration work: whole windows, whitened by the prior.
 
-In them the prior is N(0, I), so a network that starts from the identity starts from the prior. One round of
-rotation-based iterative Gaussianisation (Laparra, Camps-Valls and Malo 2011, IEEE TNN 22:537).
+A window is taken as the table has it, its season and its level included. Each channel goes to normal scores by its
+own quantiles, the window is whitened by the covariance of windows that the prior draws, and each coordinate is made
+normal by its own quantiles. In them the prior is about N(0, I), so a network that starts from the identity starts
+from the prior. One round of rotation-based iterative Gaussianisation (Laparra, Camps-Valls and Malo 2011, IEEE TNN
+22:537).
 
 Shapes: B windows, T steps, D channels, U = T * D coordinates.
 """
@@ -12,9 +15,9 @@ import numpy as np
 from jaxtyping import Float
 
 from dowgan.marginals import Marginals, fit_marginals
-from dowgan.process import Process
 
 FEW = 60.0  # independent windows at which measured quantiles weigh as much as a normal distribution
+FLOOR = 1e-6  # least variance of a coordinate, as a share of the mean variance
 
 
 @dataclass(frozen=True)
@@ -23,41 +26,60 @@ class Coordinates:
 
     Attributes:
         steps: T.
+        scores: channels to normal scores, season and all.
+        centre: [TD] mean of the scores of a window.
         whiten: [TD U], columns are eigenvectors over the root of their variance.
         colour: [U TD], the inverse.
         marginals: quantiles of each coordinate.
     """
 
     steps: int
+    scores: Marginals
+    centre: Float[np.ndarray, " TD"]
     whiten: Float[np.ndarray, "TD U"]
     colour: Float[np.ndarray, "U TD"]
     marginals: Marginals
+
+    @property
+    def covariance(self) -> Float[np.ndarray, "TD TD"]:
+        """Covariance of the scores of the prior's windows."""
+        return self.colour.T @ self.colour
+
+    @property
+    def value_directions(self) -> Float[np.ndarray, "T D U"]:
+        """How each value of a window changes with the coordinates."""
+        return self.colour.T.reshape(self.steps, -1, len(self.colour))
 
     def to_coordinates(self, windows: Float[np.ndarray, "B T D"]) -> Float[np.ndarray, "B U"]:
         return self.marginals.to_normal(self.straight(windows))
 
     def from_coordinates(self, coordinates: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B T D"]:
-        flat = self.marginals.from_normal(coordinates) @ self.colour
+        flat = self.marginals.from_normal(coordinates) @ self.colour + self.centre
         return flat.reshape(len(flat), self.steps, -1)
 
     def straight(self, windows: Float[np.ndarray, "B T D"]) -> Float[np.ndarray, "B U"]:
-        """Return the whitened windows without the quantile maps: N(0, I) for draws of the process."""
-        return windows.reshape(len(windows), -1) @ self.whiten
+        """Return the whitened windows without the quantile maps: mean 0, covariance I for draws of the prior."""
+        return (windows.reshape(len(windows), -1) - self.centre) @ self.whiten
 
 
-def fit_coordinates(process: Process, windows: Float[np.ndarray, "B T D"], independent: float) -> Coordinates:
+def fit_coordinates(
+    drawn: Float[np.ndarray, "M T D"], windows: Float[np.ndarray, "B T D"], independent: float
+) -> Coordinates:
     """Fit the coordinates of windows.
 
     Args:
-        process: covariances of the windows.
-        windows: real ones, in normal scores, without missing values.
+        drawn: many windows of the prior, in channels.
+        windows: real ones, in channels, without missing values.
         independent: about how many of them do not overlap.
     """
-    steps = windows.shape[1]
-    variance, vectors = np.linalg.eigh(process.covariance(steps))
-    variance, vectors = variance[::-1], vectors[:, ::-1]  # largest first
-    root = np.sqrt(variance)
-    whiten = vectors / root
+    steps, channels = windows.shape[1:]
     weight = independent / (independent + FEW)
-    marginals = fit_marginals(windows.reshape(len(windows), -1) @ whiten, weight)
-    return Coordinates(steps, whiten, (vectors * root).T, marginals)
+    scores = fit_marginals(windows.reshape(-1, channels), weight)
+    flat = scores.to_normal(drawn).reshape(len(drawn), -1)
+    centre = flat.mean(axis=0)
+    variance, vectors = np.linalg.eigh(np.cov(flat, rowvar=False))
+    variance, vectors = variance[::-1], vectors[:, ::-1]  # largest first
+    root = np.sqrt(np.maximum(variance, FLOOR * variance.mean()))
+    whiten = vectors / root
+    straight = (scores.to_normal(windows).reshape(len(windows), -1) - centre) @ whiten
+    return Coordinates(steps, scores, centre, whiten, (vectors * root).T, fit_marginals(straight, weight))

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Bool, Float
+from scipy.linalg import solve_triangular
 
 from dowgan.calibrate import Calibration, calibrate
 from dowgan.channels import Channels, fit_channels
@@ -13,7 +14,7 @@ from dowgan.coordinates import Coordinates, fit_coordinates
 from dowgan.errors import DataError
 from dowgan.prior import Prior, fit_prior
 from dowgan.process import Process
-from dowgan.rng import Streams
+from dowgan.rng import CHUNK, Streams
 from dowgan.season import Stretch, fit_season, split, trending
 from dowgan.table.schema import Run, Table
 from dowgan.verbs import Solver
@@ -27,6 +28,9 @@ HOLD = 8  # one row in so many is held out from a network's training
 BLOCKS = 5  # into so many blocks of time
 MOST_MISSING = 0.3  # share of missing values of a window that a network trains on
 GAP_WIDTH = 400  # values of a window in which missing ones are filled
+DRAWN = (5_120, 40_960)  # windows of the prior that whiten the coordinates and are carried to the data
+DRAWN_PER_WINDOW = 3
+DRAWN_VALUES = 20_000_000  # most values of them
 CLIP = 12.0  # channels are cut at so many standard deviations before they are fitted
 
 
@@ -136,6 +140,59 @@ def without_gaps(
     return [filled(run, known) for run, known in enumerate(series)]
 
 
+def balanced(count: int, width: int, rng: np.random.Generator) -> Float[np.ndarray, "B W"]:
+    """Draw standard normal rows whose own mean is zero and, where there are enough, whose own covariance is one.
+
+    What is measured on them has no error from the draw's chance in mean and spread.
+    """
+    half = rng.standard_normal((count // 2, width))
+    rows = np.concatenate([half, -half])
+    if len(half) < 4 * width:
+        return rows
+    lower = np.linalg.cholesky(rows.T @ rows / len(rows))
+    return solve_triangular(lower, rows.T, lower=True).T
+
+
+def prior_windows(
+    prior: Prior, stretches: Sequence[Stretch], steps: int, count: int, rng: np.random.Generator
+) -> Float[np.ndarray, "B T D"]:
+    """Draw windows of the prior, in channels, at places and in regimes of the table."""
+    means, spreads, starts, before = [], [], [], 0
+    for stretch in stretches:
+        length = len(stretch.values)
+        where = np.arange(length, dtype=float)
+        mean, spread = prior.season.mean_and_spread(
+            stretch.positions.astype(float), stretch.regime, where, hold_trend=True
+        )
+        means.append(mean)
+        spreads.append(spread)
+        starts.append(before + np.arange(max(length - steps + 1, 0)))
+        before += length
+    every = np.concatenate(starts)
+    first = every[np.arange(count) * len(every) // count]  # spread evenly
+    rows = rng.permutation(first)[:, None] + np.arange(steps)  # [B T]
+    root = np.linalg.cholesky(prior.process.covariance(steps))
+    scores = (balanced(count, len(root), rng) @ root.T).reshape(count, steps, -1)
+    return prior.marginals.from_normal(scores) * np.concatenate(spreads)[rows] + np.concatenate(means)[rows]
+
+
+def drawn_windows(real: int, width: int) -> int:
+    """Return how many windows of the prior are set against so many real ones of that many values: whole chunks."""
+    count = np.clip(DRAWN_PER_WINDOW * real, *DRAWN)
+    return int(min(count, max(DRAWN_VALUES // width, DRAWN[0]))) // CHUNK * CHUNK
+
+
+def whole_series(prior: Prior, stretches: Sequence[Stretch], streams: Streams) -> list[Float[np.ndarray, "_T D"]]:
+    """Return all runs in channels, their missing values drawn."""
+    scores = without_gaps(prior.process, [prior.to_normal(s) for s in stretches], streams)
+    out = []
+    for stretch, score in zip(stretches, scores, strict=True):
+        places = np.arange(len(score), dtype=float)
+        drawn = prior.from_normal(score[None], stretch.positions.astype(float), stretch.regime, places)[0]
+        out.append(np.where(np.isnan(stretch.values), drawn, stretch.values))
+    return out
+
+
 def window_coordinates(
     prior: Prior, stretches: Sequence[Stretch], steps: int, streams: Streams
 ) -> tuple[Coordinates, Float[np.ndarray, "B U"], Bool[np.ndarray, " B"]]:
@@ -143,16 +200,19 @@ def window_coordinates(
 
     Missing values are drawn; windows with many of them are left out.
     """
-    scores = [prior.to_normal(s) for s in stretches]
-    whole = without_gaps(prior.process, scores, streams)
-    lengths = [len(s) for s in scores]
+    values = [s.values for s in stretches]
+    whole = whole_series(prior, stretches, streams)
+    lengths = [len(v) for v in values]
     hop = max(1, sum(max(n - steps, 0) for n in lengths) // MOST_WINDOWS)
     starts = [(r, s) for r, n in enumerate(lengths) for s in range(0, n - steps + 1, hop)]
-    every = _cut_out(whole, starts, steps)[_usable(scores, starts, steps)]
-    coordinates = fit_coordinates(prior.process, every, sum(lengths) / steps)
+    every = _cut_out(whole, starts, steps)[_usable(values, starts, steps)]
+    drawn = prior_windows(
+        prior, stretches, steps, drawn_windows(len(every), every[0].size), streams.numpy("prior windows")
+    )
+    coordinates = fit_coordinates(drawn, every, sum(lengths) / steps)
     places, held = _cut(lengths, steps, hop)
-    usable = _usable(scores, places, steps)
-    kept = _cut_out(whole, places, steps)[usable]
+    usable = _usable(values, places, steps)
+    kept = coordinates.scores.to_normal(_cut_out(whole, places, steps)[usable])
     return coordinates, coordinates.to_coordinates(kept), held[usable]
 
 

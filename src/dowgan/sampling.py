@@ -1,19 +1,19 @@
 """Draw whole series from a model's priors and its generator, in channels.
 
-A series is drawn in two passes. The first is the Gaussian process alone, over long windows, so that slow movements
-last as long as they should. The second takes each short window of it to the coordinates of the generator, through
-the generator and back, and joins the windows by conditioning each on the end of the last. Without a generator the
-second pass only applies the quantiles of the coordinates.
+A series is drawn in two passes. The first is the prior alone: a Gaussian process over long windows, so that slow
+movements last as long as they should, with season and level put back. The second takes each short window of it to
+the coordinates of the generator, through the generator and back, and joins the windows by conditioning each on the
+end of the last.
 
 Shapes: P paths, N rows, T steps of a window, D channels, U coordinates.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from dowgan.complete import Frame, Regression, complete
 from dowgan.coordinates import Coordinates
@@ -21,6 +21,10 @@ from dowgan.prior import Prior
 from dowgan.rng import CHUNK, Streams
 from dowgan.transport import Transport
 from dowgan.verbs import Normals, Solver
+
+SMALL_SPREAD = 1e-9  # added to a spread before its logarithm
+SHORT = 2_048  # rows of an epoch, up to which joined series are levelled too
+WINDOWS = 512  # that go through the generator at once
 
 Refine = Callable[[Float[np.ndarray, "B U"]], Float[np.ndarray, "B U"]]  # the generator, in coordinates
 
@@ -30,65 +34,137 @@ def identity(coordinates: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B U"]:
     return coordinates
 
 
-class Sampler:
-    """A prior, the coordinates of its short windows, and a generator in them."""
+@dataclass(frozen=True)
+class Place:
+    """Where the rows of one path lie: clock positions and regimes, one for each row."""
 
-    def __init__(self, prior: Prior, coordinates: Coordinates, refine: Refine, transport: Transport | None) -> None:
+    positions: Float[np.ndarray, " N"]
+    regime: Int[np.ndarray, " N"]
+
+    def longer(self, steps: int) -> "Place":
+        """The same with so many rows more."""
+        more = self.positions[-1] + 1 + np.arange(steps)
+        return Place(np.concatenate([self.positions, more]), np.pad(self.regime, (0, steps), mode="edge"))
+
+
+class Sampler:
+    """A prior, the coordinates of its short windows, a generator in them, and the calibration behind it.
+
+    Args:
+        epoch: rows of the fitted table. A single long series has over any so many rows about the mean and spread
+            that the table has over all of its rows.
+    """
+
+    def __init__(
+        self, prior: Prior, coordinates: Coordinates, refine: Refine, transport: Transport | None, epoch: int
+    ) -> None:
         self.prior = prior
         self.coordinates = coordinates
         self.refine = refine
         self.transport = transport
+        self.epoch = epoch
         self._solvers: dict[int, Solver] = {}
 
     @cached_property
     def _joint(self) -> Regression:
         """How short windows are joined."""
-        return Regression(self.prior.process.covariance(self.coordinates.steps), self.prior.channels)
+        return Regression(self.coordinates.covariance, self.prior.channels)
 
     def windows(self, straight: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B T D"]:
-        """Return windows of normal scores for standard normal coordinates, in chunks of one size."""
-        return np.concatenate([self._chunk(straight[i : i + CHUNK]) for i in range(0, len(straight), CHUNK)])
+        """Return windows of normal scores for coordinates of the prior's windows, in chunks of one size."""
+        return np.concatenate([self._part(straight[i : i + WINDOWS]) for i in range(0, len(straight), WINDOWS)])
 
-    def _chunk(self, straight: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B T D"]:
+    def _part(self, straight: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B T D"]:
         refined = self.refine(_whole(straight))
         if self.transport is not None:
-            refined = self.transport.apply(refined)
+            refined = self.transport.apply(refined, self.coordinates.value_directions)
         return self.coordinates.from_coordinates(refined)[: len(straight)]
 
-    def paths(self, known: Float[np.ndarray, "N D"], normals: Normals) -> Float[np.ndarray, "P N D"]:
-        """Complete a partly known series of normal scores along paths.
+    def series(
+        self, places: Sequence[Place], known: Float[np.ndarray, "N D"] | None, normals: Normals, single: bool
+    ) -> Float[np.ndarray, "P N D"]:
+        """Draw series, in channels.
 
         Args:
-            known: NaN where unknown.
+            places: of each path, all of N rows.
+            known: channels that are known in advance, NaN elsewhere; only for one path.
             normals: the randomness, one row per path.
+            single: one long series, whose mean and spread are held over each epoch.
         """
-        rows, channels = known.shape
-        steps = self.coordinates.steps
-        padded = np.concatenate([known, np.full((steps, channels), np.nan)])
-        ahead = bool(np.any(~np.isnan(known)))
-        slow = self._solver(max(1, steps // 4) if ahead else 0).paths(padded, normals)
-        return self._refined(padded, slow)[:, :rows]
+        rows, steps = len(places[0].positions), self.coordinates.steps
+        levelled = single and (known is None or bool(np.isnan(known).all()))
+        drawn = self.epoch * (-(-(rows + steps) // self.epoch) + 1) if levelled else rows + steps
+        used = drawn if levelled and self.epoch <= SHORT else rows + steps
+        given = np.full((drawn, self.prior.channels), np.nan)
+        if known is not None:
+            given[:rows] = known
+        ahead = not np.isnan(given).all()
+        solver = self._solver(max(1, steps // 4) if ahead else 0)
+        longer = [place.longer(used - rows) for place in places]
+        slow = solver.paths(self._normal(given, places[0].longer(drawn - rows)), normals)[: len(places)]
+        if levelled:
+            slow = level(slow, self.epoch)
+        plain = np.stack([self._channels(path[:used], place) for path, place in zip(slow, longer, strict=True)])
+        if self.transport is None and self.refine is identity:
+            return plain[:, :rows]
+        scores = self.coordinates.scores
+        joined = self._refined(scores.to_normal(given[: used - steps]), scores.to_normal(plain))
+        if levelled and self.epoch <= SHORT:
+            joined = level(joined, self.epoch)
+        return scores.from_normal(joined[:, :rows])
+
+    def _channels(self, normal: Float[np.ndarray, "N D"], place: Place) -> Float[np.ndarray, "N D"]:
+        """Put season and level back."""
+        rows = np.arange(len(normal), dtype=float)
+        return self.prior.from_normal(normal[None], place.positions, place.regime, rows, hold_trend=True)[0]
+
+    def _normal(self, channels: Float[np.ndarray, "N D"], place: Place) -> Float[np.ndarray, "N D"]:
+        rows = np.arange(len(channels), dtype=float)
+        mean, spread = self.prior.season.mean_and_spread(place.positions, place.regime, rows, hold_trend=True)
+        return self.prior.marginals.to_normal((channels - mean) / spread)
 
     def _solver(self, ahead: int) -> Solver:
         if ahead not in self._solvers:
             self._solvers[ahead] = Solver(self.prior.process, self.prior.frame(ahead))
         return self._solvers[ahead]
 
-    def _refined(self, known: Float[np.ndarray, "M D"], slow: Float[np.ndarray, "P M D"]) -> Float[np.ndarray, "P N D"]:
+    def _refined(self, known: Float[np.ndarray, "N D"], slow: Float[np.ndarray, "P M D"]) -> Float[np.ndarray, "P N D"]:
         """The second pass: short windows of the slow paths through the generator, joined."""
         steps = self.coordinates.steps
         short = Frame(steps // 2, steps - steps // 2, 0)
-        rows = len(known) - steps  # the last window may reach into the padding
-        starts = [start for start, _, _ in short.windows(rows)]
+        starts = [start for start, _, _ in short.windows(len(known))]  # the last one may reach past the rows
         cut = np.stack([slow[:, s : s + steps] for s in starts], axis=1)  # [P S T D]
         straight = self.coordinates.straight(cut.reshape(-1, *cut.shape[2:]))
         drawn = self.windows(straight).reshape(cut.shape)
-        return complete(known[:rows], short, self._joint, lambda number: drawn[:, number])
+        return complete(known, short, self._joint, lambda number: drawn[:, number])
+
+
+def level(paths: Float[np.ndarray, "P N D"], epoch: int) -> Float[np.ndarray, "P N D"]:
+    """Hold the mean of normal scores at 0 and their spread at 1 over about every epoch.
+
+    Season, level and quantiles were measured on a table of that length, so over it nothing is left of the mean of a
+    normal score. A row depends on the epoch that it lies in and on the one beside it.
+
+    Args:
+        paths: whole epochs, and perhaps the beginning of another.
+        epoch: rows.
+    """
+    rows = paths.shape[1]
+    bounds = [(first, min(first + epoch, rows)) for first in range(0, max(rows - epoch // 2, 1), epoch)]
+    middles = [(first + last) / 2 for first, last in bounds]
+    out = np.empty_like(paths)
+    for number, path in enumerate(paths):
+        mean = np.stack([path[first:last].mean(axis=0) for first, last in bounds])  # [E D]
+        spread = np.log(np.stack([path[first:last].std(axis=0) for first, last in bounds]) + SMALL_SPREAD)
+        for channel in range(path.shape[1]):
+            shift, scale = (np.interp(np.arange(rows), middles, figure[:, channel]) for figure in (mean, spread))
+            out[number, :, channel] = (path[:, channel] - shift) / np.exp(scale)
+    return out
 
 
 def _whole(rows: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "Q U"]:
-    """Pad to a whole chunk: products of one shape give a row the same bits whatever else is asked for."""
-    return np.concatenate([rows, np.zeros((CHUNK - len(rows), rows.shape[1]))])
+    """Pad to a whole part: products of one shape give a row the same bits whatever else is asked for."""
+    return np.concatenate([rows, np.zeros((WINDOWS - len(rows), rows.shape[1]))])
 
 
 @dataclass(frozen=True)

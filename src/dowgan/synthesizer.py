@@ -17,13 +17,13 @@ from threadpoolctl import threadpool_limits
 from dowgan import __version__
 from dowgan.config import DEFAULT_RECIPE, Config, resolve
 from dowgan.errors import DataError, ModelError, OptionError, unknown
-from dowgan.fitting import Fitted, fit_priors, stretch_of
+from dowgan.fitting import Fitted, drawn_windows, fit_priors, prior_windows, stretch_of
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, chosen_regimes, plan_runs, refuse_copies
 from dowgan.polish import fit_polish
 from dowgan.rng import CHUNK, Streams
-from dowgan.sampling import Sampler, WindowSampler, identity, path_normals, series_normals
+from dowgan.sampling import Place, Refine, Sampler, WindowSampler, identity, path_normals, series_normals
 from dowgan.season import Stretch
 from dowgan.table import Column, Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
@@ -39,9 +39,10 @@ if TYPE_CHECKING:
 TAIL = 256  # last rows of each run that a model keeps, to extend it without the table
 MOST_TAILS = 400  # runs of which they are kept
 BANDS = 0.9
-CALIBRATED = 160 * CHUNK  # windows that the closed-form calibration is fitted on
-LONG = 12  # windows of a joined series of which the same is done
-POLISHED = 24 * CHUNK  # windows of which the columns' quantiles are taken
+EPOCH = (128, 32_768)  # rows over which a long series has the level and spread of the table
+POLISH_STEP = 4  # every so many steps of drawn windows tell the columns' quantiles
+POLISH_EPOCHS = 8  # lengths of the table of a long series of which the same is done
+POLISHED = (8_192, 40_000)  # its rows
 
 
 @dataclass(frozen=True)
@@ -108,6 +109,8 @@ class Synthesizer:
         random_state: seed of all randomness.
         progress: called with (step, steps, figures) while a network trains; nothing is printed otherwise.
         start: what the training begins with: a fitted model (or its file) of a like table, or "library:NAME".
+        watch: called with (real, generated) while a network trains: windows [B T C] of rows that were held out and
+            of the generator as it is, in the user's units.
     """
 
     def __init__(
@@ -120,6 +123,7 @@ class Synthesizer:
         random_state: int = 0,
         progress: Callable[..., None] | None = None,
         start: Synthesizer | str | Path | None = None,
+        watch: Callable[[np.ndarray, np.ndarray], None] | None = None,
     ) -> None:
         self.recipe = recipe
         self.settings = settings
@@ -129,6 +133,7 @@ class Synthesizer:
         self.random_state = random_state
         self.progress = progress
         self.start = start
+        self.watch = watch
 
     # fit, save, load
 
@@ -158,7 +163,7 @@ class Synthesizer:
                 begin = None
                 if self.start is not None:
                     begin, said = start_from(_source(self.start), fitted, table.schema, config)
-                network, training = train_network(fitted, config, streams, self.progress, table.runs, begin)
+                network, training = train_network(fitted, config, streams, self.progress, table.runs, begin, self.watch)
             elif self.start is not None:
                 raise OptionError(f"The recipe '{config.recipe}' trains no network, so nothing can be taken over.")
             model = _assemble(table, config, self.random_state, fitted, network, training)
@@ -176,17 +181,26 @@ class Synthesizer:
 
     def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> None:
         """Carry a large draw of the generator to the data in closed form: windows first, then columns."""
-        noise = streams.numpy("calibrate").standard_normal((CALIBRATED, fitted.windows.shape[1]))
-        drawn = np.concatenate([self._sampler.refine(part) for part in np.split(noise, CALIBRATED // CHUNK)])
-        transport = fit_transport(drawn, fitted.windows, fitted.held_out, streams.numpy("rotations"))
+        coordinates = fitted.coordinates
+        count = drawn_windows(*fitted.windows.shape)
+        stretches = [stretch_of(fitted.channels, run) for run in table.runs]
+        prior = prior_windows(fitted.window, stretches, coordinates.steps, count, streams.numpy("calibrate"))
+        straight = coordinates.straight(coordinates.scores.to_normal(prior))
+        drawn = np.concatenate([self._sampler.refine(part) for part in np.split(straight, count // CHUNK)])
+        transport = fit_transport(
+            drawn, fitted.windows, fitted.held_out, coordinates.value_directions, streams.numpy("directions")
+        )
         self._hold(replace(self.model_, transport=transport))
-        steps, longest = fitted.coordinates.steps, max(len(run.values) for run in table.runs)
         real = np.concatenate([run.values for run in table.runs])
-        found = []
-        for rows, runs in ((steps, POLISHED), (min(longest, LONG * steps), POLISHED // LONG)):
-            plans = plan_runs(self.model_, self.schema, rows, runs, None, {}, streams.numpy("polish"))
-            values = np.concatenate([run.values for run in self._draw(plans, None, streams, single=False)])
-            found.append(fit_polish(self.schema.channels, values, real))
+        scores = coordinates.from_coordinates(transport.apply(drawn, coordinates.value_directions))[:, ::POLISH_STEP]
+        channels = coordinates.scores.from_normal(scores).reshape(-1, fitted.channels.width)
+        windows = fitted.channels.decode(channels, np.zeros(len(channels), dtype=int))
+        many = bool(self.schema.run_names)
+        rows = None if many else int(np.clip(POLISH_EPOCHS * len(real), *POLISHED))
+        runs = POLISHED[0] // (len(real) // len(table.runs)) + 1 if many else 1
+        plans = plan_runs(self.model_, self.schema, rows, runs, None, {}, streams.numpy("polish"))
+        series = np.concatenate([run.values for run in self._draw(plans, None, streams, single=not many)])
+        found = [fit_polish(self.schema.channels, drawn, real) for drawn in (windows, series)]
         self._hold(replace(self.model_, polish=found[0], polish_long=found[1]))
 
     def save(self, path: str | Path) -> None:
@@ -211,11 +225,13 @@ class Synthesizer:
     @cached_property
     def _sampler(self) -> Sampler:
         model = self._model
-        if model.network is None or self._space != "prior":
-            return Sampler(model.window, model.coordinates, identity, model.transport)
-        from dowgan.networks import generator_of
+        refine: Refine = identity
+        if model.network is not None and self._space == "prior":
+            from dowgan.networks import generator_of
 
-        return Sampler(model.window, model.coordinates, generator_of(model.network), model.transport)
+            refine = generator_of(model.network)
+        epoch = int(np.clip(max(past.rows for past in model.past), *EPOCH))
+        return Sampler(model.window, model.coordinates, refine, model.transport, epoch)
 
     @property
     def _space(self) -> str:
@@ -370,17 +386,15 @@ class Synthesizer:
         for first in range(0, len(plans), chunk_size):
             part = plans[first : first + chunk_size]
             longest = max(plan.rows for plan in part)
-            known = np.full((longest, self._model.window.channels), np.nan)
-            if fixed is not None:
-                known = self._known(fixed[:longest], part[0])
+            places = [_place(plan).longer(longest - plan.rows) for plan in part]
+            known = None if fixed is None else self._model.channels.encode(fixed[:longest])
             normals = (
                 series_normals(streams, f"series/{first}")
                 if chunk_size == 1
                 else path_normals(streams, "run", first // CHUNK)
             )
-            scores = self._sampler.paths(known, normals)
-            for plan, score in zip(part, scores, strict=False):
-                out.append(self._run(plan, score[: plan.rows], fixed))
+            series = self._sampler.series(places, known, normals, single)
+            out += [self._run(plan, values[: plan.rows], fixed) for plan, values in zip(part, series, strict=True)]
         return out
 
     def _draw_windows(
@@ -410,15 +424,8 @@ class Synthesizer:
                 out.append(self._placed(plan, values_of(channels, series[: plan.rows], plan.regime, space), fixed))
         return out
 
-    def _known(self, fixed: np.ndarray, plan: Plan) -> np.ndarray:
-        """Given values as normal scores of the window prior."""
+    def _run(self, plan: Plan, channels: np.ndarray, fixed: np.ndarray | None) -> Run:
         model = self._model
-        mean, spread = model.window.season.mean_and_spread(*_places(plan), hold_trend=True)
-        return model.window.marginals.to_normal((model.channels.encode(fixed) - mean) / spread)
-
-    def _run(self, plan: Plan, scores: np.ndarray, fixed: np.ndarray | None) -> Run:
-        model = self._model
-        channels = model.window.from_normal(scores[None], *_places(plan), hold_trend=True)[0]
         values = model.channels.decode(channels, plan.regime)
         polish = model.polish if plan.rows <= model.coordinates.steps else model.polish_long
         if polish is not None:
@@ -526,7 +533,7 @@ class Synthesizer:
                 continue
             filled = densify(
                 model.path, process, stretch.values, factor, rows,
-                path_normals(streams, f"densify/{number}", 0), mixture,
+                path_normals(streams, f"densify/{number}", 0) if paths else None, mixture,
             )  # fmt: skip
             middle = model.channels.decode(filled.middle, rows.regime)
             coarse = ~np.isnan(run.values)
@@ -767,9 +774,8 @@ def versions() -> dict[str, str]:
     }
 
 
-def _places(plan: Plan) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    steps = np.arange(plan.rows, dtype=float)
-    return plan.position + steps, plan.regime, steps
+def _place(plan: Plan) -> Place:
+    return Place(plan.position + np.arange(plan.rows, dtype=float), plan.regime)
 
 
 def _cut(plans: Sequence[Plan], rows: int) -> list[Plan]:

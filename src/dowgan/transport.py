@@ -1,46 +1,85 @@
 """Closed-form calibration of a generator: what it draws is carried to the data, slice by slice.
 
 First the draw's mean and covariance are made the data's by the optimal map between two Gaussians. Then, round by
-round, the leading coordinates (those that carry the most variance) are rotated at random and each rotated
-coordinate is moved part of the way to the data's quantiles: sliced iterative transport (Pitie, Kokaram and Dahyot
-2007; Dai and Seljak 2021, arXiv:2007.00674). Rotations of all coordinates at once would do nothing: in many
-dimensions almost every direction of anything is normal already. How many rounds are sound is told by held-out
-windows.
+round, some directions are chosen and the draw is moved along each of them to the data's quantiles:
+sliced iterative transport (Pitie, Kokaram and Dahyot 2007; Dai and Seljak 2021, arXiv:2007.00674). Directions are
+taken where data differ from a draw: random rotations of the leading coordinates (those that carry the most
+variance), and single values of a window. Rotations of all coordinates at once would do nothing: in many dimensions
+almost every direction of anything is normal already. How many rounds are sound is told by held-out windows.
 
-Shapes: M drawn windows, N real windows, U coordinates, r leading ones, K knots.
+Shapes: M drawn windows, N real windows, U coordinates, K knots, r directions of a round.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
+from scipy.linalg import solve_triangular
 from scipy.special import ndtr, ndtri
 
+Linear = tuple[Float[np.ndarray, " U"], Float[np.ndarray, "U U"], Float[np.ndarray, " U"]]
+
 LEADING = (3, 6, 12, 24)  # sizes of the rotated subspaces, in turn
+PICKED = ("values",)  # the rounds that follow them
+AT_ONCE = 24  # values of one round
 KNOTS = 33
-STEP = 0.7  # share of the way to the data's quantiles that a round goes
-ROUNDS = 160
-CHECK_EVERY = 20  # rounds between two looks at the held-out windows
+ROUNDS = 400  # at most
+ROUNDS_EACH = 4  # at most, for each coordinate: rounds beyond that follow the chance of the draw
+CHECKS = 8  # looks at the held-out windows meanwhile
+HARDLY = 1.05  # a held-out distance so many times the least still counts as the least
+STEPS = (1.0, 0.2)  # shares of the way to the data's quantiles that the first round and the last one go
 TRIES = 3  # rotations of a round, of which the worst matched is taken
 SHRINK = 0.02  # of the covariances towards the identity
+TRUSTS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.0)  # weights of the real covariance that are tried
+FLAT = 0.05  # a direction that lies closer than this to the others of its round is left out
 
 
 @dataclass(frozen=True)
 class Slice:
-    """One round: a rotation of the leading coordinates, and quantiles from and to."""
+    """One round: directions, and quantiles from and to along each.
 
-    rotation: Float[np.ndarray, "r r"]
+    Attributes:
+        rotation: [r r] of the leading coordinates; empty where values are picked.
+        picks: [P 2] time and channel of each picked value; empty where leading coordinates are rotated.
+        own, wanted: quantiles.
+    """
+
+    rotation: Float[np.ndarray, "R R"]
+    picks: Int[np.ndarray, "P 2"]
     own: Float[np.ndarray, "K r"]
     wanted: Float[np.ndarray, "K r"]
 
-    def apply(self, coordinates: Float[np.ndarray, "B U"]) -> None:
-        """Move the leading coordinates in place."""
-        count = len(self.rotation)
-        turned = coordinates[:, :count] @ self.rotation
-        for column in range(count):
-            turned[:, column] = _map(turned[:, column], self.own[:, column], self.wanted[:, column])
-        coordinates[:, :count] = turned @ self.rotation.T
+    def apply(self, coordinates: Float[np.ndarray, "B U"], colour: Float[np.ndarray, "T D U"]) -> None:
+        """Move the coordinates in place."""
+        if len(self.rotation):
+            part = coordinates[:, : len(self.rotation)]
+            part[:] = self._moved(part @ self.rotation) @ self.rotation.T
+        else:
+            basis = directions(self.picks, colour)
+            turned = coordinates @ basis
+            coordinates += (self._moved(turned) - turned) @ basis.T
+
+    def _moved(self, turned: Float[np.ndarray, "B r"]) -> Float[np.ndarray, "B r"]:
+        out = np.empty_like(turned)
+        for column in range(turned.shape[1]):
+            out[:, column] = _map(turned[:, column], self.own[:, column], self.wanted[:, column])
+        return out
+
+
+def directions(picks: Int[np.ndarray, "r 2"], colour: Float[np.ndarray, "T D U"]) -> Float[np.ndarray, "U r"]:
+    """Return orthonormal directions along which values of a window change."""
+    return np.linalg.qr(colour[picks[:, 0], picks[:, 1]].T)[0]
+
+
+def pick(colour: Float[np.ndarray, "T D U"], rng: np.random.Generator) -> Int[np.ndarray, "r 2"]:
+    """Choose the values of one round; those that hardly add a direction are left out."""
+    steps, channels, _ = colour.shape
+    chosen = rng.permutation(steps * channels)[:AT_ONCE]
+    picks = np.stack([chosen // channels, chosen % channels], axis=1)
+    rows = colour[picks[:, 0], picks[:, 1]]
+    own = np.abs(np.diag(np.linalg.qr(rows.T)[1]))
+    return picks[own > FLAT * np.linalg.norm(rows, axis=1)]
 
 
 @dataclass(frozen=True)
@@ -52,21 +91,21 @@ class Transport:
         slices: rounds.
     """
 
-    first: tuple[Float[np.ndarray, " U"], Float[np.ndarray, "U U"], Float[np.ndarray, " U"]]
+    first: Linear
     slices: tuple[Slice, ...]
-    last: tuple[Float[np.ndarray, " U"], Float[np.ndarray, "U U"], Float[np.ndarray, " U"]]
+    last: Linear
 
-    def apply(self, coordinates: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B U"]:
+    def apply(
+        self, coordinates: Float[np.ndarray, "B U"], colour: Float[np.ndarray, "T D U"]
+    ) -> Float[np.ndarray, "B U"]:
+        """Carry a draw to the data; `colour` turns coordinates into values of a window."""
         out = _straighten(coordinates, self.first)
         for part in self.slices:
-            part.apply(out)
+            part.apply(out, colour)
         return _straighten(out, self.last)
 
 
-def _straighten(
-    x: Float[np.ndarray, "B U"],
-    linear: tuple[Float[np.ndarray, " U"], Float[np.ndarray, "U U"], Float[np.ndarray, " U"]],
-) -> Float[np.ndarray, "B U"]:
+def _straighten(x: Float[np.ndarray, "B U"], linear: Linear) -> Float[np.ndarray, "B U"]:
     mean, mix, centre = linear
     return (x - mean) @ mix + centre
 
@@ -75,6 +114,15 @@ def _map(x: Float[np.ndarray, " B"], own: Float[np.ndarray, " K"], wanted: Float
     """Piecewise linear; beyond the outer knots as far off as the outer knot is moved."""
     out = np.interp(x, own, wanted)
     return out + np.minimum(x - own[0], 0) + np.maximum(x - own[-1], 0)
+
+
+def quantiles(x: Float[np.ndarray, "B r"], shares: Float[np.ndarray, " K"]) -> Float[np.ndarray, "K r"]:
+    """Return the quantiles of each column; whole sorts are faster than many partial ones."""
+    ordered = np.sort(np.ascontiguousarray(x.T), axis=1)
+    place = shares * (len(x) - 1)
+    low = np.clip(place.astype(int), 0, max(len(x) - 2, 0))
+    share = place - low
+    return ((1 - share) * ordered[:, low] + share * ordered[:, np.minimum(low + 1, len(x) - 1)]).T
 
 
 def levels(rows: int, knots: int) -> Float[np.ndarray, " K"]:
@@ -89,13 +137,21 @@ def _rising(quantiles: Float[np.ndarray, "K r"]) -> Float[np.ndarray, "K r"]:
     return np.maximum.accumulate(quantiles, axis=0) + hair * np.linspace(-1, 1, len(quantiles))[:, None]
 
 
-def gaussian_map(drawn: Float[np.ndarray, "M U"], real: Float[np.ndarray, "N U"]) -> tuple[np.ndarray, ...]:
-    """Return the optimal map between two Gaussians (Peyre and Cuturi 2019, arXiv:1803.00567, remark 2.31)."""
-    own, wanted = (
-        (1 - SHRINK) * np.atleast_2d(np.cov(x, rowvar=False)) + SHRINK * np.eye(x.shape[1]) for x in (drawn, real)
-    )
+def gaussian_map(drawn: Float[np.ndarray, "M U"], real: Float[np.ndarray, "N U"], trust: float) -> Linear:
+    """Return the optimal map between two Gaussians (Peyre and Cuturi 2019, arXiv:1803.00567, remark 2.31).
+
+    Args:
+        drawn, real: windows.
+        trust: weight of the real covariance; the rest keeps the draw's.
+    """
+    own = _covariance(drawn)
+    wanted = (1 - trust) * own + trust * _covariance(real)
     root, inverse = _power(own, 0.5), _power(own, -0.5)
     return drawn.mean(axis=0), inverse @ _power(root @ wanted @ root, 0.5) @ inverse, real.mean(axis=0)
+
+
+def _covariance(x: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "U U"]:
+    return (1 - SHRINK) * np.atleast_2d(np.cov(x, rowvar=False)) + SHRINK * np.eye(x.shape[1])
 
 
 def _power(covariance: Float[np.ndarray, "U U"], exponent: float) -> Float[np.ndarray, "U U"]:
@@ -103,23 +159,55 @@ def _power(covariance: Float[np.ndarray, "U U"], exponent: float) -> Float[np.nd
     return (vectors * np.maximum(variance, 1e-10) ** exponent) @ vectors.T
 
 
+def sound_trust(
+    drawn: Float[np.ndarray, "M U"], train: Float[np.ndarray, "N U"], held: Float[np.ndarray, "H U"]
+) -> float:
+    """Return the weight of the real covariance under which held-out windows are likeliest."""
+    own, real = _covariance(drawn), _covariance(train)
+    rest = held - train.mean(axis=0)
+
+    def cost(trust: float) -> float:
+        lower = np.linalg.cholesky((1 - trust) * own + trust * real)
+        size = np.mean(np.sum(solve_triangular(lower, rest.T, lower=True) ** 2, axis=0))
+        return float(size + 2 * np.sum(np.log(np.diag(lower))))
+
+    return min(TRUSTS, key=cost)
+
+
 def _round(
-    drawn: Float[np.ndarray, "M U"], real: Float[np.ndarray, "N U"], size: int, step: float, rng: np.random.Generator
+    drawn: Float[np.ndarray, "M U"],
+    real: Float[np.ndarray, "N U"],
+    kind: int | str,
+    step: float,
+    colour: Float[np.ndarray, "T D U"],
+    rng: np.random.Generator,
 ) -> Slice:
-    """One slice: of a few random rotations the one in which drawn and real differ most."""
-    count = min(size, drawn.shape[1])
+    """One slice: picked values, or of a few random rotations the one in which drawn and real differ most."""
+    fine = levels(len(real), int(np.clip(len(real) // 16, 9, KNOTS)))
+    if isinstance(kind, str):
+        picks, rotation = pick(colour, rng), np.empty((0, 0))
+        basis = directions(picks, colour)
+        a, b = drawn @ basis, real @ basis
+    else:
+        picks, count = np.empty((0, 2), dtype=int), min(kind, drawn.shape[1])
+        rotation = _worst_rotation(drawn[::8, :count], real[::4, :count], rng)
+        a, b = drawn[:, :count] @ rotation, real[:, :count] @ rotation
+    own, wanted = quantiles(a, fine), quantiles(b, fine)
+    return Slice(rotation, picks, _rising(own), _rising(own + step * (wanted - own)))
+
+
+def _worst_rotation(
+    drawn: Float[np.ndarray, "M R"], real: Float[np.ndarray, "N R"], rng: np.random.Generator
+) -> Float[np.ndarray, "R R"]:
+    count = drawn.shape[1]
     coarse = levels(len(real), 9)
     best, gap = np.eye(count), -1.0
     for _ in range(TRIES):
         rotation = np.linalg.qr(rng.standard_normal((count, count)))[0]
-        apart = np.quantile(drawn[::6, :count] @ rotation, coarse, axis=0)
-        apart = apart - np.quantile(real[:, :count] @ rotation, coarse, axis=0)
+        apart = quantiles(drawn @ rotation, coarse) - quantiles(real @ rotation, coarse)
         if np.mean(apart**2) > gap:
             best, gap = rotation, float(np.mean(apart**2))
-    fine = levels(len(real), int(np.clip(len(real) // 16, 9, KNOTS)))
-    own = _rising(np.quantile(drawn[:, :count] @ best, fine, axis=0))
-    wanted = np.quantile(real[:, :count] @ best, fine, axis=0)
-    return Slice(best, own, _rising(own + step * (wanted - own)))
+    return best
 
 
 def distance(a: Float[np.ndarray, "M U"], b: Float[np.ndarray, "N U"], rng: np.random.Generator) -> float:
@@ -129,7 +217,7 @@ def distance(a: Float[np.ndarray, "M U"], b: Float[np.ndarray, "N U"], rng: np.r
     for size in LEADING:
         count = min(size, a.shape[1])
         turn = np.linalg.qr(rng.standard_normal((count, count)))[0]
-        gaps = np.quantile(a[:, :count] @ turn, grid, axis=0) - np.quantile(b[:, :count] @ turn, grid, axis=0)
+        gaps = quantiles(a[:, :count] @ turn, grid) - quantiles(b[:, :count] @ turn, grid)
         total += float(np.abs(gaps).mean())
     return total / len(LEADING)
 
@@ -137,38 +225,46 @@ def distance(a: Float[np.ndarray, "M U"], b: Float[np.ndarray, "N U"], rng: np.r
 def _slices(
     moved: Float[np.ndarray, "M U"],
     real: Float[np.ndarray, "N U"],
-    rounds: int,
-    step: float,
+    steps: Sequence[float],
+    colour: Float[np.ndarray, "T D U"],
     rng: np.random.Generator,
 ) -> Sequence[Slice]:
-    """Fit slices one after another; `moved` is carried along in place."""
-    out = []
-    for number in range(rounds):
-        out.append(_round(moved, real, LEADING[number % len(LEADING)], step, rng))
-        out[-1].apply(moved)
+    """Fit slices one after another, one for each step; `moved` is carried along in place."""
+    kinds, out = (*LEADING, *PICKED), []
+    for number, step in enumerate(steps):
+        out.append(_round(moved, real, kinds[number % len(kinds)], step, colour, rng))
+        out[-1].apply(moved, colour)
     return out
+
+
+def shares(width: int) -> list[float]:
+    """Return how far each round goes: less and less, so that the chance of single rounds does not add up."""
+    return np.linspace(*STEPS, min(ROUNDS, ROUNDS_EACH * width)).tolist()
 
 
 def sound_rounds(
     drawn: Float[np.ndarray, "M U"],
     train: Float[np.ndarray, "N U"],
     held: Float[np.ndarray, "H U"],
+    colour: Float[np.ndarray, "T D U"],
+    trust: float,
     rng: np.random.Generator,
 ) -> int:
-    """Return the rounds, fitted on some windows, after which the draw is nearest to the held-out ones."""
-    moved = _straighten(drawn, gaussian_map(drawn, train))  # type: ignore[arg-type]
-    seed = int(rng.integers(2**31))
-    scores = [distance(moved, held, np.random.default_rng(seed))]
-    for _ in range(0, ROUNDS, CHECK_EVERY):
-        _slices(moved, train, CHECK_EVERY, STEP, rng)
+    """Return the most rounds, fitted on some windows, after which the draw is hardly further from held-out ones."""
+    moved = _straighten(drawn, gaussian_map(drawn, train, trust))
+    steps, seed = shares(drawn.shape[1]), int(rng.integers(2**31))
+    scores, every = [distance(moved, held, np.random.default_rng(seed))], -(-len(steps) // CHECKS)
+    for first in range(0, len(steps), every):
+        _slices(moved, train, steps[first : first + every], colour, rng)
         scores.append(distance(moved, held, np.random.default_rng(seed)))
-    return int(np.argmin(scores)) * CHECK_EVERY
+    return int(np.flatnonzero(np.array(scores) <= HARDLY * min(scores))[-1]) * every
 
 
 def fit_transport(
     drawn: Float[np.ndarray, "M U"],
     windows: Float[np.ndarray, "N U"],
     held_out: np.ndarray,
+    colour: Float[np.ndarray, "T D U"],
     rng: np.random.Generator,
 ) -> Transport:
     """Fit the calibration.
@@ -176,13 +272,16 @@ def fit_transport(
     Args:
         drawn: a large draw of the generator, in coordinates.
         windows: real ones.
-        held_out: which of them are held out while the number of rounds is chosen; all are used afterwards.
-        rng: draws rotations.
+        held_out: which of them are held out while trust and rounds are chosen; all are used afterwards.
+        colour: turns coordinates into values of a window.
+        rng: draws directions.
     """
-    rounds = 0
+    trust, rounds = 0.0, 0
     if held_out.sum() >= 2 * KNOTS:
-        rounds = sound_rounds(drawn, windows[~held_out], windows[held_out], rng)
-    first = gaussian_map(drawn, windows)
-    moved = _straighten(drawn, first)  # type: ignore[arg-type]
-    slices = _slices(moved, windows, rounds, STEP, rng)
-    return Transport(first, tuple(slices), gaussian_map(moved, windows))  # type: ignore[arg-type]
+        train, held, fewer = windows[~held_out], windows[held_out], drawn[::4].copy()
+        trust = sound_trust(drawn, train, held)
+        rounds = sound_rounds(fewer, train, held, colour, trust, rng)
+    first = gaussian_map(drawn, windows, trust)
+    moved = _straighten(drawn, first)
+    slices = _slices(moved, windows, shares(windows.shape[1])[:rounds], colour, rng)
+    return Transport(first, tuple(slices), gaussian_map(moved, windows, trust))

@@ -98,10 +98,12 @@ class Solver:
         return complete(known, self.frame, self.regression, self.draw(normals))
 
     def solve(
-        self, known: Float[np.ndarray, "N D"], normals: Normals, band: float
+        self, known: Float[np.ndarray, "N D"], normals: Normals | None, band: float
     ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "P N D"]]:
         """Return mean and paths of the completed series, the paths' deviation times the band factor."""
         mean = conditional_mean(known, self.frame, self.regression)
+        if normals is None:
+            return mean, np.empty((0, *mean.shape))
         return mean, mean + band * (self.paths(known, normals) - mean)
 
 
@@ -160,7 +162,7 @@ def densify(
     coarse: Float[np.ndarray, "K D"],
     factor: int,
     rows: Rows,
-    normals: Normals,
+    normals: Normals | None,
     mixture: Mixture,
 ) -> Paths:
     """Fill factor - 1 new rows between any two old ones.
@@ -171,7 +173,7 @@ def densify(
         coarse: the old rows in channels, NaN where missing (they are filled too).
         factor: new steps per old step.
         rows: where all rows of the fine grid lie, (K - 1) * factor + 1 of them.
-        normals: the randomness, one row per path.
+        normals: the randomness, one row per path; None for no paths.
         mixture: how the prior's median and plain interpolation are weighed.
     """
     mean, spread = prior.season.mean_and_spread(rows.positions, rows.regime, rows.place)

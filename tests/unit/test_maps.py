@@ -8,7 +8,7 @@ from dowgan.channels import fit_channels
 from dowgan.marginals import fit_marginals
 from dowgan.polish import fit_polish
 from dowgan.table import Column, Run, read
-from dowgan.transport import SHRINK, Slice, distance, fit_transport, gaussian_map, levels
+from dowgan.transport import SHRINK, Slice, directions, distance, fit_transport, gaussian_map, levels, sound_trust
 
 SAMPLES = {
     "normal": lambda rng, n: rng.standard_normal(n),
@@ -104,6 +104,9 @@ def test_regimes_are_the_combinations_that_occur() -> None:
 # transport
 
 
+COLOUR = np.eye(4).reshape(2, 2, 4)  # two steps of two channels, each a coordinate of its own
+
+
 def banana(rows: int, seed: int) -> np.ndarray:
     rng = np.random.default_rng(seed)
     x = rng.standard_normal((rows, 4))
@@ -114,7 +117,7 @@ def banana(rows: int, seed: int) -> np.ndarray:
 def test_the_linear_map_carries_mean_and_covariance() -> None:
     rng = np.random.default_rng(3)
     drawn, real = (rng.standard_normal((5_000, 3)) @ rng.standard_normal((3, 3)) + rng.standard_normal(3) for _ in "ab")
-    mean, mix, centre = gaussian_map(drawn, real)
+    mean, mix, centre = gaussian_map(drawn, real, trust=1.0)
     moved = (drawn - mean) @ mix + centre
     assert np.allclose(moved.mean(axis=0), real.mean(axis=0))
     own, wanted = (np.cov(x, rowvar=False) for x in (drawn, real))
@@ -126,12 +129,12 @@ def test_the_linear_map_carries_mean_and_covariance() -> None:
 def test_a_slice_keeps_order_along_its_directions() -> None:
     rotation = np.linalg.qr(np.random.default_rng(4).standard_normal((2, 2)))[0]
     own = np.tile(np.linspace(-2, 2, 9)[:, None], 2)
-    part = Slice(rotation, own, own**3)
+    part = Slice(rotation, np.empty((0, 2), dtype=int), own, own**3)
     along = np.linspace(-4, 4, 50)
     for column in range(2):
         points = np.zeros((50, 3))
         points[:, :2] = np.outer(along, rotation[:, column])
-        part.apply(points)
+        part.apply(points, np.empty((1, 3, 3)))
         assert (np.diff(points[:, :2] @ rotation[:, column]) > 0).all()
         assert np.array_equal(points[:, 2], np.zeros(50))
 
@@ -140,8 +143,8 @@ def test_a_transport_carries_the_draw_to_the_data() -> None:
     rng = np.random.default_rng(5)
     drawn, real, fresh = rng.standard_normal((6_000, 4)), banana(4_000, 6), banana(4_000, 7)
     held = np.arange(4_000) % 5 == 0
-    transport = fit_transport(drawn.copy(), real, held, np.random.default_rng(0))
-    moved = transport.apply(np.random.default_rng(8).standard_normal((6_000, 4)))
+    transport = fit_transport(drawn.copy(), real, held, COLOUR, np.random.default_rng(0))
+    moved = transport.apply(np.random.default_rng(8).standard_normal((6_000, 4)), COLOUR)
     before = distance(drawn, fresh, np.random.default_rng(1))
     after = distance(moved, fresh, np.random.default_rng(1))
     floor = distance(real, fresh, np.random.default_rng(1))
@@ -151,14 +154,39 @@ def test_a_transport_carries_the_draw_to_the_data() -> None:
     assert np.allclose(np.cov(moved, rowvar=False), np.cov(real, rowvar=False), rtol=0.15, atol=0.15)
 
 
+def test_picked_values_are_carried_to_the_data() -> None:
+    """A slice of values moves each of them, through any mixture of coordinates."""
+    rng = np.random.default_rng(12)
+    colour = np.linalg.qr(rng.standard_normal((4, 4)))[0].reshape(2, 2, 4)
+    picks = np.array([[0, 1], [1, 0]])
+    x = rng.standard_normal((3_000, 4))
+    basis = directions(picks, colour)
+    assert np.allclose(basis.T @ basis, np.eye(2))
+    own = np.quantile(x @ basis, levels(3_000, 21), axis=0)
+    moved = x.copy()
+    Slice(np.empty((0, 0)), picks, own, own + 2).apply(moved, colour)
+    assert np.allclose(moved @ basis, x @ basis + 2)
+    rest = np.linalg.qr(np.concatenate([basis, rng.standard_normal((4, 2))], axis=1))[0][:, 2:]
+    assert np.allclose(moved @ rest, x @ rest), "nothing else moves"
+
+
+def test_real_covariances_are_trusted_as_far_as_they_hold() -> None:
+    rng = np.random.default_rng(13)
+    drawn, wide = rng.standard_normal((4_000, 30)), np.exp(rng.standard_normal(30))
+    many = rng.standard_normal((4_000, 30)) * wide
+    assert sound_trust(drawn, many, rng.standard_normal((2_000, 30)) * wide) == 1
+    few = rng.standard_normal((20, 30))
+    assert sound_trust(drawn, few, rng.standard_normal((2_000, 30))) == 0
+
+
 def test_a_row_is_carried_alone_as_in_company() -> None:
     drawn, real = np.random.default_rng(9).standard_normal((2_000, 4)), banana(1_000, 9)
-    transport = fit_transport(drawn, real, np.arange(1_000) % 4 == 0, np.random.default_rng(0))
+    transport = fit_transport(drawn, real, np.arange(1_000) % 4 == 0, COLOUR, np.random.default_rng(0))
     points = np.random.default_rng(1).standard_normal((10, 4))
     kept = points.copy()
-    together = transport.apply(points)
+    together = transport.apply(points, COLOUR)
     assert np.array_equal(points, kept), "the argument is not changed"
-    assert np.allclose(together[3], transport.apply(points[3:4])[0])
+    assert np.allclose(together[3], transport.apply(points[3:4], COLOUR)[0])
 
 
 def test_quantile_levels_are_even_in_normal_scores() -> None:
