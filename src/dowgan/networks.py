@@ -35,6 +35,10 @@ CHECKED = 1024  # windows that a fidelity is measured on
 DRAWN = 4096  # windows that show whether a generator has collapsed
 LEAST_HELD = 16  # held-out windows, below which fidelity is measured on all windows
 STARTS = 256  # states of the table from which a series in an embedding may begin
+WATCHED = 24  # windows that are shown of a training
+
+Watch = Callable[[Float[np.ndarray, "A S C"], Float[np.ndarray, "B S C"]], None]
+"""(real, generated) windows in the user's units, called whenever the fidelity is measured."""
 
 
 def told_of(regime: Int[np.ndarray, "*T"], regimes: int) -> Float[np.ndarray, "*T R"]:
@@ -75,6 +79,7 @@ class Material:
         truth: [N S D] the same windows on the scale that fidelity is measured on; S is T, or the steps behind
             the prior's coordinates.
         to_scale: windows of the space to that scale.
+        to_units: windows of the space to the user's units, for the eye: all in the first regime.
     """
 
     windows: Float[np.ndarray, "N T K"]
@@ -82,12 +87,23 @@ class Material:
     held: np.ndarray
     truth: Float[np.ndarray, "N S D"]
     to_scale: Callable[[Float[np.ndarray, "B T K"]], Float[np.ndarray, "B S D"]]
+    to_units: Callable[[Float[np.ndarray, "B T K"]], Float[np.ndarray, "B S C"]]
+
+
+def _in_units(channels: Channels, windows: Float[np.ndarray, "B S K"], space: str) -> Float[np.ndarray, "B S C"]:
+    regime = np.zeros(windows.shape[1], dtype=int)
+    return np.stack([values_of(channels, w, regime, space) for w in windows])
 
 
 def _in_prior(fitted: Fitted) -> Material:
     windows, back = fitted.windows[:, None], fitted.coordinates.from_coordinates
     told = np.zeros((len(windows), 1, 0))
-    return Material(windows, told, fitted.held_out, back(fitted.windows), lambda w: back(w[:, 0]))
+
+    def to_units(w: Float[np.ndarray, "B 1 U"]) -> Float[np.ndarray, "B S C"]:
+        values = fitted.coordinates.scores.from_normal(back(w[:, 0]))
+        return _in_units(fitted.channels, values, "standard")
+
+    return Material(windows, told, fitted.held_out, back(fitted.windows), lambda w: back(w[:, 0]), to_units)
 
 
 def _cut(
@@ -112,7 +128,7 @@ def _in_windows(fitted: Fitted, runs: Sequence[Run], space: str) -> Material:
     def to_scale(w: Float[np.ndarray, "B T K"]) -> Float[np.ndarray, "B T K"]:
         return (w - centre) / spread
 
-    return Material(windows, told, held, to_scale(windows), to_scale)
+    return Material(windows, told, held, to_scale(windows), to_scale, lambda w: _in_units(fitted.channels, w, space))
 
 
 def _in_embedding(
@@ -126,19 +142,27 @@ def _in_embedding(
     last = states[:, steps - 1]
     told = np.concatenate([told[:, steps:], np.repeat(last[:, None], steps, axis=1)], axis=2)
     picks = np.linspace(0, len(last) - 1, min(STARTS, len(last))).astype(int)
-    return Material(states[:, steps:], told, held, double[:, steps:], embedding.recover), embedding, last[picks]
+
+    def to_units(w: Float[np.ndarray, "B T W"]) -> Float[np.ndarray, "B T C"]:
+        return _in_units(fitted.channels, embedding.recover(w), "standard")
+
+    material = Material(states[:, steps:], told, held, double[:, steps:], embedding.recover, to_units)
+    return material, embedding, last[picks]
 
 
 def _score(
-    material: Material, config: Config, shown: np.ndarray
+    material: Material, config: Config, shown: np.ndarray, watch: Watch | None
 ) -> Callable[[Callable[[int], Float[np.ndarray, "B T K"]]], float]:
     part = slice(None, config.train.check_steps)
     truth = material.truth[shown][:, part]
+    seen = shown[:: max(1, len(shown) // WATCHED)][:WATCHED]
 
     def score(sample: Callable[[int], Float[np.ndarray, "B T K"]]) -> float:
         drawn = sample(CHECKED)
         if not np.isfinite(drawn).all():
             return float("inf")
+        if watch is not None:
+            watch(*(material.to_units(windows) for windows in (material.windows[seen], drawn[:WATCHED])))
         return fidelity(material.to_scale(drawn)[:, part], truth)
 
     return score
@@ -151,12 +175,14 @@ def train_network(
     progress: Progress | None,
     runs: Sequence[Run] = (),
     start: Start | None = None,
+    watch: Watch | None = None,
 ) -> tuple[Network, Training]:
     """Train a generator in the space that the configuration names.
 
     Args:
         runs: the table's, from which the windows of a space other than the prior's are cut.
         start: gives the weights to begin with.
+        watch: shown real and generated windows while the network trains.
 
     Raises:
         CollapseError: the generator lost the spread of the data, and the recipe does not allow that.
@@ -177,7 +203,7 @@ def train_network(
     held = material.held if material.held.sum() >= LEAST_HELD else np.ones(len(train), dtype=bool)
     shown = np.flatnonzero(held)[:: max(1, int(held.sum()) // CHECKED)]
     told = Told(*(torch.from_numpy(material.told[rows].astype(np.float32)) for rows in (train, shown)))
-    score = _score(material, config, shown)
+    score = _score(material, config, shown, watch)
     network, training = fit_generator(material.windows[train], score, config, streams, progress, told, start)
     if embedding is not None:
         network = replace(network, encoder=embedding.stored(starts))
