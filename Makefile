@@ -4,13 +4,21 @@ BIN := .venv/bin
 STAMP := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test lint founding founding-quick clean
+.PHONY: demo test browser docs lint founding founding-quick clean
 
 demo: $(STAMP)
 	$(BIN)/dowgan demo $(DATA)
 
-test: $(STAMP) lint
+test: $(STAMP) browser lint
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+browser:  # the page and the report are tested in a Chromium; where there is none those tests are skipped and say so
+	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null \
+	|| { command -v apt-get > /dev/null && [ "$$(id -u)" = 0 ] \
+	&& apt-get install --yes -qq --no-install-recommends chromium > /dev/null; } || true
+
+docs: $(STAMP)  # the site, into build/site
+	$(BIN)/mkdocs build --quiet --strict
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests

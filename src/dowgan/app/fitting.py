@@ -1,0 +1,125 @@
+"""The third part of the page: settings, a live fit, and how it ended."""
+
+import streamlit as st
+
+from dowgan import figures
+from dowgan.app.desk import Desk
+from dowgan.app.intake import complain, plain, sentences
+from dowgan.app.jobs import Fit
+from dowgan.app.pictures import numbers, windows
+from dowgan.catalogue import catalogue
+from dowgan.config import DEFAULT_RECIPE, resolve, seconds
+from dowgan.table import Table
+
+BUDGETS = ("30s", "1m", "2m", "5m", "15m", "1h")
+REFRESH = 1.5  # seconds between two looks at a running job
+MOST_SEED = 2**31
+
+
+def show_fit(desk: Desk, table: Table) -> None:
+    """Let the user fit a model; show how it gets on and how it ended."""
+    st.subheader("3 · Fit a model", divider="gray")
+    if desk.fit is None:
+        _settings(desk, table)
+    elif not desk.fit.done:
+        _watch(desk, desk.fit)
+    else:
+        _ended(desk, desk.fit)
+
+
+def _settings(desk: Desk, table: Table) -> None:
+    phrases = catalogue("recipes")["recipes"]
+    with st.form("settings"):
+        left, right = st.columns(2)
+        budget = left.selectbox(
+            "Longest training time", BUDGETS, index=1, accept_new_options=True,
+            help="Such as 90s, 5m or 1h. Finding season and distributions before it, and the correction of what the "
+            "model draws after it, take their own time.",
+        )  # fmt: skip
+        seed = right.number_input("Seed", 0, MOST_SEED, 0, help="The same seed gives the same model.")
+        names = list(phrases)
+        recipe = st.selectbox(
+            "Recipe", names, index=names.index(DEFAULT_RECIPE), help="; ".join(f"{n}: {t}" for n, t in phrases.items())
+        )
+        if st.form_submit_button("Fit", type="primary", icon=":material/play_arrow:"):
+            with sentences(desk):
+                config = resolve(recipe, {"train.budget": seconds(str(budget))})
+                desk.fit = Fit(table, config, int(seed))
+                desk.fit.start()
+                st.rerun()
+
+
+@st.fragment(run_every=REFRESH)
+def _watch(desk: Desk, fit: Fit) -> None:
+    if fit.done or desk.fit is not fit:
+        st.rerun()
+    st.progress(fit.share, _state(fit))
+    if fit.step:
+        _figures(fit)
+    if fit.real is not None and fit.made is not None:
+        tag = choose_tag("Watch", fit.table, "watched")
+        if tag is not None:
+            st.plotly_chart(windows(fit.real, fit.made, fit.table.schema, tag), key="windows")
+    if fit.checks and fit.curves:
+        _losses(fit)
+    st.button(
+        "Stop and keep the best", on_click=fit.stop, disabled=not fit.training,
+        icon=":material/stop:",
+    )  # fmt: skip
+
+
+def _state(fit: Fit) -> str:
+    text = f"{fit.phase[0].upper()}{fit.phase[1:]}"
+    if not fit.training or fit.left is None:
+        return text
+    return f"{text}: step {fit.step:,} of {fit.steps:,}, at most {_duration(fit.left)} left"
+
+
+def _figures(fit: Fit) -> None:
+    shown = {
+        "steps a second": f"{fit.rate:.1f}",
+        "fidelity now": f"{fit.fidelity[-1]:.4f}" if fit.fidelity else "not yet",
+        "best fidelity": f"{min(fit.fidelity):.4f}" if fit.fidelity else "not yet",
+    }
+    for place, (name, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
+        place.metric(name, value)
+    st.caption("Fidelity: how far generated windows are from real ones that were held out. Lower is better.")
+
+
+def _losses(fit: Fit) -> None:
+    count = min(map(len, fit.curves.values()))
+    curves = {name: values[:count] for name, values in fit.curves.items()}
+    checks, fidelity = list(fit.checks), list(fit.fidelity)
+    best = checks[fidelity.index(min(fidelity))]
+    st.plotly_chart(figures.losses(range(1, count + 1), curves, checks, fidelity, best), key="losses")
+
+
+def choose_tag(label: str, table: Table, key: str) -> str | None:
+    """The column that the user wants to see drawn, None if none can be."""
+    names = numbers(table.schema)
+    return st.selectbox(label, names, key=f"{key}-tag") if names else None
+
+
+def _duration(left: float) -> str:
+    return f"{left:.0f} s" if left < 90 else f"{left / 60:.0f} min"
+
+
+def _ended(desk: Desk, fit: Fit) -> None:
+    if fit.error or fit.model is None:
+        complain(desk, fit.error)
+    else:
+        record = fit.model.model_.training
+        st.success(plain(f"Fitted in {_duration(record.seconds)}: {record.stopped}."), icon=":material/check:")
+        if record.fidelity:
+            _gain(record.fidelity[0], dict(zip(record.checks, record.fidelity, strict=True))[record.chosen])
+            with st.expander("Losses and fidelity", icon=":material/show_chart:"):
+                st.plotly_chart(
+                    figures.losses(record.steps, record.losses, record.checks, record.fidelity, record.chosen),
+                    key="record",
+                )
+    st.button("Fit again", on_click=desk.drop_model, icon=":material/replay:")
+
+
+def _gain(before: float, after: float) -> None:
+    text = "Training made it better." if after < before else "Training did not make it better: the start was kept."
+    st.markdown(f"Fidelity on held-out rows (lower is better): {before:.4f} before training, {after:.4f} kept. {text}")
