@@ -3,35 +3,27 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jinja2 import Environment, PackageLoader
+from jinja2 import Environment, PackageLoader, StrictUndefined
 
 from dowgan.errors import OptionError
 from dowgan.evaluate import Judgement
+from dowgan.evaluate.verdict import worst
 from dowgan.files import write_whole
+from dowgan.metrics.threads import one_thread
+from dowgan.report.panels import Material, Panel, panels_of
+from dowgan.report.tables import rows_of, shown
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-
-@dataclass(frozen=True)
-class Panel:
-    """One figure with the sentence that says what good looks like.
-
-    Attributes:
-        section: heading that it stands under.
-        note: the sentence.
-        figure: Plotly JSON.
-    """
-
-    section: str
-    note: str
-    figure: str
+VERBS = ("generate", "densify", "extend")
 
 
 @dataclass(frozen=True)
@@ -39,89 +31,120 @@ class Report:
     """Scores, verdict and figures.
 
     Attributes:
-        scores: plain nested data. "generate": {"metrics": {name: {title, better, value, floor, floor_worst, naive,
-            ratio, mark, tags}}, "spread", "seams", "memorisation"}; "densify" and "extend": {"model", "naive", "tags",
-            "coverage_90", ...}; "about": seed, versions, digest, recipe, seconds, how the rows were split.
+        scores: plain nested data, None where a number is not known:
+            "about": kind ("report" or "compare"), how (which rows were scored by what), second_model, rows,
+                rows_held_out, runs, tags, digest, notes, command, seconds; of a model also recipe, seed, model_digest,
+                fit_seconds, training, model_notes, versions.
+            "generate": window, windows, splits; metrics {name: {title, better, value, floor, floor_worst, naive, ratio,
+                mark, tags {tag: the same numbers}}}, where floor is the mean and floor_worst the worst score of real
+                against real rows of the same number, naive that of a block bootstrap, and ratio how many times as far
+                as floor_worst the value is from the ideal; spread {tag: {ratio, floor}}; seams {length, offset, z, p,
+                mark}; memorisation {lowest, lowest_held_out, median, median_held_out, authenticity,
+                authenticity_held_out, closer, near_copies, exact_copies, mark, quantiles, quantiles_held_out}; rules
+                {tag: what is broken, or None}; missing {tag: {real, fake}}.
+            "densify" (factor, runs, by_position) and "extend" (steps, origins, period, by_horizon, pit,
+                conditions_given): rows; model {r2_median, r2_pooled, mse, mae, crps, coverage, pit}, errors in standard
+                deviations of the true rows; naive {method: the same}; coverage_90, coverage_error; tags {tag: {model
+                {r2, mse, mae, crps, coverage}, naive {method: {r2, mse, mae, ...}}}} in the user's units.
+            "tags": {tag: {generate, densify, extend: mark or None, reason}}.
         verdict: sentences, the whole of each verb first.
-        panels: figures in reading order.
+        material: what the figures are drawn from.
     """
 
     scores: dict[str, Any]
     verdict: tuple[Judgement, ...]
-    panels: tuple[Panel, ...]
+    material: Material
+
+    @cached_property
+    def panels(self) -> tuple[Panel, ...]:
+        """All figures with the sentence that says what good looks like; drawn when first asked for."""
+        with one_thread():
+            return tuple(panels_of(self.material, self.scores))
 
     def to_json(self) -> str:
         """Return scores and verdict as one line of JSON."""
-        return json.dumps(self.scores | {"verdict": [j.to_dict() for j in self.verdict]})
+        return json.dumps(self.scores | {"verdict": [j.to_dict() for j in self.verdict]}, allow_nan=False)
 
     def to_frame(self) -> DataFrame:
-        """Return one row per score: verb, score, value, floor, naive, mark."""
+        """Return one row per score: verb, score, value, floor, naive (the best plain method), better, mark."""
         import pandas as pd
 
-        return pd.DataFrame(_rows(self.scores), columns=["verb", "score", "value", "floor", "naive", "better", "mark"])
+        rows = [(r.verb, r.name, r.value, r.floor, r.best, r.better, r.mark) for r in rows_of(self.scores)]
+        return pd.DataFrame(rows, columns=["verb", "score", "value", "floor", "naive", "better", "mark"])
 
     def to_html(self, path: str | Path) -> None:
-        """Write the report whole or not at all.
+        """Write the report whole or not at all, as one file that needs no network.
 
         Raises:
             OptionError: the file cannot be written.
         """
-        from plotly.offline import get_plotlyjs
-
-        page = Environment(loader=PackageLoader("dowgan.report"), autoescape=True).get_template("report.html.j2")
-        text = page.render(
-            verdict=self.verdict,
-            rows=_rows(self.scores),
-            about=self.scores["about"],
-            sections=_sections(self.panels),
-            script=get_plotlyjs(),
-        )
         try:
-            write_whole(path, text.encode("utf-8"))
+            write_whole(path, self.page().encode("utf-8"))
         except OSError as error:
             raise OptionError(f"Cannot write the report '{path}': {error.strerror or error}.") from error
 
-    def _repr_html_(self) -> str:
-        lines = "".join(f"<li><b>{j.mark}</b> {escape(j.text)}</li>" for j in self.verdict[:12])
-        return f"<ul>{lines}</ul>"
+    def page(self) -> str:
+        """Return the report as the text of an HTML page."""
+        from plotly.offline import get_plotlyjs
 
-
-def _rows(scores: Mapping[str, Any]) -> list[tuple[Any, ...]]:
-    """All totals as rows of the score table."""
-    out: list[tuple[Any, ...]] = []
-    for name, line in scores.get("generate", {}).get("metrics", {}).items():
-        out.append(
-            (
-                "generate",
-                line.get("title", name),
-                line["value"],
-                line["floor"],
-                line["naive"],
-                line["better"],
-                line["mark"],
-            )
+        return _template("report.html.j2").render(
+            about=self.scores["about"],
+            scores=self.scores,
+            verbs=_verbs(self.verdict, self.scores),
+            rows=rows_of(self.scores),
+            sections=_sections([p for p in self.panels if not p.tag]),
+            tags=_sections([p for p in self.panels if p.tag]),
+            remarks=_remarks(self.verdict),
+            plotly=get_plotlyjs(),
         )
-    for verb in ("densify", "extend"):
-        found = scores.get(verb)
-        if not found:
-            continue
-        for measure, better in (("r2_median", "higher"), ("r2_pooled", "higher"), ("mae", "lower"), ("crps", "lower")):
-            ours = found["model"].get(measure)
-            others = {k: v.get(measure) for k, v in found["naive"].items() if v.get(measure) is not None}
-            if ours is None or not others:
-                continue
-            best = (min if better == "lower" else max)(others.items(), key=lambda pair: pair[1])
-            won = ours <= best[1] if better == "lower" else ours >= best[1]
-            title = f"{measure.replace('_', ' ')} (best plain method: {best[0].replace('_', ' ')})"
-            out.append((verb, title, ours, None, best[1], better, "good" if won else "look"))
-        covered = found["coverage_90"]
-        if covered is not None:
-            out.append((verb, "share of true values inside the 90 % bands", covered, 0.9, None, "0.9", ""))
+
+    def _repr_html_(self) -> str:
+        lines = [f"<li><b>{j.verb}: {j.mark}</b>: {escape(j.text)}</li>" for j in self.verdict if j.tag is None]
+        more = sum(j.tag is not None for j in self.verdict)
+        tail = f"<p>{more} remarks on single tags; all of it: report.to_html('report.html')</p>"
+        return f"<ul>{''.join(lines)}</ul>{_template('scores.html.j2').render(rows=rows_of(self.scores))}{tail}"
+
+
+@dataclass(frozen=True)
+class VerbCard:
+    """What the first screen says of one verb."""
+
+    verb: str
+    mark: str
+    sentences: tuple[Judgement, ...]
+    tags: int
+    remarks: int
+
+
+def _verbs(verdict: Sequence[Judgement], scores: dict[str, Any]) -> list[VerbCard]:
+    out = []
+    for verb in (v for v in VERBS if v in scores):
+        own = tuple(j for j in verdict if j.verb == verb and j.tag is None)
+        tags = [line[verb] for line in scores["tags"].values() if line[verb] is not None]
+        remarks = sum(mark != "good" for mark in tags)
+        out.append(VerbCard(verb, worst(j.mark for j in own), own, len(tags), remarks))
     return out
 
 
-def _sections(panels: Sequence[Panel]) -> list[tuple[str, list[Panel]]]:
+def _remarks(verdict: Sequence[Judgement]) -> dict[str, list[Judgement]]:
+    out: dict[str, list[Judgement]] = {}
+    for judgement in verdict:
+        if judgement.tag is not None:
+            out.setdefault(judgement.tag, []).append(judgement)
+    return out
+
+
+def _template(name: str) -> Any:
+    loader = PackageLoader("dowgan.report")
+    environment = Environment(
+        loader=loader, autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters["shown"] = shown
+    return environment.get_template(name)
+
+
+def _sections(panels: Sequence[Panel]) -> dict[str, list[Panel]]:
     out: dict[str, list[Panel]] = {}
     for panel in panels:
         out.setdefault(panel.section, []).append(panel)
-    return list(out.items())
+    return out

@@ -1,0 +1,40 @@
+"use strict";
+const dark = matchMedia("(prefers-color-scheme: dark)");
+const skin = () => {
+  const ink = dark.matches ? "#c6cdd8" : "#3a4352", grid = dark.matches ? "rgba(255,255,255,.13)" : "rgba(30,50,80,.12)";
+  const axis = {gridcolor: grid, zerolinecolor: grid, linecolor: grid, automargin: true};
+  return {layout: {font: {color: ink, size: 12, family: "system-ui, sans-serif"}, paper_bgcolor: "rgba(0,0,0,0)",
+    plot_bgcolor: "rgba(0,0,0,0)", xaxis: axis, yaxis: axis, hoverlabel: {namelength: -1}}};
+};
+const drawn = new Set();
+const ready = () => {  // the library is only read when the first figure comes into view, so that the page opens at once
+  const source = document.getElementById("plotly");
+  if (!source) return;
+  const script = document.createElement("script");
+  script.textContent = source.textContent;
+  source.remove();
+  document.head.append(script);
+};
+const draw = (place) => {
+  ready();
+  const figure = JSON.parse(place.querySelector("script").textContent);
+  const layout = figure.layout;
+  for (const key of Object.keys(layout)) {
+    if (/^[xy]axis/.test(key)) { delete layout[key].gridcolor; delete layout[key].zerolinecolor; }
+  }
+  layout.template = skin();
+  if (innerWidth < 600) { layout.margin.l = 40; layout.margin.r = 6; }
+  place.querySelector("script").remove();
+  drawn.add(place);
+  return Plotly.newPlot(place, figure.data, layout, {responsive: true, displaylogo: false, displayModeBar: innerWidth < 600 ? false : "hover"});
+};
+const near = new IntersectionObserver((entries) => {
+  for (const entry of entries) {
+    if (entry.isIntersecting) { near.unobserve(entry.target); draw(entry.target); }
+  }
+}, {rootMargin: "500px"});
+document.querySelectorAll(".plot").forEach((place) => near.observe(place));
+dark.addEventListener("change", () => drawn.forEach((place) => Plotly.relayout(place, {template: skin()})));
+addEventListener("beforeprint", () => document.querySelectorAll(".plot script").forEach((s) => draw(s.parentElement)));
+const jump = document.getElementById("jump");
+if (jump) jump.addEventListener("change", () => { location.hash = jump.value; });
