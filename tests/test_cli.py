@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -226,6 +227,39 @@ def test_list(kind: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     assert len(named) > 2
     if kind != "settings":
         assert all(len(entry) == 2 for entry in named), "each part says what it is"
+
+
+@dataclass(frozen=True)
+class NoReport:
+    """Stands in for the report, which has tests of its own."""
+
+    verdict: tuple[str, ...] = ("generate: good",)
+
+    def to_html(self, path: Path) -> None:
+        path.write_text("<html>")
+
+
+def test_demo_says_what_was_made_and_what_comes_next(
+    folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dowgan.train.STEPS", (2, 2))
+    monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
+    monkeypatch.setattr("dowgan.synthesizer.POLISHED", (256, 256))
+    monkeypatch.setattr("dowgan.synthesizer.Synthesizer.report", lambda self, data: NoReport())
+    assert run(["demo", "data.csv", "--folder", "deep/demo", "--condition", "grade"]) == 0
+    said = capsys.readouterr()
+    assert said.out == ""
+    lines = said.err.splitlines()
+    place = lines.index("made in deep/demo/:")
+    assert [line.split()[0] for line in lines[place + 1 : -1]] == [
+        "model.dowgan", "synthetic.csv", "finer.csv", "longer.csv", "report.html",
+    ]  # fmt: skip
+    assert lines[-1].startswith("next: dowgan generate deep/demo/model.dowgan ")
+    assert {p.name for p in Path("deep/demo").iterdir()} == {line.split()[0] for line in lines[place + 1 : -1]}
+    assert len(pd.read_csv("deep/demo/finer.csv")) == 59 * 4 + 1
+    assert run(["demo", "data.csv", "--folder", "data.csv"]) == 1
+    said = capsys.readouterr()
+    assert said.err == "dowgan: The folder 'data.csv' cannot be made (File exists): give another with --folder.\n"
 
 
 # the user's mistakes

@@ -454,3 +454,20 @@ def test_a_count_cannot_be_given_a_fraction() -> None:
     with pytest.raises(OptionError, match=r"^'spots' of the given table holds 'two', which is no number\.$"):
         model.generate(given=pd.DataFrame({"spots": ["1", "two"]}))
     assert model.generate(given=pd.DataFrame({"spots": [100, 200, 300]}))["spots"].tolist() == [100, 200, 300]
+
+
+def test_runs_named_in_words_are_calibrated_and_cannot_be_invented(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
+    frame = pd.concat([pd.DataFrame({"unit": f"P{i}", "x": waves(40, i)}) for i in range(3)])
+    frame.to_csv(tmp_path / "units.csv", index=False)
+    model = Synthesizer("prior", runs=["unit"]).fit(tmp_path / "units.csv")
+    out = model.generate(rows=120)
+    assert list(out["unit"].unique()) == ["P0", "P1", "P2"]
+    with pytest.raises(OptionError) as raised:
+        model.generate(rows=121)
+    assert str(raised.value) == (
+        "4 runs are asked for, and only 3 can be told apart, since 'unit' is text: ask for at most 3 runs, or for "
+        "fewer rows."
+    )

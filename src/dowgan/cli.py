@@ -160,7 +160,7 @@ def fit(
     roles = tuple(runs or ()), tuple(conditions or ())
     table = read(data, time=time, runs=roles[0], conditions=roles[1], missing=tuple(missing or ()))
     _show(table, quiet)
-    with Progress(quiet) as progress:
+    with Progress(quiet, config.train.budget) as progress:
         model = Synthesizer(recipe, asked, time, *roles, seed, progress.update, start)
         try:
             model.fit_table(table, config)
@@ -398,7 +398,8 @@ def demo(
     """Do all of it once, on a simulated plant or on your table: fit, generate, densify, extend, report."""
     from dowgan.showcase import run_demo
 
-    run_demo(data, Path(folder), time, tuple(runs or ()), tuple(conditions or ()), budget, seed, talk)
+    roles = tuple(runs or ()), tuple(conditions or ())
+    run_demo(data, Path(folder), time, *roles, budget, seed, talk, lambda table: _show(table, False))
 
 
 @app.command(

@@ -15,10 +15,12 @@ class Progress:
 
     Args:
         quiet: show nothing.
+        budget: seconds after which training stops, None without.
     """
 
-    def __init__(self, quiet: bool = False) -> None:
+    def __init__(self, quiet: bool = False, budget: float | None = None) -> None:
         self.quiet = quiet
+        self.budget = budget
         self._live = sys.stderr.isatty()
         self._status: Any = None
         self._began = self._shown = time.monotonic()
@@ -57,7 +59,10 @@ class Progress:
     def _line(self, step: int, steps: int, now: float) -> str:
         """The state in words; the first step, with all that is done once, does not count in the rate."""
         rate = (step - 1) / max(now - self._began, 1e-3)
-        text = f"step {step:,} of {steps:,}, {rate:.1f}/s, {(steps - step) / rate:.0f} s left at most"
+        left = (steps - step) / rate
+        if self.budget is not None:
+            left = min(left, max(self.budget - (now - self._began), 0.0))
+        text = f"step {step:,} of {steps:,}, {rate:.1f}/s, {left:.0f} s left at most"
         return text + "".join(f", {name} {value:.4g}" for name, value in self._figures.items() if name != "gradient")
 
     def _say(self, text: str) -> None:

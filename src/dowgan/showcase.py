@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from dowgan.config import resolve, seconds
 from dowgan.demo import simulate
+from dowgan.errors import OptionError
 from dowgan.progress import Progress
 from dowgan.synthesizer import Synthesizer
-from dowgan.table import read, refined, write
+from dowgan.table import Table, read, write
 
 FACTOR = 4
 STEPS = 48
@@ -24,36 +25,65 @@ def run_demo(
     budget: str | None,
     seed: int,
     say: Callable[[str], None],
+    show: Callable[[Table], None],
 ) -> None:
     """Fit, generate, densify, extend and report; every file goes into the folder.
 
     Args:
         data: a table; None simulates the plant, whose grade is a condition.
         say: takes each line of talk.
+        show: shows what was understood of the table.
     """
-    folder.mkdir(parents=True, exist_ok=True)
+    _make(folder)
+    made: dict[str, str] = {}
     if data is None:
         plant = simulate(seed=seed)
         data, conditions = str(folder / "plant.csv"), ("grade",)
         plant.table.to_csv(data, index=False)
         plant.truth.to_csv(folder / "plant-truth.csv", index=False)
-        say(f"simulated a plant: {data} (and its noise-free truth beside it)")
+        made |= {"plant.csv": "the simulated plant", "plant-truth.csv": "the same without noise, gaps and delay"}
+        say(f"simulated a plant: {len(plant.table):,} rows in {data}")
     settings = [f"train.budget={seconds(budget)}"] if budget else []
+    config = resolve("flagship", settings)
     table = read(data, time=time, runs=tuple(runs), conditions=tuple(conditions))
-    with Progress() as progress:
+    show(table)
+    with Progress(budget=config.train.budget) as progress:
         model = Synthesizer("flagship", settings, time, tuple(runs), tuple(conditions), seed, progress.update)
-        model.fit_table(table, resolve("flagship", settings))
+        model.fit_table(table, config)
     model.save(folder / "model.dowgan")
-    say(f"fitted {table.rows:,} rows: {folder / 'model.dowgan'}")
+    say(f"fitted in {model.model_.training.seconds:.0f} s: {model.model_.training.stopped}")
     write(model.generate(), model.schema, folder / "synthetic.csv", forbidden=[data])
-    say(f"generated as many synthetic rows: {folder / 'synthetic.csv'}")
-    finer, _ = refined(table.schema, FACTOR)
-    write(model.densify(data, factor=FACTOR), finer, folder / "finer.csv", forbidden=[data])
-    say(f"densified {FACTOR} times: {folder / 'finer.csv'}")
+    frame, finer = model.densified(read(data, schema=model.schema), FACTOR, None, 0)
+    write(frame, finer, folder / "finer.csv", forbidden=[data])
     write(model.extend(data, steps=STEPS).band(0.9), model.schema, folder / "longer.csv", forbidden=[data])
-    say(f"extended by {STEPS} steps with 90 % bands: {folder / 'longer.csv'}")
+    say("generated, densified and extended it; now each is tested on rows that the tested model has not seen")
     report = model.report(data)
     report.to_html(folder / "report.html")
     for sentence in report.verdict:
         say(str(sentence))
-    say(f"open {folder / 'report.html'} in a browser")
+    made |= {
+        "model.dowgan": "the fitted model",
+        "synthetic.csv": f"{table.rows:,} synthetic rows",
+        "finer.csv": f"the table with {FACTOR} steps where it had one",
+        "longer.csv": f"the {STEPS} steps that follow, with 90 % bands",
+        "report.html": "how good all that is: open it in a browser",
+    }
+    _tell(folder, made, say)
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(
+            f"The folder '{folder}' cannot be made ({error.strerror}): give another with --folder."
+        ) from error
+
+
+def _tell(folder: Path, made: Mapping[str, str], say: Callable[[str], None]) -> None:
+    """Say what was made, where, and what to do next."""
+    say(f"made in {folder}/:")
+    for name, what in made.items():
+        say(f"  {name:<16} {what}")
+    model = folder / "model.dowgan"
+    say(f"next: dowgan generate {model} -n 10000 -o new.csv; on a table of your own: dowgan demo data.csv")

@@ -36,3 +36,11 @@ def test_the_last_step_is_shown_and_quiet_says_nothing(clock: list[float], capsy
     said = capsys.readouterr()
     assert said.out == ""
     assert said.err == "fitting the prior\nstep 3 of 3, 2.0/s, 0 s left at most, fidelity 0.25\n"
+
+
+def test_a_budget_bounds_the_time_left(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
+    with Progress(budget=60.0) as live:
+        live.update(1, 10_000, {})
+        clock[0] += 20
+        live.update(21, 10_000, {})
+    assert capsys.readouterr().err.splitlines()[-1] == "step 21 of 10,000, 1.0/s, 40 s left at most"

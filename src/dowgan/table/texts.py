@@ -1,15 +1,20 @@
 """The cells of a table as text, in the way in which its source wrote them."""
 
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from dowgan.table.schema import CellText, Schema, Source
-from dowgan.table.stamps import iso, render
+from dowgan.table.stamps import iso, rendered
 
+_EXPONENT = 1e-4  # numbers below this are written with an exponent, where the source does that
+_COUNTED = 1e15  # counts up to this are exact as floats, and no two of them give the same float
 _BAND = re.compile(r"(.+)_(?:lo|hi)\d+(?:\.\d+)?")  # columns beside the table's own: NAME_lo90
 
 
@@ -45,44 +50,52 @@ def _quote(text: str, separator: str, always: bool) -> str:
     return text
 
 
-def lines(names: list[str], columns: list[pd.Series], schema: Schema) -> str:
-    """The rows as text, each with its line end."""
+def lines(names: list[str], columns: list[pd.Series], schema: Schema) -> bytes:
+    """The rows as UTF-8 text, each with its line end."""
     cells = [cell_texts(column, name, schema) for name, column in zip(names, columns, strict=True)]
-    separator, newline = schema.source.separator, schema.source.newline
     if len(cells) == 1:  # an empty line would be no row
-        return "".join((text or '""') + newline for text in cells[0])
-    return "".join(separator.join(row) + newline for row in zip(*cells, strict=True))
+        cells = [pc.if_else(pc.equal(cells[0], ""), '""', cells[0])]
+    rows = pc.binary_join_element_wise(*cells, schema.source.separator)
+    rows = pc.binary_join_element_wise(rows, schema.source.newline, "")
+    whole = rows.buffers()[2]  # the texts lie in it one behind the other
+    return b"" if whole is None else whole.to_pybytes()
 
 
-def cell_texts(column: pd.Series, name: str, schema: Schema) -> list[str]:
+def cell_texts(column: pd.Series, name: str, schema: Schema) -> pa.Array:
     """One column [N] as the source would have written it."""
     text = _text_of(name, schema)
-    clock = schema.clock
+    clock, separator = schema.clock, schema.source.separator
     if pd.api.types.is_datetime64_any_dtype(column.dtype):
         times = pd.DatetimeIndex(column)
         own = name == (clock.column or "") and clock.text_format is not None
-        shown = render(times, clock.text_format if own and clock.text_format else iso(times))
-        return [_quote(t, schema.source.separator, text.quoted) for t in shown]
-    missing = column.isna().to_numpy()
+        shown = rendered(times, clock.text_format if own and clock.text_format else iso(times))
+        return _quoted(shown) if text.quoted or separator in shown[0].as_py() else shown
     if pd.api.types.is_bool_dtype(column.dtype) or text.words is not None:
         words = text.words or ("False", "True")
-        shown = [words[bool(v)] if not gone else text.null for v, gone in zip(column, missing, strict=True)]
-    elif pd.api.types.is_numeric_dtype(column.dtype):
-        shown = numbers(column.to_numpy(dtype=np.float64, na_value=np.nan), text, _whole(name, column, schema))
-        if schema.source.decimal != ".":
-            shown = [t.replace(".", schema.source.decimal) for t in shown]
-    else:
-        shown = [text.null if gone else str(v) for v, gone in zip(column, missing, strict=True)]
-    if (
-        text.quoted
-        or not pd.api.types.is_numeric_dtype(column.dtype)
-        or schema.source.decimal == schema.source.separator
-    ):
-        return [
-            t if gone else _quote(t, schema.source.separator, text.quoted)
-            for t, gone in zip(shown, missing, strict=True)
-        ]
-    return shown
+        return _labels(column, lambda value: words[bool(value)], text, separator)
+    if not pd.api.types.is_numeric_dtype(column.dtype):
+        return _labels(column, str, text, separator)
+    values, whole = column.to_numpy(dtype=np.float64, na_value=np.nan), _whole(name, column, schema)
+    decimal = schema.source.decimal
+    shown = numbers(values, text, whole, decimal)
+    if text.quoted:
+        shown = _quoted(shown)
+    elif decimal == separator:
+        shown = pc.if_else(pc.match_substring(shown, separator), _quoted(shown), shown)
+    missing = np.isnan(values)
+    return pc.if_else(pa.array(missing), text.null, shown) if missing.any() else shown
+
+
+def _quoted(cells: pa.Array) -> pa.Array:
+    """Cells, which have no quotation marks of their own, in them."""
+    return pc.binary_join_element_wise('"', cells, '"', "")
+
+
+def _labels(column: pd.Series, word: Callable[[object], str], text: CellText, separator: str) -> pa.Array:
+    """Labels [N], each worked out once."""
+    codes, used = pd.factorize(column)
+    texts = [_quote(word(value), separator, text.quoted) for value in used]
+    return pa.array([*texts, text.null], pa.string()).take(pa.array(np.where(codes < 0, len(texts), codes)))
 
 
 def _text_of(name: str, schema: Schema) -> CellText:
@@ -102,22 +115,38 @@ def _whole(name: str, column: pd.Series, schema: Schema) -> bool:
     )
 
 
-def numbers(values: np.ndarray, text: CellText, whole: bool) -> list[str]:
-    """Numbers [N] in the style of their column, with a point."""
-    if text.decimals and text.style == "fixed":
-        template = f"%.{text.decimals}f"
-        shown = [template % v for v in values.tolist()]
-    elif (whole and text.style != "trim") or (whole and text.decimals is None):
-        shown = [str(int(v)) if v == v else "" for v in values.tolist()]
-    else:
-        shown = [repr(v) for v in (values if text.decimals is None else np.round(values, text.decimals)).tolist()]
-        if not text.exponent:
-            shown = [_plain(t) if "e" in t else t for t in shown]
-        if text.style == "bare":
-            shown = [t.removesuffix(".0") for t in shown]
-    if np.isnan(values).any():
-        shown = [text.null if gone else t for t, gone in zip(shown, np.isnan(values).tolist(), strict=True)]
-    return shown
+def numbers(values: np.ndarray, text: CellText, whole: bool, decimal: str = ".") -> pa.Array:
+    """Numbers [N] in the style of their column; what stands where one is missing is the caller's to replace."""
+    known = np.where(np.isnan(values), 0.0, values)
+    if whole and (text.style == "bare" or text.decimals is None):
+        return pa.array(known.astype(np.int64)).cast(pa.string())
+    if whole and text.style == "fixed" and not text.decimals:
+        return pa.array(known.astype(np.int64)).cast(pa.string())
+    tiny = text.exponent and bool(np.any((known != 0) & (np.abs(known) < _EXPONENT)))
+    if text.decimals is not None and not tiny:
+        counted = np.rint(known * 10.0**text.decimals)
+        if np.all(np.abs(counted) < _COUNTED):
+            return _points(counted.astype(np.int64), np.signbit(known), text, decimal)
+    shown = [repr(v) for v in (known if text.decimals is None else np.round(known, text.decimals)).tolist()]
+    if not text.exponent:
+        shown = [_plain(t) if "e" in t else t for t in shown]
+    if text.style == "bare":
+        shown = [t.removesuffix(".0") for t in shown]
+    return pa.array([t.replace(".", decimal) for t in shown] if decimal != "." else shown, pa.string())
+
+
+def _points(counted: np.ndarray, negative: np.ndarray, text: CellText, decimal: str) -> pa.Array:
+    """Numbers as counts [N] of their last decimal, with a point put in."""
+    assert text.decimals is not None
+    before, behind = np.divmod(np.abs(counted), 10**text.decimals)
+    signs = pa.array(["", "-"]).take(pa.array(negative.astype(np.int8)))
+    parts = pc.ascii_lpad(pa.array(behind).cast(pa.string()), text.decimals, "0")
+    if text.style != "fixed" or not text.decimals:
+        parts = pc.ascii_rtrim(parts, "0")
+        last = "" if text.style == "bare" else f"{decimal}0"
+        parts = pc.if_else(pc.equal(parts, ""), last, pc.binary_join_element_wise(decimal, parts, ""))
+        return pc.binary_join_element_wise(signs, pa.array(before).cast(pa.string()), parts, "")
+    return pc.binary_join_element_wise(signs, pa.array(before).cast(pa.string()), decimal, parts, "")
 
 
 def _plain(text: str) -> str:

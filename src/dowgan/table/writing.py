@@ -113,7 +113,7 @@ class Writer:
         for at in range(0, len(frame), _PIECE):
             part = [column.iloc[at : at + _PIECE] for column in cells]
             text = lines(names, part, layout)
-            out.write(text.encode(encoding, errors="replace"))
+            out.write(text if encoding == "utf-8" else text.decode().encode(encoding, errors="replace"))
         out.flush()
 
     def __exit__(
