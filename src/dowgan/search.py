@@ -9,8 +9,10 @@ import csv
 import io
 import json
 import os
+import platform
 import time
 import warnings
+import zlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -233,23 +235,39 @@ def _fidelity(trial: "optuna.Trial", table: Table, task: Task, config: Config) -
     return trained[-1] if config.train.keep == "last" else min(trained)
 
 
-def work(table: Table, task: Task, trials: int, worker: int, tell: Callable[[str], None] | None = None) -> None:
+def work(
+    table: Table, task: Task, share: int, total: int, worker: int, tell: Callable[[str], None] | None = None
+) -> None:
     """Run trials of a search in this process until they, or the budget, are used up.
 
     Args:
+        share: most trials of this process.
+        total: trials that the storage shall hold in the end; other machines may add theirs meanwhile.
+        worker: number of this process.
         tell: is told each trial's outcome; None in a process of its own.
     """
     optuna = _optuna()
     study = optuna.load_study(study_name=NAME, storage=_storage(task.storage))
-    entropy = np.random.SeedSequence([task.seed, worker, len(study.get_trials(deepcopy=False))])
-    seed = int(entropy.generate_state(1)[0])
+    seed = _sampler_seed(task, worker, len(study.get_trials(deepcopy=False)))
     study.sampler = (
         optuna.samplers.TPESampler(seed=seed) if task.against is None else optuna.samplers.NSGAIISampler(seed=seed)
     )
     study.pruner = optuna.pruners.MedianPruner(n_startup_trials=STARTUP, n_warmup_steps=WARMUP)
     timeout = None if task.deadline is None else max(task.deadline - time.time(), 0.1)
-    calls = [] if tell is None else [lambda study, trial: tell(line_of(trial))]
-    study.optimize(lambda trial: evaluate(trial, table, task), n_trials=trials, timeout=timeout, callbacks=calls)
+
+    def look(study: Any, trial: Any) -> None:
+        if tell is not None:
+            tell(line_of(trial))
+        if len(study.get_trials(deepcopy=False)) >= total:
+            study.stop()
+
+    study.optimize(lambda trial: evaluate(trial, table, task), n_trials=share, timeout=timeout, callbacks=[look])
+
+
+def _sampler_seed(task: Task, worker: int, trials: int) -> int:
+    """The same again for a journal on one machine; of its own for every process that shares a database."""
+    place = [zlib.crc32(platform.node().encode()), os.getpid()] if "://" in task.storage else []
+    return int(np.random.SeedSequence([task.seed, worker, trials, *place]).generate_state(1)[0])
 
 
 def line_of(trial: "optuna.trial.FrozenTrial") -> str:
@@ -342,10 +360,10 @@ def run_search(
     tell(f"{trials} trials, {max(left, 0)} to do; {'a storage' if '://' in task.storage else 'a journal'} keeps them")
     shares = [n for n in (left // workers + (i < left % workers) for i in range(workers)) if n > 0]
     if len(shares) == 1:
-        work(table, task, shares[0], 0, tell)
+        work(table, task, shares[0], trials, 0, tell)
     else:
         look = _teller(study, tell)
-        for _ in each(work, [(table, task, share, i) for i, share in enumerate(shares)], workers, look):
+        for _ in each(work, [(table, task, share, trials, i) for i, share in enumerate(shares)], workers, look):
             look()
     study = _optuna().load_study(study_name=NAME, storage=_storage(task.storage))
     write_trials(study, folder / TABLE)
