@@ -35,6 +35,7 @@ import dowgan
 from dowgan.config import Config, resolve
 from dowgan.evaluate import judge_generation
 from dowgan.interpolation import interpolate
+from dowgan.library import names
 from dowgan.library.processes import simulate
 from dowgan.metrics.paired import coverage, mse, r2, r2_pooled
 from dowgan.nets import NETS, Shape
@@ -67,6 +68,8 @@ class Budget:
         middle: epochs of the study of rates.
         seeds: of every training of the deck's system.
         fits: seeds of every recipe of the comparison.
+        recipes: that are compared.
+        starts: of the library, that transfer begins with.
         settings: on top of every recipe of the comparison, such as a number of steps.
         trials, search: trials of the search and the settings that it holds.
         transfer: steps of the training from a model of the library and from nothing.
@@ -76,18 +79,21 @@ class Budget:
     epochs: tuple[int, ...] = (100, 500, 1000)
     rates: tuple[float, ...] = (0.01, 0.005, 0.001)
     middle: int = 500
-    seeds: int = 2
+    seeds: int = 1
     fits: int = 2
+    recipes: tuple[str, ...] = RECIPES
+    starts: tuple[str, ...] = names()
     settings: tuple[str, ...] = ()
-    trials: int = 12
-    search: tuple[str, ...] = ("train.steps=300",)
-    transfer: int = 240
+    trials: int = 6
+    search: tuple[str, ...] = ("train.steps=200",)
+    transfer: int = 120
     paths: int = 200
 
 
 FULL = Budget()
 QUICK = Budget(
-    (1, 2), (0.01, 0.001), 1, 1, 1, ("train.checks=2", "calibrated=false", "encoder.steps=5"), 2,
+    (1, 2), (0.01, 0.001), 1, 1, 1, ("dense-gan", "wgan", "gru-wgan", "prior", "flagship"), ("counts",),
+    ("train.checks=2", "calibrated=false", "encoder.steps=5"), 2,
     ("train.steps=6", "train.checks=2", "window=8"), 6, 20,
 )  # fmt: skip
 
@@ -217,16 +223,19 @@ def studies(job: Job, done: Found, keep: Keep) -> None:
     """S6 and S7: epochs at the deck's rate, rates at the middle number of epochs; one fit at a time."""
     rate, budget = resolve("dense-gan").train.lr, job.budget
     points = {"epochs": [(e, rate) for e in budget.epochs], "rates": [(budget.middle, r) for r in budget.rates]}
-    for name, pairs in points.items():
-        entries = done.setdefault(name, [{"epochs": e, "rate": r, "fits": []} for e, r in pairs])
-        for entry in entries:
-            for seed in range(len(entry["fits"]), budget.seeds):
-                told(f"{entry['epochs']} epochs, rate {entry['rate']}, seed {seed}")
-                model, found = founding_fit(job, entry["epochs"], entry["rate"], seed)
-                entry["fits"].append(found)
-                if not seed:
-                    entry |= {"curve": model.model_.training.steps, "losses": model.model_.training.losses}
-                keep(done)
+    entries = [
+        entry
+        for name, pairs in points.items()
+        for entry in done.setdefault(name, [{"epochs": e, "rate": r, "fits": []} for e, r in pairs])
+    ]
+    for seed in range(budget.seeds):
+        for entry in (e for e in entries if len(e["fits"]) == seed):
+            told(f"{entry['epochs']} epochs, rate {entry['rate']}, seed {seed}")
+            model, found = founding_fit(job, entry["epochs"], entry["rate"], seed)
+            entry["fits"].append(found)
+            if not seed:
+                entry |= {"curve": model.model_.training.steps, "losses": model.model_.training.losses}
+            keep(done)
 
 
 # the cures, by the same scores
@@ -241,33 +250,32 @@ def judged(job: Job, made: pd.DataFrame) -> dict[str, Any]:
     return {"scores": scores, "copies": {k: copies[k] for k in ("authenticity", "authenticity_held_out")}}
 
 
-def one_recipe(job: Job, recipe: str, settings: Sequence[str]) -> dict[str, Any]:
-    """Fit on the training rows with several seeds, generate as many, judge."""
-    fits = []
-    for seed in range(1 if recipe == "prior" else job.budget.fits):
-        began = time.monotonic()
-        model = dowgan.Synthesizer(recipe, [*settings, "train.collapse=warn"], random_state=seed).fit(job.train)
-        seconds = time.monotonic() - began
-        made = model.generate(rows=len(job.train), random_state=seed)
-        record = model.model_.training
-        fits.append({"seed": seed, "seconds": seconds, "stopped": record.stopped, "chosen": record.chosen}
-                    | judged(job, made) | {"series": numbers(made)[:, :SHOWN].T if not fits else None})  # fmt: skip
-    return {"fits": fits}
+def one_fit(job: Job, recipe: str, settings: Sequence[str], seed: int) -> Found:
+    """Fit on the training rows, generate as many, judge."""
+    began = time.monotonic()
+    model = dowgan.Synthesizer(recipe, [*settings, "train.collapse=warn"], random_state=seed).fit(job.train)
+    seconds = time.monotonic() - began
+    made = model.generate(rows=len(job.train), random_state=seed)
+    record = model.model_.training
+    told_of = {"seed": seed, "seconds": seconds, "stopped": record.stopped, "chosen": record.chosen}
+    return told_of | judged(job, made) | {"series": numbers(made)[:, :SHOWN].T if not seed else None}
 
 
 def recipes(job: Job, done: Found, keep: Keep) -> None:
-    """Every recipe by name, one at a time."""
-    for recipe in RECIPES:
-        if recipe not in done:
-            told(recipe)
-            done[recipe] = one_recipe(job, recipe, job.settings(recipe))
-            keep(done)
+    """Every recipe by name, one fit at a time: all with the first seed, then the next."""
+    for seed in range(job.budget.fits):
+        for recipe in job.budget.recipes:
+            fits = done.setdefault(recipe, {"fits": []})["fits"]
+            if len(fits) == seed and (seed == 0 or recipe != "prior"):  # the prior has nothing to train
+                told(f"{recipe}, seed {seed}")
+                fits.append(one_fit(job, recipe, job.settings(recipe), seed))
+                keep(done)
 
 
 def carried(job: Job) -> dict[str, Any]:
     """S11: the first points, from nothing and from the models of the library."""
     steps = job.budget.transfer
-    rows = measured(job.frame, (), "gru-gan", steps, job.budget.fits)
+    rows = measured(job.frame, (), job.budget.starts, steps, job.budget.fits)
     return {"recipe": "gru-gan", "points": ROWS, "steps": steps, "rows": rows, "verdict": verdict(rows)}
 
 
@@ -281,7 +289,7 @@ def searched(job: Job) -> dict[str, Any]:
         rows = pd.read_csv(folder / "trials.csv")
         recipe = best.read_text(encoding="utf-8")
         found = best_of(folder)
-        fits = one_recipe(job, str(best), [])["fits"]
+        fits = [one_fit(job, str(best), [], seed) for seed in range(job.budget.fits)]
     ended = rows["state"].value_counts().to_dict()
     return {"best": found, "toml": recipe, "trials": len(rows), "ended": ended, "held": job.budget.search, "fits": fits}
 
@@ -345,7 +353,7 @@ def download(folder: Path, source: str = SOURCE, checksum: str = CHECKSUM) -> Pa
 
 def small_table() -> pd.DataFrame:
     """A table like the deck's for the quick version: simulated counts."""
-    return simulate("counts", 200).iloc[:, :4]
+    return simulate("counts", 260).iloc[:, :4]
 
 
 class EnoughError(Exception):

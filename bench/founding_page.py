@@ -67,7 +67,7 @@ def transfer_finding(results: Results) -> str:
     """What the transfer came to, decided by the numbers."""
     found = results["transfer"]["verdict"]
     alone = found["nothing"]["all"]
-    reached = [n for n, v in found.items() if n != "nothing" and v["third"] <= alone]
+    reached = [n for n, v in found.items() if n.startswith("library:") and v["third"] <= alone]
     if not reached:
         return "No starting point reaches in a third of the steps what training from nothing reaches in all."
     names = ", ".join(f"`{n}`" for n in reached)
@@ -129,12 +129,9 @@ def _series(results: Results) -> list[Panel]:
 
 
 def _transfer(results: Results) -> Panel:
-    rows = results["transfer"]["rows"]
-    lines = {}
-    for name, fits in rows.items():
-        looks = np.array([f["looks"] for f in fits], dtype=float)
-        lines[name] = (looks[0, :, 0].tolist(), looks[:, :, 1].mean(0).tolist())
-    return Panel("held-out fidelity by step (lower is better)", lines)
+    found, steps = results["transfer"]["verdict"], results["transfer"]["steps"]
+    lines = {n: ([0, steps // 3, steps], [v[k] for k in ("start", "third", "all")]) for n, v in found.items()}
+    return Panel("fidelity on the points that follow (lower is better)", lines)
 
 
 def _pair(results: Results, verb: str) -> Panel:

@@ -1,9 +1,9 @@
 """Train the starting points of the library on simulated processes, and write them into the package.
 
-    python bench/library.py [NAME ...] [--steps 1500] [-o src/dowgan/library]
+    python bench/library.py [NAME ...] [--steps 800] [-o src/dowgan/library]
 
 Every starting point is a network of the recipe `gru-gan` and what transfer must know of its columns; see
-`dowgan.library`. A few minutes of one processor each.
+`dowgan.library`. A minute or two of one processor each.
 """
 
 import argparse
@@ -22,7 +22,7 @@ from dowgan.modelfile import write_model
 from dowgan.synthesizer import versions
 from dowgan.transfer import Source, source_of
 
-ROWS, STEPS = 3_000, 1_500
+ROWS, STEPS = 2_000, 800
 FOLDER = Path(__file__).resolve().parents[1] / "src" / "dowgan" / "library"
 
 

@@ -1,6 +1,6 @@
 """Compare the input noises: the same training on two tables with each, by the held-out fidelity (lower is better).
 
-    python bench/noises.py DATA_FOLDER [-o .] [--seeds 3] [--steps 300]
+    python bench/noises.py DATA_FOLDER [-o .] [--seeds 3] [--steps 150]
 
 Writes bench/results/noises.json and docs/noises.md. The tables are chickenpox (counts with a season) and the demo's
 simulated plant (tags that follow set points), which needs no file.
@@ -92,7 +92,7 @@ def main() -> None:
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).resolve().parents[1])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=300)
+    parser.add_argument("--steps", type=int, default=150)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then; the same command goes on")
     options = parser.parse_args()
     torch.set_num_threads(1)

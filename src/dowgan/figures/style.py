@@ -146,7 +146,7 @@ def diagonal(low: float, high: float) -> go.Scatter:
     return go.Scatter(x=[low, high], y=[low, high], mode="lines", name="equal", line=style, hoverinfo="skip")
 
 
-def dots(name: str, x: np.ndarray, y: np.ndarray, colour: str, size: float = 4, opacity: float = 0.6) -> go.Scatter:
+def dots(name: str, x: np.ndarray, y: np.ndarray, colour: str, size: int = 4, opacity: float = 0.6) -> go.Scatter:
     """Points without lines."""
     marker = {"color": colour, "size": size, "opacity": opacity}
     pair = (x.astype(np.float32), y.astype(np.float32))

@@ -122,7 +122,7 @@ def parity(truth: np.ndarray, guess: np.ndarray, title: str, most: int = MOST_PO
     return drawn([diagonal(*ends), dots("values", x, y, MADE, 4, 0.45)], title, "true", "predicted")
 
 
-def by_place(errors: Mapping[str, Sequence[float | None]], title: str, x: str) -> go.Figure:
+def by_place(errors: Mapping[str, Sequence[float | int | None]], title: str, x: str) -> go.Figure:
     """Draw the mean absolute error by position in the gap or by horizon, beside the plain methods."""
     traces = []
     for name in (n for n in errors if n != "place"):

@@ -1,0 +1,130 @@
+"""The founding system: every row of its table by its one command, and the study's page from its results."""
+
+import json
+import re
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dowgan.cli import run
+from small_tables import waves
+
+ROOT = Path(__file__).resolve().parents[1]
+TABLE = ROOT / "docs" / "founding-system.md"
+BENCH = ROOT / "bench"
+SHORT = ("train.checks=1", "train.collapse=warn", "calibrated=false", "encoder.steps=3")
+PAGE = "U5"  # the app would not end by itself: its command is only looked up
+
+
+def commands() -> dict[str, str]:
+    """The command of every row of the table."""
+    rows = re.findall(r"^\| ([SU]\d+) \|.*\| `(dowgan [^`]+)` \|$", TABLE.read_text(encoding="utf-8"), re.MULTILINE)
+    return dict(rows)
+
+
+def shortened(command: str) -> list[str]:
+    """The same command with a training of two steps, or so many epochs as the axis has points."""
+    words = shlex.split(command)[1:]
+    verb = words[0]
+    words = [re.sub(r"(?<=train\.epochs=)[\d,]+", lambda m: _count(m[0]), word) for word in words]
+    words = ["2" if before == "--trials" else word for before, word in zip(["", *words], words, strict=False)]
+    settings = [*SHORT] if verb in ("fit", "study", "search") else []
+    if settings and not any("train.epochs" in word for word in words):
+        settings.append("train.steps=2")
+    if verb == "search":
+        settings += ["window=8", "generator.net=dense", "critic.net=dense"]
+    words += [part for text in settings for part in ("--set", text)]
+    words += ["--workers", "1"] if verb in ("study", "search") else []
+    words += ["--seeds", "1"] if verb == "study" and "--seeds" not in words else []
+    words += ["--paths", "20"] if verb == "extend" else []
+    return words
+
+
+def _count(numbers: str) -> str:
+    return ",".join(str(1 + place) for place, _ in enumerate(numbers.split(",")))
+
+
+def hours() -> pd.DataFrame:
+    """Two operating conditions by the hour, long enough for windows of a week."""
+    frame = waves(340)[["time", "slow"]]
+    grade = np.where(np.arange(340) // 85 % 2, "B", "A")
+    return frame.assign(grade=grade, slow=frame["slow"] + 20 * (grade == "B"))
+
+
+def test_the_table_has_every_row_once() -> None:
+    assert list(commands()) == [*(f"S{i}" for i in range(1, 17)), *(f"U{i}" for i in range(1, 8))]
+
+
+def test_every_row_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.chdir(tmp_path)
+    waves(120).to_csv("data.csv", index=False)
+    waves(100).to_csv("first.csv", index=False)
+    waves(120).iloc[::4].to_csv("sparse.csv", index=False)
+    hours().to_csv("hours.csv", index=False)
+    for row, command in commands().items():
+        if row == PAGE:
+            continue
+        code = run(shortened(command))
+        assert code == 0, f"{row}: {command}: {capsys.readouterr().err}"
+        places = [word for before, word in zip(command.split(), command.split()[1:], strict=False) if before == "-o"]
+        assert all(Path(place).exists() for place in places), f"{row} wrote no {places}"
+    dense, sparse = (pd.read_csv(name) for name in ("finer.csv", "sparse.csv"))
+    pd.testing.assert_frame_equal(dense.iloc[::4].reset_index(drop=True), sparse)
+    assert {"slow_lo90", "slow_hi90"} <= set(pd.read_csv("later.csv"))
+
+
+def test_the_app_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(["--help"]) == 0
+    if not re.search(r"\bapp\b", capsys.readouterr().out):
+        pytest.skip("the app is not a command yet")
+    assert run([*commands()[PAGE].split()[1:], "--help"]) == 0
+
+
+# the study
+
+
+def bench(script: str, *words: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, str(BENCH / script), *words]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_quick_study_measures_and_writes_its_page(tmp_path: Path) -> None:
+    done = bench("founding.py", "--quick", "-o", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    results = json.loads((tmp_path / "bench" / "results" / "founding_study.json").read_text())
+    text = (tmp_path / "docs" / "founding-study.md").read_text()
+    figures = re.findall(r"\]\((founding-study/\w+\.svg)\)", text)
+    assert len(figures) == len(set(figures)) == 10
+    for figure in figures:
+        assert (
+            "polyline" in (tmp_path / "docs" / figure).read_text() or "path" in (tmp_path / "docs" / figure).read_text()
+        )
+    assert set(results["recipes"]) >= {"dense-gan", "wgan", "gru-wgan", "prior", "flagship"}
+    fit = results["original"]
+    assert fit["r2_shuffled"]["columns"] < -0.5, "real rows in random order have no parity either"
+    assert f"{results['about']['zeros']} zeros" in text
+
+
+def test_the_download_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The right table is taken; another one, or none, ends in one sentence."""
+    import hashlib
+    import zipfile
+
+    monkeypatch.syspath_prepend(str(BENCH))
+    import founding
+
+    archive = tmp_path / "archive.zip"
+    with zipfile.ZipFile(archive, "w") as file:
+        file.writestr(f"folder/{founding.FILE}", "Date,A\n01/01/2005,3\n")
+    checksum = hashlib.sha256(b"Date,A\n01/01/2005,3\n").hexdigest()
+    path = founding.download(tmp_path, archive.as_uri(), checksum)
+    assert path.read_text() == "Date,A\n01/01/2005,3\n"
+    with pytest.raises(SystemExit, match=r"holds another .* than the study is about"):
+        founding.download(tmp_path, archive.as_uri())
+    with pytest.raises(SystemExit, match="could not be fetched"):
+        founding.download(tmp_path, (tmp_path / "none.zip").as_uri())
