@@ -9,7 +9,7 @@ import numpy as np
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
 PANEL = (300, 150)  # width and height of a panel's frame
 MARGIN = (46, 26, 14, 30)  # left, top, right, bottom of a panel
-MOST_POINTS = 240
+MOST_POINTS = 600
 TICKS = 3
 
 
@@ -72,7 +72,7 @@ class _Frame:
 
 
 def _kept(x: Sequence[float], y: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
-    step = max(1, len(x) // (4 * MOST_POINTS))
+    step = max(1, len(x) // (2 * MOST_POINTS))
     return np.asarray(x, float)[::step], np.asarray(y, float)[::step]
 
 

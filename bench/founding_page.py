@@ -158,9 +158,16 @@ def render(results: Results) -> str:
     return environment.get_template("founding_page.md.j2").render(
         **results, subset=min(SUBSET, results["about"]["rows"]), judged=JUDGED,
         worst=max(points, key=lambda f: (f["critic_right"], f["epochs"])),
-        seeds=len(studies["epochs"][0]["fits"]), fits=len(results["recipes"]["flagship"]["fits"]),
+        seeds=len(studies["epochs"][0]["fits"]), fits=_seeds(results["recipes"]),
         findings=findings(results), transfer_finding=transfer_finding(results),
     )  # fmt: skip
+
+
+def _seeds(entries: Results) -> str:
+    """With how many seeds the recipes were trained, in words."""
+    counts = {len(e["fits"]) for n, e in entries.items() if n != "prior"}
+    low, high = min(counts), max(counts)
+    return f"{low} seed{'s' * (low > 1)}" if low == high else f"{low} to {high} seeds"
 
 
 def write_page(results: Results, page: Path) -> None:
