@@ -6,7 +6,7 @@ densified value gives to plain interpolation. Both are measured by a prior fitte
 Shapes: M ways to interpolate, D channels, K old rows.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -22,13 +22,17 @@ from dowgan.verbs import Mixture, Normals, Solver, densify, extend, rows_after, 
 
 BAND = 0.9  # coverage aimed at
 BAND_RANGE = (0.6, 2.5)  # paths are never narrowed or widened more than this
-ORIGINS = 6  # backtests of the extension
+ORIGINS = 6  # most runs of a backtest
+SHARES = (0.3, 0.2, 0.1)  # of the rows that backtests of the extension leave for later
 PATHS = 32
-HORIZON = 64  # most steps of a backtest
+HORIZON = 96  # most steps of a backtest
 FACTORS = (2, 4, 6, 12)
 MOST_VALUES = 24_000  # values of the late block that a factor is measured on
 LEAST_GAPS = 8  # old steps that a factor needs
 CAUTION = 300.0  # gaps at which weights count as much as what they are drawn to
+
+Refit = Callable[[Sequence[Stretch]], Prior]
+Ratios = Float[np.ndarray, " R"]
 
 
 @dataclass(frozen=True)
@@ -64,7 +68,7 @@ def _band(
     middle: Float[np.ndarray, "N D"],
     paths: Float[np.ndarray, "P N D"],
     hidden: np.ndarray,
-) -> Float[np.ndarray, " R"]:
+) -> Ratios:
     """How many half-widths of the band each hidden value lies from the middle."""
     low, high = np.quantile(paths, [(1 - BAND) / 2, (1 + BAND) / 2], axis=0)
     half = np.where(truth > middle, high - middle, middle - low)
@@ -83,35 +87,39 @@ def _normals(streams: Streams, name: str) -> Normals:
     return lambda number, width: streams.normal(f"{name}/{number}", 0, PATHS, width)
 
 
-def extension_band(early: Prior, late: Sequence[Stretch], history: Sequence[Stretch], streams: Streams) -> float:
-    """Extend the early rows into the late ones from several origins and measure the band.
+def extension_band(prior: Prior, cases: Sequence[tuple[Stretch, int]], horizon: int, streams: Streams) -> list[Ratios]:
+    """Extend runs from a place on that the prior has not seen, and measure the band.
 
     Args:
-        early: a prior that has not seen the late rows.
-        late: the late rows, each behind its history.
-        history: the early rows of the same runs; empty stretches where the whole run is late.
+        prior: fitted on earlier rows.
+        cases: runs, and the row of each from which it is extended.
+        horizon: most rows to extend.
         streams: randomness of the backtest.
     """
-    ratios, solver = [], Solver(early.process, early.frame())
-    for number, (before, after) in enumerate(zip(history[:ORIGINS], late[:ORIGINS], strict=False)):
-        whole = np.concatenate([before.values, after.values])
-        run = Stretch(whole, before.position, np.concatenate([before.regime, after.regime]))
-        first = max(len(before.values), min(8, len(whole) // 2))
-        horizon = min(HORIZON, max(2, (len(whole) - first) // 2))
-        most = max(1, ORIGINS // len(late))
-        for origin in np.unique(np.linspace(first, len(whole) - horizon, most).astype(int)).tolist():
-            truth = whole[origin : origin + horizon]
-            rows = rows_after(run.rows(0, origin), run.regime[origin : origin + horizon])
-            out = extend(
-                early,
-                solver,
-                run.rows(0, origin),
-                np.full_like(truth, np.nan),
-                rows,
-                _normals(streams, f"extend/{number}/{origin}"),
-                band=1.0,
-            )
-            ratios.append(_band(truth, out.middle, out.paths, np.ones_like(truth, dtype=bool)))
+    out, solver = [], Solver(prior.process, prior.frame())
+    for number, (run, origin) in enumerate(cases):
+        truth = run.values[origin : origin + horizon]
+        rows = rows_after(run.rows(0, origin), run.regime[origin : origin + horizon])
+        blank, name = np.full_like(truth, np.nan), f"extend/{number}/{origin}"
+        found = extend(prior, solver, run.rows(0, origin), blank, rows, _normals(streams, name), band=1.0)
+        out.append(_band(truth, found.middle, found.paths, np.ones_like(truth, dtype=bool)))
+    return out
+
+
+def _extensions(early: Prior, stretches: Sequence[Stretch], refit: Refit, streams: Streams) -> float:
+    """The band factor of an extension: late runs from their middles; or every run from several places on, each
+    time by a prior fitted up to there, so that it is as near as the model will be to what it extends."""
+    history, late = split(stretches)
+    if len(history) != len(late):
+        cases = [(s, max(1, len(s.values) // 2)) for s in late[:ORIGINS]]
+        return _factor_of(extension_band(early, cases, HORIZON, streams))
+    ratios = []
+    for share in SHARES:
+        before, after = split(stretches, share)
+        horizon = min(HORIZON, max(2, min(len(s.values) for s in after)))
+        cases = [(s, len(b.values)) for s, b in zip(stretches, before, strict=True) if len(b.values)]
+        if cases:
+            ratios += extension_band(refit(before), cases[:ORIGINS], horizon, streams)
     return _factor_of(ratios)
 
 
@@ -185,20 +193,16 @@ def _convex(
     return found / found.sum()
 
 
-def calibrate(early: Prior, stretches: Sequence[Stretch], streams: Streams) -> Calibration:
-    """Backtest a prior on the late rows of the stretches.
+def calibrate(early: Prior, stretches: Sequence[Stretch], refit: Refit, streams: Streams) -> Calibration:
+    """Backtest a prior on rows that it has not seen.
 
     Args:
         early: fitted on `split(stretches)[0]` alone.
         stretches: all rows.
+        refit: fits a prior in the same way on other rows.
         streams: randomness of the backtests.
     """
-    history, late = split(stretches)
-    if len(history) != len(late):  # whole runs were held out: each is extended from its own start
-        history = [s.rows(0, max(1, len(s.values) // 2)) for s in late]
-        late_rest = [s.rows(len(h.values), len(s.values)) for s, h in zip(late, history, strict=True)]
-    else:
-        late_rest = late
+    late = split(stretches)[1]
     judged = sorted(late, key=lambda s: -len(s.values))[:ORIGINS]
     known: dict[int, Mixture] = {}
     finer: dict[int, Mixture] = {}
@@ -208,4 +212,4 @@ def calibrate(early: Prior, stretches: Sequence[Stretch], streams: Streams) -> C
                 mixture = _measure(early, process, judged, factor, streams)
                 if mixture is not None:
                     target[factor] = mixture
-    return Calibration(extension_band(early, late_rest, history, streams), known, finer)
+    return Calibration(_extensions(early, stretches, refit, streams), known, finer)

@@ -261,9 +261,12 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     follow = dominant_trend(stretches, periods, regimes)
     generated = fit_prior(stretches, periods, regimes, follow)
     trend = np.maximum(trending(stretches, periods, regimes), follow)
-    early = fit_prior(split(stretches)[0], periods, regimes, trend)
-    calibration = calibrate(early, stretches, streams)
-    path = fit_prior(stretches, periods, regimes, trend)
+
+    def refit(parts: Sequence[Stretch]) -> Prior:
+        return fit_prior(parts, periods, regimes, trend)
+
+    calibration = calibrate(refit(split(stretches)[0]), stretches, refit, streams)
+    path = refit(stretches)
     coordinates, windows, held = window_coordinates(generated, stretches, steps, streams)
     return Fitted(channels, generated, path, calibration, coordinates, windows, held)
 
