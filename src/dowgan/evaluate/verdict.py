@@ -21,19 +21,8 @@ AIM = 0.9  # coverage of the bands
 COVERAGE_ROOM = 0.05  # that a band may be off, beside its own sampling error
 SHARE_OF_TAGS = 0.1  # share of tags that are off before the verb as a whole is
 
-PHRASES = {
-    "ks": "the distribution of its values",
-    "wasserstein": "the distribution of its values",
-    "autocorrelation": "its memory (autocorrelation)",
-    "crosscorrelation": "how it moves with the other tags",
-    "spectrum": "its power at some frequencies",
-    "spread": "its spread",
-    "ramps": "its changes from step to step",
-    "tails": "its outermost values",
-    "direction": "the direction of time in it",
-    "states": "how often it is in each state",
-    "dwell": "how long it stays in a state",
-}
+CONSEQUENCES = ("level", "spread", "steps", "memory 3", "memory 8", "ties", "calm", "relation")  # of other findings
+BY_RULE = ("rounding",)
 
 
 @dataclass(frozen=True)
@@ -86,54 +75,52 @@ def worst(marks: Iterable[Mark]) -> Mark:
 
 
 def generation_verdict(scores: Mapping[str, Any]) -> list[Judgement]:
-    """Sentences on generated rows: the whole first, then each tag that is not good."""
-    tags = _tag_judgements(scores["metrics"], scores.get("rules", {}))
-    count = len(next((m["tags"] for m in scores["metrics"].values() if "tags" in m), {}))
+    """Sentences on generated rows: the whole first, then each tag that is not good with its strongest reason."""
+    tags = _tag_judgements(scores.get("findings", ()), scores.get("rules", {}))
     whole = [
-        _overall(scores["metrics"], tags, count),
+        *(Judgement("generate", None, f["mark"], f["text"], f["kind"]) for f in _firsts(scores.get("findings", ()))),
         *_seams(scores.get("seams")),
-        *_copies(scores.get("memorisation")),
     ]
-    return whole + tags
+    copies = _copies(scores.get("memorisation"))
+    return [*([] if whole else _overall(len(scores.get("rules", ())), tags)), *whole, *copies, *tags]
 
 
-def _overall(metrics: Mapping[str, Any], tags: list[Judgement], count: int) -> Judgement:
-    off = sorted(((m["ratio"] or 0.0, name) for name, m in metrics.items() if m["mark"] != GOOD), reverse=True)
-    bad = [t for t in tags if t.mark == BAD]
-    told = worst(m["mark"] for m in metrics.values())
-    told = BAD if len(bad) > SHARE_OF_TAGS * count and count else worst([told, LOOK]) if bad else told
-    fine = count - len(tags)
-    if not off and not bad:
-        text = f"Generated rows are as close to real rows as other real rows are ({fine} of {count} tags throughout)."
-    elif off:
-        names = ", ".join(f"{metrics[name]['title']} ({_times(ratio)})" for ratio, name in off[:3])
-        text = f"Further off than any two sets of real rows: {names}."
+def _firsts(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """The first finding of each kind on the whole table."""
+    out: dict[str, Mapping[str, Any]] = {}
+    for found in findings:
+        if found["tag"] is None:
+            out.setdefault(found["kind"], found)
+    return list(out.values())
+
+
+def _overall(count: int, tags: list[Judgement]) -> list[Judgement]:
+    """One sentence where nothing is off in the table as a whole."""
+    off = len({t.tag for t in tags})
+    bad = len({t.tag for t in tags if t.mark == BAD})
+    names = ", ".join(dict.fromkeys(t.tag or "" for t in tags[:5]))
+    if not off:
+        text = f"Nothing sets generated rows apart from real ones in the table as a whole or in any of {count} tags."
     else:
-        text = f"As a whole as close as real rows are, but not {', '.join(t.tag or '' for t in bad[:5])}."
-    return Judgement("generate", None, told, text, off[0][1] if off else "tags")
+        text = f"As a whole as close as real rows are; {off} of {count} tags are not: {names}."
+    return [Judgement("generate", None, BAD if bad > SHARE_OF_TAGS * count else LOOK if off else GOOD, text, "tags")]
 
 
-def _times(ratio: float) -> str:
-    return "by far" if ratio > 100 or not ratio else f"{ratio:.1f} times the worst floor"
-
-
-def _tag_judgements(metrics: Mapping[str, Any], rules: Mapping[str, Any]) -> list[Judgement]:
-    found: dict[str, tuple[float, str]] = {}
-    for name, metric in metrics.items():
-        for tag, line in metric.get("tags", {}).items():
-            ratio = np.inf if line["ratio"] is None and line["mark"] != GOOD else line["ratio"] or 0.0
-            if line["mark"] != GOOD and ratio > found.get(tag, (0.0, ""))[0]:
-                found[tag] = (ratio, name)
-    out = [Judgement("generate", tag, BAD, f"{tag} {text}.", "rules") for tag, text in rules.items() if text]
-    for tag, (ratio, name) in sorted(found.items(), key=lambda item: -item[1][0]):
-        how = (
-            "further off than in real rows"
-            if np.isinf(ratio)
-            else f"{ratio:.1f} times as far off as real rows are at most"
-        )
-        text = f"{tag}: {PHRASES.get(name, metrics[name]['title'])} is {how}."
-        out.append(Judgement("generate", tag, metrics[name]["tags"][tag]["mark"], text, name))
-    return out
+def _tag_judgements(findings: Iterable[Mapping[str, Any]], rules: Mapping[str, Any]) -> list[Judgement]:
+    out = {tag: Judgement("generate", tag, BAD, f"{tag} {text}.", "rules") for tag, text in rules.items() if text}
+    ranked = sorted(findings, key=lambda f: (f["kind"] in CONSEQUENCES, f["p"]))
+    for f in ranked:
+        if f["tag"] is not None and f["kind"] not in BY_RULE:
+            first = out.get(f["tag"])
+            if first is None:
+                out[f["tag"]] = Judgement("generate", f["tag"], f["mark"], f["text"], f["kind"])
+            elif first.measure == "rules":
+                text = f"{first.text} {f['text']}"
+                out[f["tag"]] = Judgement("generate", f["tag"], BAD, text, f["kind"])
+    for f in ranked:
+        if f["tag"] is not None and f["kind"] in BY_RULE and f["tag"] not in out:
+            out[f["tag"]] = Judgement("generate", f["tag"], f["mark"], f["text"], f["kind"])
+    return list(out.values())
 
 
 def _seams(seams: Mapping[str, Any] | None) -> list[Judgement]:
@@ -149,7 +136,7 @@ def _copies(found: Mapping[str, Any] | None) -> list[Judgement]:
     share, exact = found["near_copies"], found["exact_copies"]
     if found["mark"] == GOOD:
         text = (
-            f"No copying was found: the nearest 1 % lie {found['lowest']:.2g} standard deviations from a known window, "
+            f"No copies: the nearest 1 % of windows are {found['lowest']:.2g} standard deviations from a known one, "
             f"those of unseen real rows {found['lowest_held_out']:.2g}."
         )
     elif exact:

@@ -76,7 +76,7 @@ def report_on(
     scores: dict[str, Any] = {
         "generate": judge_generation(real, fake, names, train=known, window=max(window, 8), slow=slow, progress=say)
     }
-    scores["generate"] |= _audit(table, real if known is None else known, fake)
+    scores["generate"] |= audit(table, real if known is None else known, fake)
     say("backtests of densify and extend")
     dense, ahead = dense_cases(tested, late), ahead_cases(tested, table, late)
     judged = [names[i] for i in numbers_of(table)]
@@ -123,7 +123,7 @@ def compare(
     own, fake = ([run.values for run in t.runs] for t in (table, made))
     names = [c.name for c in table.schema.channels]
     scores: dict[str, Any] = {"generate": judge_generation(own, fake, names, slow=slow, progress=say)}
-    scores["generate"] |= _audit(table, own, fake)
+    scores["generate"] |= audit(table, own, fake)
     lanes = [tuple(lane(t, run) for run in t.runs) for t in (table, made)]
     material = Material(table.schema.channels, lanes[0], lanes[1], (), (), None)
     how = (
@@ -168,7 +168,7 @@ def _kept(table: Table, run: Any) -> Any:
     return type(run)(run.key, run.start, run.offset, within_rules(table.schema.channels, run.values))
 
 
-def _audit(table: Table, real: Sequence[np.ndarray], fake: Sequence[np.ndarray]) -> dict[str, Any]:
+def audit(table: Table, real: Sequence[np.ndarray], fake: Sequence[np.ndarray]) -> dict[str, Any]:
     """Rules of each column that generated rows break, and the share of missing values."""
     own, made = np.concatenate(list(real)), np.concatenate(list(fake))
     columns = table.schema.channels

@@ -1,0 +1,129 @@
+"""Values that stand out by themselves: a pile at an end, a range that never comes, more digits than the real ones have.
+
+Shapes: T and S rows, C channels.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float
+from scipy.stats import poisson
+
+from dowgan.evaluate.checks import FEW_LEVELS
+from dowgan.evaluate.findings import RARE, Finding, sides_of
+from dowgan.evaluate.traits import joined
+from dowgan.metrics.marginal import moments
+
+Array = np.ndarray
+END = 0.25  # share of the values at an end that makes a range of its own
+LEAST_STATE = 0.05  # share of the rows from which a state counts
+GONE = 0.02  # share of the usual number of rows below which a range is gone
+MOST_DIGITS = 6
+ON_GRID = 0.995  # share of the real values that must have no more digits
+OFF_GRID = 0.9  # share of the generated values below which they have more
+CLOSE = 1e-6  # relative room for 32-bit numbers
+MANIFOLD = 2.0  # times the share of real values at an end that a pile has at least
+PILE = 4  # separate times at one end value from which a pile may be one
+
+
+def find_values(real: Sequence[Float[Array, "_ C"]], fake: Sequence[Float[Array, "_ C"]]) -> list[Finding]:
+    """Piles, missing ranges and lost rounding, the most certain first."""
+    own, made = joined(real), joined(fake)
+    found = [*_piles(own, made), *_gone(own, made), *_digits(own, made)]
+    return sorted(found, key=lambda f: f.p)
+
+
+def few_levels(values: Float[Array, "T C"]) -> Array:
+    """Which channels hold so few different values that they are states."""
+    return np.array([len(np.unique(x[~np.isnan(x)])) <= FEW_LEVELS for x in values.T])
+
+
+def _piles(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]:
+    """The greatest or least value comes back again and again, where the real one does not: clipped."""
+    out: list[Finding] = []
+    ratio = len(fake) / len(real)
+    channels = [c for c, few in enumerate(few_levels(real)) if not few and not np.isnan(fake[:, c]).all()]
+    counts: list[tuple[float, int, int, float, float]] = []
+    for side in (1.0, -1.0):
+        for c in channels:
+            usual, seen = (_times_at_end(side * x[:, c]) for x in (real, fake))
+            shares = [_share_at_end(side * x[:, c]) for x in (real, fake)]
+            if shares[1] < MANIFOLD * shares[0]:
+                usual, seen = 0, 0
+            p = float(poisson.sf(seen - 1, (usual + 1) * ratio)) * 2 * len(channels)
+            if seen >= PILE and p < RARE:
+                out.append(Finding("pile", c, p, shares[0], shares[1], int(side)))
+            counts.append((side, usual, seen, shares[0], shares[1]))
+    for side in (1.0, -1.0):
+        usual, seen = (sum(int(x[i]) for x in counts if x[0] == side) for i in (1, 2))
+        p = 2 * float(poisson.sf(seen - 1, (2 * usual + 1) * ratio))
+        if seen >= PILE and p < RARE:
+            mean = [float(np.mean([x[i] for x in counts if x[0] == side])) for i in (3, 4)]
+            out.append(Finding("pile", None, p, mean[0], mean[1], int(side)))
+    return out
+
+
+def _times_at_end(values: Float[Array, "T"]) -> int:
+    """How often the series comes to its greatest value."""
+    at = values == np.nanmax(values)
+    return int(at[0]) + int((at[1:] & ~at[:-1]).sum())
+
+
+def _share_at_end(values: Float[Array, "T"]) -> float:
+    return float((values == np.nanmax(values)).sum() / max((~np.isnan(values)).sum(), 1))
+
+
+def _gone(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]:
+    """A range of values that many real blocks reach and no generated one does: a regime is missing.
+
+    If a range is found in a share q of the real blocks, none of M blocks reaches it with probability (1 - q)^M.
+    """
+    sides = sides_of(real, fake)
+    if sides is None:
+        return []
+    out: list[Finding] = []
+    own, made = sides.blocks
+    numbers = 2 * int((~few_levels(real)).sum())
+    for c, few in enumerate(few_levels(real)):
+        whole = np.concatenate(own)[:, c]
+        ranges = _ranges(whole, bool(few))
+        looks = len(ranges) if few else numbers
+        for sign, at in ranges:
+            usual = float(np.nanmean(_within(whole, sign, at)))
+            seen = float(np.nanmean(_within(np.concatenate(made)[:, c], sign, at)))
+            reached = float(np.mean([_within(x[:, c], sign, at).any() for x in own])) * len(own) / (len(own) + 1)
+            if usual >= LEAST_STATE and seen <= GONE * usual:
+                p = min(1.0, looks * (1 - reached) ** len(made))
+                mean, scale = (x[c] for x in moments(real))
+                out.append(Finding("regime", c, p, usual, float(mean + at * scale), sign))
+    return [f for f in out if f.p < RARE]
+
+
+def _ranges(values: Float[Array, "T"], few: bool) -> list[tuple[int, float]]:
+    """Sign (1 above, -1 below, 0 equal) and value of what counts as a range."""
+    known = values[~np.isnan(values)]
+    if few:
+        return [(0, float(level)) for level in np.unique(known)] if len(np.unique(known)) > 1 else []
+    low, high = np.quantile(known, [END, 1 - END]) if len(known) else (np.nan, np.nan)
+    return [(-1, float(low)), (1, float(high))]
+
+
+def _within(values: Float[Array, "T"], sign: int, at: float) -> Array:
+    return np.abs(values - at) < 1e-9 if sign == 0 else sign * (values - at) > 0
+
+
+def _digits(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]:
+    """Generated values with more decimals than the real ones have."""
+    out: list[Finding] = []
+    for c in range(real.shape[1]):
+        own, made = (x[~np.isnan(x[:, c]), c] for x in (real, fake))
+        digits = next((d for d in range(MOST_DIGITS) if len(own) and _on_grid(own, d) >= ON_GRID), None)
+        share = _on_grid(made, digits) if digits is not None and len(made) else 1.0
+        if share < OFF_GRID:
+            out.append(Finding("rounding", c, 0.0, 1.0, share, digits or 0))
+    return out
+
+
+def _on_grid(values: Float[Array, "n"], digits: int) -> float:
+    room = CLOSE * np.maximum(np.abs(values), 1.0)
+    return float((np.abs(values - np.round(values, digits)) <= room).mean())
