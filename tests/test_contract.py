@@ -471,3 +471,18 @@ def test_runs_named_in_words_are_calibrated_and_cannot_be_invented(
         "4 runs are asked for, and only 3 can be told apart, since 'unit' is text: ask for at most 3 runs, or for "
         "fewer rows."
     )
+
+
+def test_a_set_point_is_a_condition(plant: pd.DataFrame) -> None:
+    model = Synthesizer("prior", FAST, conditions=["grade", "temp_sp"]).fit(plant)
+    held = model.generate(rows=200, where={"grade": "A", "temp_sp": 82})
+    assert set(held["temp_sp"]) == {82.0}
+    assert abs(held["reactor_temp"].mean() - 82) < 1.5
+    with pytest.raises(OptionError, match=r"^'temp_sp' has no value '84'\. Known: 78, 82, 86, 90\.$"):
+        model.generate(rows=10, where={"temp_sp": 84})
+    between = model.generate(given=pd.DataFrame({"temp_sp": [82.0] * 20 + [83.5] * 20}))
+    assert between["temp_sp"].tolist() == [82.0] * 20 + [83.5] * 20, "a new set-point stands as it was given"
+    later = model.extend(plant, steps=30, paths=4)
+    assert set(later.median["temp_sp"]) == {plant["temp_sp"].iloc[-1]}
+    other = {"A": "B", "B": "A"}[plant["grade"].iloc[-1]]
+    assert set(model.extend(plant, steps=5, paths=4, where={"grade": other}).median["grade"]) == {other}

@@ -1,8 +1,8 @@
 """Between the user's columns and the model's channels: scale, categories, regimes.
 
 A numeric column becomes one channel on a scale where its spread is even (as it is, square root or logarithm),
-centred and of unit spread. A category becomes one channel per level. Columns that are conditions and categories
-become no channel: their combination is the regime of a row.
+centred and of unit spread. A category becomes one channel per level. Conditions that are categories, or set-points
+that move between a few settings, become no channel: their combination is the regime of a row.
 
 Shapes: T rows, C columns (the schema's channels), D channels, Q condition columns, R regimes.
 """
@@ -98,13 +98,15 @@ class Channels:
     Attributes:
         codes: one per column that becomes channels, in the schema's order.
         conditions: numbers, among the schema's channels, of the columns that make up the regime.
-        regimes: [R Q] level numbers of each regime.
+        counted: which of them hold numbers, such as a set-point.
+        regimes: [R Q] the level numbers, or the numbers themselves, of each regime.
         columns: how many columns there are.
     """
 
     codes: tuple[Code, ...]
     conditions: tuple[int, ...]
-    regimes: Int[np.ndarray, "R Q"]
+    counted: tuple[bool, ...]
+    regimes: Float[np.ndarray, "R Q"]
     columns: int
 
     @property
@@ -129,20 +131,26 @@ class Channels:
     def regime(self, values: Float[np.ndarray, "T C"]) -> Int[np.ndarray, " T"]:
         """Return the regime of each row; a missing condition is taken from the row before.
 
+        A set-point that the model has not seen counts as the nearest one that it has seen with the same categories.
+
         Raises:
-            OptionError: a combination that the model has not seen.
+            OptionError: a combination of categories that the model has not seen.
         """
         if not self.conditions:
             return np.zeros(len(values), dtype=int)
-        levels = _filled(values[:, list(self.conditions)])
-        same = np.all(levels[:, None] == self.regimes[None], axis=2)  # [T R]
-        if not same.any(axis=1).all():
-            row = int(np.argmin(same.any(axis=1)))
+        levels, places = np.unique(_filled(values[:, list(self.conditions)]), axis=0, return_inverse=True)
+        off = np.abs(levels[:, None] - self.regimes[None])  # [L R Q]
+        counted = np.array(self.counted)
+        spans = np.ptp(self.regimes, axis=0)
+        off = np.where(counted, off / np.where(spans > 0, spans, 1.0), np.where(off > 0, np.inf, 0.0)).sum(axis=2)
+        places = places.reshape(-1)
+        if np.isinf(off.min(axis=1)).any():
+            row = int(np.argmax(np.isinf(off.min(axis=1))[places]))
             raise OptionError(
                 f"Row {row + 1} has a combination of conditions that the model has not seen "
-                f"(levels {levels[row].astype(int).tolist()}); fit on a table that has it."
+                f"(levels {[f'{v:g}' for v in levels[places[row]]]}); fit on a table that has it."
             )
-        return np.argmax(same, axis=1)
+        return np.argmin(off, axis=1)[places]
 
     def first_channel(self, place: int) -> int | None:
         """Number of the first channel of a column, None for a condition that is part of the regime."""
@@ -176,14 +184,15 @@ def fit_channels(schema: Schema, runs: Sequence[Run]) -> Channels:
     values = np.concatenate([run.values for run in runs])
     codes, conditions = [], []
     for place, column in enumerate(schema.channels):
-        if column.role == "condition" and column.kind in ("category", "boolean"):
+        if column.role == "condition" and (column.kind in ("category", "boolean") or column.levels):
             conditions.append(place)
         else:
             codes.append(_code(place, column, values[:, place]))
     if not codes:
         raise OptionError("Every column that varies is a condition; leave at least one column that is not.")
     levels = _filled(values[:, conditions]) if conditions else np.zeros((1, 0))
-    return Channels(tuple(codes), tuple(conditions), np.unique(levels, axis=0).astype(int), values.shape[1])
+    counted = tuple(schema.channels[place].kind in ("float", "integer") for place in conditions)
+    return Channels(tuple(codes), tuple(conditions), counted, np.unique(levels, axis=0), values.shape[1])
 
 
 def _code(place: int, column: Column, values: Float[np.ndarray, " N"]) -> Code:

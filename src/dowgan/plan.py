@@ -1,6 +1,7 @@
 """What a generated table looks like before any value is drawn: its runs, their lengths, starts, keys and regimes."""
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from jaxtyping import Bool, Int
 
 from dowgan.errors import OptionError
 from dowgan.model import Model, Past
-from dowgan.table.schema import Schema
+from dowgan.table.schema import Column, Schema
 
 
 @dataclass(frozen=True)
@@ -64,6 +65,32 @@ def wander(
     return np.concatenate(parts)[:rows]
 
 
+def _level_texts(column: Column) -> dict[str, float]:
+    """What a user calls the levels of a condition, and how a regime holds them."""
+    if column.kind in ("float", "integer"):
+        return {f"{level:g}": float(level) for level in column.levels}  # type: ignore[arg-type]
+    return {text: float(i) for i, text in enumerate([str(level) for level in column.levels] or ["False", "True"])}
+
+
+def level_of(column: Column, text: str) -> float:
+    """Return how a regime holds a level of a condition.
+
+    Raises:
+        OptionError: the column has no such level.
+    """
+    texts = _level_texts(column)
+    with suppress(ValueError):
+        text = f"{float(text):g}" if column.kind in ("float", "integer") else text
+    if text not in texts:
+        raise OptionError(f"'{column.name}' has no value '{text}'. Known: {', '.join(texts)}.")
+    return texts[text]
+
+
+def level_text(column: Column, level: float) -> str:
+    """Return what a user calls a level of a condition."""
+    return next(text for text, value in _level_texts(column).items() if value == level)
+
+
 def chosen_regimes(model: Model, schema: Schema, where: dict[str, str]) -> Bool[np.ndarray, " R"]:
     """Say which regimes agree with `--where`.
 
@@ -75,14 +102,32 @@ def chosen_regimes(model: Model, schema: Schema, where: dict[str, str]) -> Bool[
     for name, text in where.items():
         if name not in names:
             continue
-        column = schema.column(name)
-        levels = [str(level) for level in column.levels] or ["False", "True"]
-        if text not in levels:
-            raise OptionError(f"'{name}' has no value '{text}'. Known: {', '.join(levels)}.")
-        allowed &= model.channels.regimes[:, names.index(name)] == levels.index(text)
+        allowed &= model.channels.regimes[:, names.index(name)] == level_of(schema.column(name), text)
     if not allowed.any():
         raise OptionError(f"The model has not seen {', '.join(f'{k}={v}' for k, v in where.items())} together.")
     return allowed
+
+
+def going_on(model: Model, schema: Schema, where: dict[str, str], now: int) -> int:
+    """Return the regime that follows regime `now` when some conditions are to be held.
+
+    The other categories stay; a set-point moves to the nearest one that the model has seen with them.
+
+    Raises:
+        OptionError: a value that a column does not have, or a combination that the model has not seen.
+    """
+    channels = model.channels
+    columns = [schema.channels[place] for place in channels.conditions]
+    stays = {
+        column.name: level_text(column, float(level))
+        for column, level, counted in zip(columns, channels.regimes[now], channels.counted, strict=True)
+        if not counted
+    }
+    asked = {column.name: where[column.name] for column in columns if column.name in where}
+    allowed = np.flatnonzero(chosen_regimes(model, schema, stays | asked))
+    spans = np.ptp(channels.regimes, axis=0)
+    off = np.abs(channels.regimes[allowed] - channels.regimes[now]) / np.where(spans > 0, spans, 1.0)
+    return int(allowed[np.argmin(off[:, np.array(channels.counted)].sum(axis=1))])
 
 
 def new_key(past: Sequence[Past], number: int, schema: Schema) -> tuple[Any, ...]:

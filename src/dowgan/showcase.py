@@ -30,7 +30,7 @@ def run_demo(
     """Fit, generate, densify, extend and report; every file goes into the folder.
 
     Args:
-        data: a table; None simulates the plant, whose grade is a condition.
+        data: a table; None simulates the plant, whose grade and set-point are conditions.
         say: takes each line of talk.
         show: shows what was understood of the table.
     """
@@ -38,7 +38,7 @@ def run_demo(
     made: dict[str, str] = {}
     if data is None:
         plant = simulate(seed=seed)
-        data, conditions = str(folder / "plant.csv"), ("grade",)
+        data, conditions = str(folder / "plant.csv"), ("grade", "temp_sp")
         plant.table.to_csv(data, index=False)
         plant.truth.to_csv(folder / "plant-truth.csv", index=False)
         made |= {"plant.csv": "the simulated plant", "plant-truth.csv": "the same without noise, gaps and delay"}

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import platform
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -14,13 +13,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
-from dowgan import __version__
 from dowgan.config import DEFAULT_RECIPE, Config, resolve
 from dowgan.errors import DataError, ModelError, OptionError, unknown
 from dowgan.fitting import Fitted, drawn_windows, fit_priors, prior_windows, stretch_of
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
-from dowgan.plan import Plan, chosen_regimes, plan_runs, refuse_copies
+from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
 from dowgan.polish import fit_polish
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import Place, Refine, Sampler, WindowSampler, identity, path_normals, series_normals
@@ -29,8 +27,10 @@ from dowgan.table import Column, Run, Schema, Table, check, read, refined, to_fr
 from dowgan.table.adopt import multiple
 from dowgan.transport import fit_transport
 from dowgan.verbs import Rows, Solver, densify, extend, rows_after
+from dowgan.versions import versions
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
     from pandas import DataFrame
 
     from dowgan.report import Report
@@ -86,6 +86,22 @@ class Extension:
         runs = [replace(start, values=values[p]) for p in range(count) for start, values in self._pairs()]
         labels = [p + 1 for p in range(count) for _ in self.runs]
         return to_frame(self.schema, runs, lead=("path", labels))
+
+    def plot(self, tag: str | None = None) -> go.Figure:
+        """Return the fan of the paths of one number over the steps ahead, in the first run; of the first one if None.
+
+        Raises:
+            OptionError: no such number.
+        """
+        from dowgan import figures
+
+        names = [c.name for c in self.schema.channels]
+        numbers = [c.name for c in self.schema.channels if c.kind in ("float", "integer")]
+        name = tag or next(iter(numbers), "")
+        if name not in numbers:
+            raise OptionError(unknown("number", name, numbers))
+        paths = self.runs[0][:, :, names.index(name)]
+        return figures.fan(np.empty(0), None, paths, name, np.arange(1, paths.shape[1] + 1))
 
     def _pairs(self) -> list[tuple[Run, np.ndarray]]:
         return list(zip(self.starts, self.runs, strict=True))
@@ -705,17 +721,8 @@ class Synthesizer:
         model = self._model
         names = [self.schema.channels[i].name for i in model.channels.conditions]
         if any(name in where for name in names):
-            now = {name: self._level(name, int(regime[0])) for name in names}
-            allowed = chosen_regimes(model, self.schema, now | {k: v for k, v in where.items() if k in names})
-            regime = np.full(len(regime), int(np.flatnonzero(allowed)[0]))
+            regime = np.full(len(regime), going_on(model, self.schema, dict(where), int(regime[0])))
         return regime if fixed is None else self._followed(regime, fixed)
-
-    def _level(self, name: str, regime: int) -> str:
-        """The text of a condition's level in a regime."""
-        channels = self._model.channels
-        names = [self.schema.channels[i].name for i in channels.conditions]
-        levels = [str(v) for v in self.schema.column(name).levels] or ["False", "True"]
-        return levels[int(channels.regimes[regime, names.index(name)])]
 
 
 def load(path: str | Path) -> Synthesizer:
@@ -763,15 +770,6 @@ def _assemble(table: Table, config: Config, seed: int, fitted: Fitted, network: 
         training=training,
         notes=table.notes,
     )
-
-
-def versions() -> dict[str, str]:
-    """Return the versions of the program and of what its numbers depend on."""
-    from importlib.metadata import version
-
-    return {"dowgan": __version__, "python": platform.python_version()} | {
-        name: version(name) for name in ("numpy", "scipy", "pandas", "torch")
-    }
 
 
 def _place(plan: Plan) -> Place:

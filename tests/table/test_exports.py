@@ -113,6 +113,15 @@ def test_a_code_that_may_mean_a_fault_is_pointed_out(tmp_path: Path) -> None:
     assert read(put(tmp_path, NAMES, *ROWS)).notes == ()
 
 
+def test_a_column_like_a_set_point_is_pointed_out(tmp_path: Path) -> None:
+    path = put(
+        tmp_path, "time,sp,temp", *(f"{row.split(',')[0]},{70 + 5 * (i // 20)},{i % 7}.5" for i, row in enumerate(ROWS))
+    )
+    said = "'sp' moves in steps between 3 settings; if it is a set-point, say --condition sp"
+    assert read(path).notes == (said,)
+    assert read(path, conditions=["sp"]).notes == ()
+
+
 @pytest.mark.parametrize("code", ["-200", "-200.0", "-2e2"])
 def test_codes_that_are_said_to_be_missing(code: str, tmp_path: Path) -> None:
     path = put(tmp_path, NAMES, *replaced(1, "-200", 9))

@@ -12,7 +12,7 @@ from dowgan.errors import DataError, OptionError, unknown
 from dowgan.table.adopt import adopt
 from dowgan.table.cells import Cells, from_text
 from dowgan.table.frames import Parts, from_frame, from_parquet
-from dowgan.table.kinds import stray_notes, understand
+from dowgan.table.kinds import step_notes, stray_notes, understand
 from dowgan.table.layout import Layout
 from dowgan.table.placing import Wish, place
 from dowgan.table.schema import Column, Run, Schema, Source, Table
@@ -163,7 +163,8 @@ def _table(parts: Parts, placed: Layout, wish: Wish, schema: Schema | None, note
     found = Schema(tuple(columns), placed.clock, source)
     _check_content(found, cells)
     runs = _runs(found, placed, cells)
-    return Table(found, runs, _digest(found, runs), (*notes, *regrouped))
+    notes = (*notes, *regrouped, *(step_notes(found, runs) if schema is None else ()))
+    return Table(found, runs, _digest(found, runs), notes)
 
 
 def _timed(column: Column, placed: Layout, source: Source) -> Column:

@@ -9,13 +9,14 @@ import numpy as np
 from dowgan.errors import DataError
 from dowgan.table.cells import Cells
 from dowgan.table.clocks import mostly_times, surely_named
-from dowgan.table.schema import Column, Role
+from dowgan.table.schema import Column, Role, Run, Schema
 
 MOST_LABELS = 50  # a text column with more is no category of a plant
 MOST_CONDITION_LABELS = 1000
 MOST_LEVELS = 12  # distinct values of a number that jumps between settings
 ROWS_PER_LEVEL = 20
 MOST_SUFFIXED = 12  # labels like 2h, 4h; more of them are numbers with a unit
+HELD_ROWS = 8  # rows that a set-point stays where it is, in the mean
 STRAY_ROWS = 2  # a value far from all others that comes back is a code rather than a measurement
 PILE_ROWS = 5  # a bound must be touched this often
 PILE_SHARE = 0.005  # and by this share of the rows
@@ -144,6 +145,22 @@ def stray_notes(columns: Sequence[Column], cells: Mapping[str, Cells]) -> list[s
             notes.append(
                 f"'{column.name}' holds {value:g} in {count} rows, far from its other values; if that means a fault, "
                 f"say --missing={value:g}"
+            )
+    return notes
+
+
+def step_notes(schema: Schema, runs: Sequence[Run]) -> list[str]:
+    """Sentences on columns that look like set-points: few settings, each held for many rows."""
+    notes = []
+    for place, column in enumerate(schema.channels):
+        if column.role != "value" or column.kind not in ("float", "integer") or len(column.levels) < 2:
+            continue
+        series = [run.values[~np.isnan(run.values[:, place]), place] for run in runs]
+        stretches = sum(1 + int(np.count_nonzero(np.diff(values))) for values in series if len(values))
+        if sum(map(len, series)) >= HELD_ROWS * stretches:
+            notes.append(
+                f"'{column.name}' moves in steps between {len(column.levels)} settings; if it is a set-point, "
+                f"say --condition {column.name}"
             )
     return notes
 
