@@ -29,7 +29,7 @@ import pandas as pd
 import torch
 from founding_page import write_page
 from threadpoolctl import threadpool_limits
-from transfer import ROWS, measured, verdict
+from transfer import ROWS, measured, plain, verdict
 
 import dowgan
 from dowgan.config import Config, resolve
@@ -51,7 +51,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = "https://archive.ics.uci.edu/static/public/580/hungarian+chickenpox+cases.zip"
 FILE, CHECKSUM = "hungary_chickenpox.csv", "bd1b802f1059b9b0f0d2c29d6171bc2f302994f81a92d7c7bb25191f76dc4a23"
 RECIPES = (
-    "dense-gan", "wgan", "gru-wgan", "conv-gan", "encoder-gan", "wgan-gp", "r3gan", "flow", "prior", "flagship",
+    "dense-gan", "wgan", "gru-wgan", "conv-gan", "encoder-gan", "wgan-gp", "r3gan", "flow", "prior", "adversarial",
+    "flagship",
 )  # fmt: skip
 SHOWN = 4  # columns in figures
 SUBSET = 52  # rows of the closer look
@@ -133,8 +134,9 @@ class Job:
         """The recipe as it is, or cut short."""
         if not self.budget.settings:
             return []
-        length = "train.epochs=1" if recipe == "dense-gan" else "train.steps=6"
-        return [*self.budget.settings, *([] if recipe == "prior" else [length])]
+        if not resolve(recipe).trained:
+            return ["calibrated=false"]
+        return [*self.budget.settings, "train.epochs=1" if recipe == "dense-gan" else "train.steps=6"]
 
 
 def numbers(frame: pd.DataFrame) -> np.ndarray:
@@ -257,7 +259,8 @@ def judged(job: Job, made: pd.DataFrame) -> dict[str, Any]:
 def one_fit(job: Job, recipe: str, settings: Sequence[str], seed: int) -> Found:
     """Fit on the training rows, generate as many, judge."""
     began = time.monotonic()
-    model = dowgan.Synthesizer(recipe, [*settings, "train.collapse=warn"], random_state=seed).fit(job.train)
+    warn = ["train.collapse=warn"] if resolve(recipe).trained else []
+    model = dowgan.Synthesizer(recipe, [*settings, *warn], random_state=seed).fit(job.train)
     seconds = time.monotonic() - began
     made = model.generate(rows=len(job.train), random_state=seed)
     record = model.model_.training
@@ -270,7 +273,7 @@ def recipes(job: Job, done: Found, keep: Keep) -> None:
     for seed in range(job.budget.fits):
         for recipe in job.budget.recipes:
             fits = done.setdefault(recipe, {"fits": []})["fits"]
-            if len(fits) == seed and (seed == 0 or recipe != "prior"):  # the prior has nothing to train
+            if len(fits) == seed and (seed == 0 or resolve(recipe).trained):
                 told(f"{recipe}, seed {seed}")
                 fits.append(one_fit(job, recipe, job.settings(recipe), seed))
                 keep(done)
@@ -285,7 +288,8 @@ def carried(job: Job) -> Found:
     else:
         steps, seeds = job.budget.transfer, job.budget.fits
         rows = measured(job.frame, (), job.budget.starts, steps, seeds)
-        found = {"rows": rows, "verdict": verdict(rows), "steps": steps, "seeds": seeds}
+        alone = plain(job.frame, ())
+        found = {"prior": alone, "rows": rows, "verdict": verdict(rows), "steps": steps, "seeds": seeds}
     return {"recipe": "gru-gan", "points": ROWS} | found
 
 

@@ -12,6 +12,7 @@ HERE = Path(__file__).resolve().parent
 JUDGED = ("wasserstein", "spread", "ramps", "autocorrelation", "crosscorrelation", "spectrum")
 SUBSET = 52
 DRAWN = ("dense-gan", "gru-wgan", "flagship")  # recipes whose series are shown
+CLOSED = ("prior", "flagship")  # recipes that train nothing
 DECKS = ("dense-gan", "wgan", "gru-wgan", "conv-gan", "encoder-gan")
 Results = Mapping[str, Any]
 
@@ -165,7 +166,7 @@ def render(results: Results) -> str:
 
 def _seeds(entries: Results) -> str:
     """With how many seeds the recipes were trained, in words."""
-    counts = {len(e["fits"]) for n, e in entries.items() if n != "prior"}
+    counts = {len(e["fits"]) for n, e in entries.items() if n not in CLOSED}
     low, high = min(counts), max(counts)
     return f"{low} seed{'s' * (low > 1)}" if low == high else f"{low} to {high} seeds"
 

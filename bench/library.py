@@ -19,8 +19,8 @@ from dowgan import Synthesizer
 from dowgan.library import ENDING
 from dowgan.library.processes import PROCESSES, simulate
 from dowgan.modelfile import write_model
-from dowgan.synthesizer import versions
 from dowgan.transfer import Source, source_of
+from dowgan.versions import versions
 
 ROWS, STEPS = 2_000, 800
 FOLDER = Path(__file__).resolve().parents[1] / "src" / "dowgan" / "library"

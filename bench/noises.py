@@ -24,7 +24,7 @@ from dowgan.catalogue import catalogue
 from dowgan.demo import simulate
 from dowgan.noises import NOISES
 
-RECIPE, CHECKS, PLANT_ROWS = "gru-gan", 10, 800
+RECIPE, CHECKS, PLANT_ROWS = "gru-gan", 10, 500
 PAGE = "docs/noises.md"
 FILE = "hungary_chickenpox.csv"
 

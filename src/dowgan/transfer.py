@@ -144,8 +144,8 @@ class Maps:
         outputs: the same for the last layer.
     """
 
-    inputs: Mapping[int, Float[np.ndarray, "N O"]]
-    outputs: Mapping[int, Float[np.ndarray, "N O"]]
+    inputs: Mapping[int, Float[np.ndarray, "_N _O"]]
+    outputs: Mapping[int, Float[np.ndarray, "_N _O"]]
 
 
 def maps(old: Side, new: Side, matched: Matched, space: str, beside: tuple[int, int] = (0, 0)) -> Maps:

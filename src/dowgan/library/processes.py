@@ -1,7 +1,7 @@
 """Simulated processes that starting points are trained on: equations and constants of our own.
 
 Each is like a family of real tables without being any of them: counts with a season, tags of a plant that follow set
-points, and slow drifts under noise.
+points, smooth batches, and slow drifts under noise.
 
 Shapes: T rows, C columns.
 """
@@ -24,7 +24,7 @@ Process = Callable[[int, np.random.Generator], Float[np.ndarray, "T C"]]
 PROCESSES: Registry[Process] = Registry("process")
 COLUMNS = 20  # most real tables have fewer, so that each of their columns finds a counterpart
 YEAR = 52.1775  # weeks
-CLOCK = {"counts": "W-MON", "plant": "5min", "drifts": "h"}
+CLOCK = {"counts": "W-MON", "plant": "5min", "batches": "min", "drifts": "h"}
 
 
 def memory(rows: int, keep: Float[np.ndarray, " C"], rng: np.random.Generator) -> Float[np.ndarray, "T C"]:
@@ -72,6 +72,18 @@ def plant(rows: int, rng: np.random.Generator) -> Float[np.ndarray, "T C"]:
     for row in range(1, rows):
         out[row] = out[row - 1] + lag * (aim[row] - out[row - 1])
     return 50 + 5 * (out + rng.uniform(0.02, 0.3, COLUMNS) * rng.standard_normal(out.shape))
+
+
+@PROCESSES.add("batches")
+def batches(rows: int, rng: np.random.Generator) -> Float[np.ndarray, "T C"]:
+    """Smooth courses of batches: ramps between plateaus that all tags share, hardly any noise."""
+    held = rng.integers(25, 60, rows)
+    levels = rng.standard_normal((rows, 3))[np.repeat(np.arange(rows), held)[:rows]]
+    out = levels @ (rng.standard_normal((3, COLUMNS)) / np.sqrt(3))
+    for keep in (rng.uniform(0.7, 0.93, COLUMNS), rng.uniform(0.5, 0.9, COLUMNS)):  # two lags behind each other
+        for row in range(1, rows):
+            out[row] = keep * out[row - 1] + (1 - keep) * out[row]
+    return 100 + 10 * (out + 0.02 * rng.standard_normal(out.shape))
 
 
 @PROCESSES.add("drifts")
