@@ -1,6 +1,6 @@
 """The command line: options in, one call, a table or a text out. stdout is data, stderr is talk.
 
-Exit codes: 0 done, 1 a mistake of the user in one line, 2 wrong usage, 3 a score below --fail-under.
+Exit codes: 0 done, 1 a mistake of the user in one line, 2 wrong usage, 3 a verdict worse than --fail-under.
 """
 
 import json
@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from cyclopts import App, CycloptsError, Parameter
 
@@ -16,10 +16,12 @@ from dowgan import __version__
 from dowgan.errors import OptionError, UserError
 
 if TYPE_CHECKING:
+    from dowgan.report import Report
     from dowgan.synthesizer import Synthesizer
     from dowgan.table import Table
 
 DEFAULT_MODEL = "model.dowgan"
+BELOW = 3  # exit code of a verdict worse than asked for
 
 app = App(
     name="dowgan",
@@ -335,6 +337,12 @@ def extend(
         talk(f"wrote {paths} paths to {paths_out}", quiet)
 
 
+FailUnder = Annotated[
+    Literal["good", "look"] | None,
+    Parameter(name="--fail-under", help="Exit with code 3 if the verdict of a verb or tag is worse: good or look."),
+]
+
+
 @app.command(sort_key=4, help_epilogue="Example: dowgan report my.dowgan data.csv -o report.html")
 def report(
     model: ModelFile,
@@ -343,15 +351,16 @@ def report(
     *,
     out: Annotated[str, Parameter(name=["--out", "-o"], help="HTML file to write.")] = "report.html",
     slow: Slow = False,
+    fail_under: FailUnder = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
-) -> None:
+) -> int:
     """Test all three verbs on rows that the model has not seen, and write an HTML report."""
     from dowgan.synthesizer import load
 
     _check_file(out, [model, data])
     result = load(model).report(data, slow=slow)
-    _give_report(result, out, as_json, quiet)
+    return _give_report(result, out, fail_under, as_json, quiet)
 
 
 @app.command(sort_key=5, help_epilogue="Example: dowgan compare data.csv new.csv -o compare.html")
@@ -362,23 +371,26 @@ def compare(
     *,
     out: Annotated[str, Parameter(name=["--out", "-o"], help="HTML file to write.")] = "report.html",
     slow: Slow = False,
+    fail_under: FailUnder = None,
     as_json: AsJson = False,
     quiet: Quiet = False,
-) -> None:
+) -> int:
     """Judge any generator's table against a real one; no model is needed."""
     from dowgan.report import compare as judge
 
     _check_file(out, [real, synthetic])
-    _give_report(judge(real, synthetic, slow=slow), out, as_json, quiet)
+    return _give_report(judge(real, synthetic, slow=slow), out, fail_under, as_json, quiet)
 
 
-def _give_report(result: Any, out: str, as_json: bool, quiet: bool) -> None:
+def _give_report(result: "Report", out: str, least: Literal["good", "look"] | None, as_json: bool, quiet: bool) -> int:
+    """Write and tell a report; return the exit code."""
     result.to_html(out)
     for sentence in result.verdict:
         talk(str(sentence), quiet)
     talk(f"wrote {out}", quiet)
     if as_json:
         sys.stdout.write(result.to_json() + "\n")
+    return 0 if least is None or result.holds(least) else BELOW
 
 
 @app.command(
@@ -533,9 +545,9 @@ def _one_line(error: Exception) -> str:
 
 
 def run(tokens: Sequence[str]) -> int:
-    """Run a command; return 0 done, 1 the user's mistake (one line on stderr), 2 wrong usage."""
+    """Run a command; return 0 done, 1 the user's mistake (one line on stderr), 2 wrong usage, 3 a verdict too bad."""
     try:
-        app(list(tokens), exit_on_error=False, print_error=False, result_action="return_value")
+        code = app(list(tokens), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
         talk(f"dowgan: {_one_line(error)} See dowgan --help.")
         return 2
@@ -548,4 +560,4 @@ def run(tokens: Sequence[str]) -> int:
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer has nowhere to go
         return 0
-    return 0
+    return code if code == BELOW else 0

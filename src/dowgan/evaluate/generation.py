@@ -80,7 +80,7 @@ def judge_generation(
     known = real if train is None else train
     out["spread"] = _spreads(known, real if train is not None else halves(real, fake, steps)[0].real, fake, names)
     tell("what is off, by name")
-    out |= judge_faults(known, fake, names, cuts)
+    out |= judge_faults(known, fake, names, cuts if train is None else [_whole(train, real, fake, steps)])
     return out
 
 
@@ -92,6 +92,12 @@ def _cut(split: Split, steps: int, streams: Streams, number: int) -> Cut:
     count = min(map(len, sets))
     assert count > 0, f"no window of {steps} steps in {rows} rows"
     return Cut(*(x[:: max(1, len(x) // count)][:count] for x in sets))
+
+
+def _whole(train: Sequence[np.ndarray], unseen: Sequence[np.ndarray], fake: Sequence[np.ndarray], steps: int) -> Cut:
+    """All windows of the training, the unseen and the generated rows, to look for copies."""
+    known, new, made = (windows(x, steps, hop_for(rows_in(x))) for x in (unseen, train, fake))
+    return Cut(known, new, made, known[:0])
 
 
 Measure = Callable[[np.ndarray, np.ndarray, int], Score]

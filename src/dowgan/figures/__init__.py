@@ -4,6 +4,7 @@ from dowgan.figures.style import MADE, MOST_POINTS, PLAIN, REAL, thin
 from dowgan.figures.tags import (
     distribution,
     dots_and_line,
+    dwell,
     fan,
     memory,
     overlay,
@@ -12,7 +13,7 @@ from dowgan.figures.tags import (
     spectrum,
     states,
 )
-from dowgan.figures.whole import by_place, cloud, distances, heat, losses, parity, pit, raw
+from dowgan.figures.whole import by_place, cloud, distances, gaps, heat, losses, parity, pit, raw, rhythm
 
 __all__ = [
     "MADE",
@@ -24,7 +25,9 @@ __all__ = [
     "distances",
     "distribution",
     "dots_and_line",
+    "dwell",
     "fan",
+    "gaps",
     "heat",
     "losses",
     "memory",
@@ -34,6 +37,7 @@ __all__ = [
     "quantiles",
     "ramps",
     "raw",
+    "rhythm",
     "spectrum",
     "states",
     "thin",

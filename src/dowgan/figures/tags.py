@@ -41,17 +41,20 @@ def overlay(
     x: np.ndarray | None = None,
     made_x: np.ndarray | None = None,
     title: str = "over time",
+    selectable: bool = False,
 ) -> go.Figure:
     """Draw a real and a generated series of one tag over each other, zoomable (S1, S5).
 
     Args:
         x, made_x: times or numbers of the rows; None numbers them.
+        selectable: with a strip beneath in which a window of time is selected.
     """
     own = np.arange(len(real)) if x is None else x
     other = own[: len(made)] if made_x is None and len(made) <= len(own) else made_x
     other = np.arange(len(made)) if other is None else other
     traces = [line("real", own, real, REAL), line("generated", other, made, MADE)]
-    return drawn(traces, f"{tag} {title}", height=TALL, xaxis=time_axis(own))
+    window = {"rangeslider": {"visible": True, "thickness": 0.09}} if selectable else {}
+    return drawn(traces, f"{tag} {title}", height=TALL + 60 * selectable, xaxis=time_axis(own) | window)
 
 
 def _sides(real: Series, made: Series) -> tuple[tuple[str, Series, str], ...]:
@@ -168,6 +171,26 @@ def states(real: Series, made: Series, tag: str, levels: Sequence[object]) -> go
     return drawn(traces, f"{tag}: share of each state", "", "share of rows", xaxis={"type": "category"})
 
 
+def dwell(real: Series, made: Series, tag: str) -> go.Figure:
+    """Draw how long a state lasts: the share of stays that are at least so many rows long, both axes logarithmic."""
+    traces = []
+    for name, side, colour in _sides(real, made):
+        stays = np.sort(np.concatenate([_stays(v) for v in side]))
+        if len(stays):
+            share = 1 - np.arange(len(stays)) / len(stays)
+            style = {"color": colour, "width": 2, "shape": "hv"}
+            traces.append(go.Scatter(x=stays, y=share, name=name, mode="lines", line=style))
+    title, axis = f"{tag}: how long a state lasts", {"type": "log"}
+    return drawn(traces, title, "rows", "share of stays at least as long", xaxis=axis, yaxis=LOGARITHMIC)
+
+
+def _stays(values: Float[np.ndarray, " T"]) -> Float[np.ndarray, " S"]:
+    """Rows between two changes of state; gaps are left out."""
+    known = values[~np.isnan(values)]
+    ends = np.flatnonzero(np.append(np.diff(known) != 0, True)) if len(known) else np.empty(0, int)
+    return np.diff(np.append(-1, ends)).astype(float)
+
+
 def dots_and_line(
     truth: Float[np.ndarray, " T"],
     middle: Float[np.ndarray, " T"],
@@ -201,7 +224,7 @@ def _band(x: np.ndarray, low: np.ndarray, high: np.ndarray, name: str, opacity: 
 
 def fan(
     history: Float[np.ndarray, " T"],
-    truth: Float[np.ndarray, " H"],
+    truth: Float[np.ndarray, " H"] | None,
     paths: Float[np.ndarray, "P H"],
     tag: str,
     x: np.ndarray | None = None,
@@ -209,18 +232,23 @@ def fan(
     """Draw history, the fan of paths (50 and 90 %), their median, and what came; the join is marked.
 
     Args:
+        history: may be empty.
+        truth: None where it is not known.
         x: times or numbers of history and continuation, T + H of them.
     """
-    kept = min(len(history), max(3 * len(truth), 60))
-    own = np.arange(len(history) + len(truth)) if x is None else x
+    steps = paths.shape[1]
+    kept = min(len(history), max(3 * steps, 60))
+    own = np.arange(len(history) + steps) if x is None else x
     before, ahead = own[len(history) - kept : len(history)], own[len(history) :]
     traces = []
     for share, opacity in ((0.9, 0.16), (0.5, 0.3)):
         low, high = np.quantile(paths, [(1 - share) / 2, (1 + share) / 2], axis=0)
         traces += _band(ahead, low, high, f"{share:.0%} of the paths", opacity)
-    traces.append(line("history", before, history[-kept:], REAL))
-    traces.append(line("what came", ahead, truth, REAL, dash="dot", width=1.8))
+    if kept:
+        traces.append(line("history", before, history[-kept:], REAL))
+    if truth is not None:
+        traces.append(line("what came", ahead, truth, REAL, dash="dot", width=1.8))
     traces.append(line("median", ahead, np.median(paths, axis=0), MADE, width=2))
-    title = f"{tag}: extended by {len(truth)} steps"
+    title = f"{tag}: extended by {steps} steps"
     join = ahead[0].astype("datetime64[ms]").astype(str) if is_time(own) else float(ahead[0])
     return drawn(traces, title, height=TALL, xaxis=time_axis(own)).update_layout(shapes=[upright(join)])

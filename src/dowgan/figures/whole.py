@@ -25,6 +25,7 @@ from dowgan.figures.style import (
     plain_text,
     thin,
 )
+from dowgan.metrics.marginal import moments
 
 SPARK_POINTS = 300
 SPARK_HEIGHT = 74
@@ -149,3 +150,35 @@ def distances(fake: Sequence[float | None], held_out: Sequence[float | None]) ->
     ]
     title = "Distance to the nearest training window"
     return drawn(traces, title, "% of the windows, nearest first", "standard deviations")
+
+
+def rhythm(real: Sequence[np.ndarray], made: Sequence[np.ndarray], length: int) -> go.Figure:
+    """Draw the mean change from row to row at each place of blocks of `length` rows: a seam is a spike.
+
+    Args:
+        real, made: series [T C].
+    """
+    traces = []
+    for name, side, colour in (("real", real, REAL), ("generated", made, MADE)):
+        jump = normal_jumps(max(side, key=len))
+        place = np.arange(len(jump)) % length
+        mean = np.bincount(place, np.nan_to_num(jump), length) / np.maximum(np.bincount(place, minlength=length), 1)
+        traces.append(go.Scatter(x=np.arange(length), y=mean, name=name, mode="lines+markers", line={"color": colour}))
+    return drawn(traces, f"Seam test: blocks of {length} rows", "place in the block", "change (standard deviations)")
+
+
+def normal_jumps(series: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " _"]:
+    """Mean change from row to row over all tags, in standard deviations."""
+    step = np.abs(np.diff(series, axis=0)) / moments(series)[1]
+    known = ~np.isnan(step)
+    return np.where(known, step, 0.0).sum(1) / np.maximum(known.sum(1), 1)
+
+
+def gaps(real: Sequence[float], made: Sequence[float], names: Sequence[str]) -> go.Figure:
+    """Draw the share of missing values of each tag."""
+    shown = [plain_text(n) for n in names]
+    traces = [
+        go.Bar(x=shown, y=list(side), name=name, marker={"color": colour})
+        for name, side, colour in (("real", real, REAL), ("generated", made, MADE))
+    ]
+    return drawn(traces, "Missing values", "", "share of rows", xaxis={"type": "category"})

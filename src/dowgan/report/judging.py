@@ -30,6 +30,7 @@ from dowgan.report.panels import Material
 from dowgan.table import Table, read
 from dowgan.table.adopt import multiple
 from dowgan.table.rules import broken
+from dowgan.versions import versions
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
     from dowgan.synthesizer import Synthesizer
 
 Tell = Callable[[str], None]
+SEED = 0  # of the judges and the bootstrap
 VERBS = ("generate", "densify", "extend")
 ON_UNSEEN = "Other rows than the model was fitted on: the model itself was tested on them."
 IN_PART = "Rows of the fitted table stand in this one, so a second model was tested, as if it were the fitted table."
@@ -122,7 +124,7 @@ def compare(
     made = read(synthetic, schema=table.schema)
     own, fake = ([run.values for run in t.runs] for t in (table, made))
     names = [c.name for c in table.schema.channels]
-    scores: dict[str, Any] = {"generate": judge_generation(own, fake, names, slow=slow, progress=say)}
+    scores: dict[str, Any] = {"generate": judge_generation(own, fake, names, slow=slow, seed=SEED, progress=say)}
     scores["generate"] |= audit(table, own, fake)
     lanes = [tuple(lane(t, run) for run in t.runs) for t in (table, made)]
     material = Material(table.schema.channels, lanes[0], lanes[1], (), (), None)
@@ -132,7 +134,8 @@ def compare(
     )
     command = f"dowgan compare {_named(real, 'REAL')} {_named(synthetic, 'SYNTHETIC')} -o report.html"
     about = {"kind": "compare", "how": how, "second_model": False, "rows_held_out": table.rows, "command": command}
-    about |= {"synthetic_digest": made.digest, "synthetic_rows": made.rows} | _about_table(table, table.notes)
+    about |= {"seed": SEED, "versions": versions(), "synthetic_digest": made.digest, "synthetic_rows": made.rows}
+    about |= _about_table(table, table.notes)
     return _finished(scores, about, material, began)
 
 

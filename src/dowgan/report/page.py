@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from dowgan.errors import OptionError
+from dowgan.errors import OptionError, unknown
 from dowgan.evaluate import Judgement
-from dowgan.evaluate.verdict import worst
+from dowgan.evaluate.verdict import ORDER, Mark, worst
 from dowgan.files import write_whole
 from dowgan.metrics.threads import one_thread
-from dowgan.report.panels import Material, Panel, panels_of
+from dowgan.report.panels import Material, Panel, over_time, panels_of
 from dowgan.report.tables import rows_of, shown
 
 if TYPE_CHECKING:
+    import plotly.graph_objects as go
     from pandas import DataFrame
 
 VERBS = ("generate", "densify", "extend")
@@ -31,22 +32,7 @@ class Report:
     """Scores, verdict and figures.
 
     Attributes:
-        scores: plain nested data, None where a number is not known:
-            "about": kind ("report" or "compare"), how (which rows were scored by what), second_model, rows,
-                rows_held_out, runs, tags, digest, notes, command, seconds; of a model also recipe, seed, model_digest,
-                fit_seconds, training, model_notes, versions.
-            "generate": window, windows, splits; metrics {name: {title, better, value, floor, floor_worst, naive, ratio,
-                mark, tags {tag: the same numbers}}}, where floor is the mean and floor_worst the worst score of real
-                against real rows of the same number, naive that of a block bootstrap, and ratio how many times as far
-                as floor_worst the value is from the ideal; spread {tag: {ratio, floor}}; seams {length, offset, z, p,
-                mark}; memorisation {lowest, lowest_held_out, median, median_held_out, authenticity,
-                authenticity_held_out, closer, near_copies, exact_copies, mark, quantiles, quantiles_held_out}; rules
-                {tag: what is broken, or None}; missing {tag: {real, fake}}.
-            "densify" (factor, runs, by_position) and "extend" (steps, origins, period, by_horizon, pit,
-                conditions_given): rows; model {r2_median, r2_pooled, mse, mae, crps, coverage, pit}, errors in standard
-                deviations of the true rows; naive {method: the same}; coverage_90, coverage_error; tags {tag: {model
-                {r2, mse, mae, crps, coverage}, naive {method: {r2, mse, mae, ...}}}} in the user's units.
-            "tags": {tag: {generate, densify, extend: mark or None, reason}}.
+        scores: plain nested data, None where a number is not known; docs/report-schema.md says what each one is.
         verdict: sentences, the whole of each verb first.
         material: what the figures are drawn from.
     """
@@ -64,6 +50,22 @@ class Report:
     def to_json(self) -> str:
         """Return scores and verdict as one line of JSON."""
         return json.dumps(self.scores | {"verdict": [j.to_dict() for j in self.verdict]}, allow_nan=False)
+
+    def holds(self, least: Mark) -> bool:
+        """Whether no sentence of the verdict, of a verb or of a tag, is worse than `least`."""
+        return ORDER.index(worst(j.mark for j in self.verdict)) <= ORDER.index(least)
+
+    def plot(self, tag: str | None = None) -> go.Figure:
+        """Return generated over real rows of a tag along time, as a figure to be shown; of the first tag if None.
+
+        Raises:
+            OptionError: the table has no such tag.
+        """
+        names = self.material.names
+        name = names[0] if tag is None else tag
+        if name not in names:
+            raise OptionError(unknown("tag", name, names))
+        return over_time(self.material, name)
 
     def to_frame(self) -> DataFrame:
         """Return one row per score: verb, score, value, floor, naive (the best plain method), better, mark."""
@@ -95,6 +97,7 @@ class Report:
             sections=_sections([p for p in self.panels if not p.tag]),
             tags=_sections([p for p in self.panels if p.tag]),
             remarks=_remarks(self.verdict),
+            reasons=sorted((j for j in self.verdict if j.tag is not None), key=lambda j: j.mark != "bad"),
             plotly=get_plotlyjs(),
         )
 

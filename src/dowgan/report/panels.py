@@ -37,13 +37,18 @@ NOT_ROW_BY_ROW = (
 )
 NOTES = {
     "raw": "The real table as it was read, each tag on its own scale. Look for gaps, steps and odd stretches first.",
-    "overlay": "Good: the same kind of movement at the same level, not the same values at the same time. Drag to zoom.",
+    "overlay": "Good: the same kind of movement at the same level, not the same values at the same time. Drag to zoom, "
+    "or select a window in the strip.",
     "subset": "A closer look. Good: the generated line is as rough or as smooth as the real one.",
     "distribution": "Good: the line follows the bars, also at the ends.",
     "quantiles": "Good: the points lie on the line; a bent end is a tail that is too short or too long.",
     "memory": "Good: both lines fall together, and rise again at the same seasons.",
     "spectrum": "Good: both lines lie together; more at short periods is noise, less is smoothing, peaks are seasons.",
     "ramps": "Good: both shapes agree down to the rare large changes at the sides.",
+    "dwell": "Good: both lines fall together; a line further left is a process that changes its state too often.",
+    "seams": "The most striking block length that the seam test found. Good: the generated line has no spike that the "
+    "real one lacks.",
+    "gaps": "Good: generated rows have no gaps at all, or about as many as the real ones.",
     "states": "Good: the bars of each state are of equal height.",
     "real": "How the real tags move together.",
     "made": "Good: the same picture as the real one.",
@@ -163,6 +168,12 @@ def _whole(material: Material, scores: Mapping[str, Any]) -> Iterator[Panel]:
     if copying:
         drawn = figures.distances(copying["quantiles"], copying["quantiles_held_out"])
         yield Panel(section, NOTES["distances"], drawn)
+    if scores["generate"]["seams"]:
+        yield Panel(section, NOTES["seams"], figures.rhythm(real, made, scores["generate"]["seams"]["length"]))
+    missing = scores["generate"]["missing"]
+    if any(max(side.values()) > 0 for side in missing.values()):
+        sides = [[missing[name][side] for name in names] for side in ("real", "fake")]
+        yield Panel(section, NOTES["gaps"], figures.gaps(sides[0], sides[1], names))
     yield _row_by_row(section, material)
 
 
@@ -263,6 +274,7 @@ def _tag(material: Material, scores: Mapping[str, Any], name: str) -> Iterator[P
     if column.kind in ("category", "boolean"):
         levels = column.levels or (False, True)
         yield Panel(name, NOTES["states"], figures.states(real, made, name, levels), tag=True)
+        yield Panel(name, NOTES["dwell"], figures.dwell(real, made, name), tag=True)
         return
     for kind in ("distribution", "quantiles", "memory", "spectrum", "ramps"):
         yield Panel(name, NOTES[kind], getattr(figures, kind)(real, made, name), tag=True)
@@ -270,11 +282,17 @@ def _tag(material: Material, scores: Mapping[str, Any], name: str) -> Iterator[P
         yield from _tag_backtests(material, scores, name, material.numbers.index(name))
 
 
+def over_time(material: Material, name: str) -> go.Figure:
+    """The longest real and generated series of a tag along time."""
+    own, made = (max(side, key=lambda run: len(run.values)) for side in (material.real, material.made))
+    place = material.names.index(name)
+    return figures.overlay(own.values[:, place], made.values[:, place], name, own.x, made.x, selectable=True)
+
+
 def _over_time(material: Material, name: str, place: int) -> Iterator[Panel]:
     """The whole span, and a closer look at the same rows of both."""
+    yield Panel(name, NOTES["overlay"], over_time(material, name), tag=True, wide=True)
     own, made = (max(side, key=lambda run: len(run.values)) for side in (material.real, material.made))
-    sides = own.values[:, place], made.values[:, place], name, own.x, made.x
-    yield Panel(name, NOTES["overlay"], figures.overlay(*sides), tag=True, wide=True)
     rows = min(len(own.values), len(made.values))
     if rows > 1.5 * SUBSET:
         part = slice((rows - SUBSET) // 2, (rows - SUBSET) // 2 + SUBSET)

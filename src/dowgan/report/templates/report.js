@@ -35,6 +35,22 @@ const near = new IntersectionObserver((entries) => {
 }, {rootMargin: "500px"});
 document.querySelectorAll(".plot").forEach((place) => near.observe(place));
 dark.addEventListener("change", () => drawn.forEach((place) => Plotly.relayout(place, {template: skin()})));
-addEventListener("beforeprint", () => document.querySelectorAll(".plot script").forEach((s) => draw(s.parentElement)));
-const jump = document.getElementById("jump");
-if (jump) jump.addEventListener("change", () => { location.hash = jump.value; });
+addEventListener("beforeprint", () => document.querySelectorAll(".plot > script").forEach((s) => {
+  if (s.parentElement.offsetParent) draw(s.parentElement);
+}));
+const pick = document.getElementById("pick");
+const choose = (name) => {  // only the figures of the chosen tag are laid out and drawn
+  if (!pick || ![...pick.options].some((o) => o.value === name)) return;
+  pick.value = name;
+  document.querySelectorAll("section[data-name]").forEach((s) => { s.hidden = s.dataset.name !== name; });
+};
+if (pick && pick.options.length) {
+  const first = document.querySelector("[data-first]");
+  choose(first ? first.dataset.first : pick.options[0].value);
+  pick.addEventListener("change", () => choose(pick.value));
+  document.querySelectorAll("[data-tag]").forEach((a) => a.addEventListener("click", () => choose(a.dataset.tag)));
+  document.querySelectorAll("[data-move]").forEach((b) => b.addEventListener("click", () => {
+    const count = pick.options.length;
+    choose(pick.options[(pick.selectedIndex + Number(b.dataset.move) + count) % count].value);
+  }));
+}
