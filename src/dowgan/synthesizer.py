@@ -18,7 +18,7 @@ from dowgan.errors import DataError, ModelError, OptionError, unknown
 from dowgan.fitting import Fitted, drawn_windows, fit_priors, prior_windows, stretch_of
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
-from dowgan.plan import Plan, chosen_regimes, plan_runs, refuse_copies
+from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
 from dowgan.polish import fit_polish
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import Place, Refine, Sampler, WindowSampler, identity, path_normals, series_normals
@@ -721,17 +721,8 @@ class Synthesizer:
         model = self._model
         names = [self.schema.channels[i].name for i in model.channels.conditions]
         if any(name in where for name in names):
-            now = {name: self._level(name, int(regime[0])) for name in names}
-            allowed = chosen_regimes(model, self.schema, now | {k: v for k, v in where.items() if k in names})
-            regime = np.full(len(regime), int(np.flatnonzero(allowed)[0]))
+            regime = np.full(len(regime), going_on(model, self.schema, dict(where), int(regime[0])))
         return regime if fixed is None else self._followed(regime, fixed)
-
-    def _level(self, name: str, regime: int) -> str:
-        """The text of a condition's level in a regime."""
-        channels = self._model.channels
-        names = [self.schema.channels[i].name for i in channels.conditions]
-        levels = [str(v) for v in self.schema.column(name).levels] or ["False", "True"]
-        return levels[int(channels.regimes[regime, names.index(name)])]
 
 
 def load(path: str | Path) -> Synthesizer:
