@@ -51,8 +51,8 @@ ROOT = Path(__file__).resolve().parents[1]
 SOURCE = "https://archive.ics.uci.edu/static/public/580/hungarian+chickenpox+cases.zip"
 FILE, CHECKSUM = "hungary_chickenpox.csv", "bd1b802f1059b9b0f0d2c29d6171bc2f302994f81a92d7c7bb25191f76dc4a23"
 RECIPES = (
-    "dense-gan", "wgan", "gru-wgan", "conv-gan", "encoder-gan", "wgan-gp", "r3gan", "flow", "prior", "adversarial",
-    "flagship",
+    "dense-gan", "wgan", "gru-wgan", "conv-gan", "prior", "flagship", "adversarial", "encoder-gan", "wgan-gp", "r3gan",
+    "flow",
 )  # fmt: skip
 SHOWN = 4  # columns in figures
 SUBSET = 52  # rows of the closer look
@@ -85,8 +85,8 @@ class Budget:
     recipes: tuple[str, ...] = RECIPES
     starts: tuple[str, ...] = names()
     settings: tuple[str, ...] = ()
-    trials: int = 6
-    search: tuple[str, ...] = ("train.steps=200",)
+    trials: int = 5
+    search: tuple[str, ...] = ("train.steps=150",)
     transfer: int = 120
     paths: int = 200
 

@@ -50,7 +50,7 @@ def findings(results: Results) -> list[str]:
         + ", ".join(f"`{n}` {near[n]}" for n in sorted(near, key=lambda n: -near[n]))
         + "."
     ]
-    least = min((n for n in DECKS if n in entries), key=lambda n: mean_score(entries[n], "autocorrelation") or 0)
+    least = min((n for n in DECKS[1:] if n in entries), key=lambda n: mean_score(entries[n], "autocorrelation") or 0)
     first, last = (number(mean_score(entries[n], "autocorrelation")) for n in ("dense-gan", least))
     out.append(
         f"Memory, the fault of single rows: `dense-gan` is off by {first}, the best of the deck's own, `{least}`, "
@@ -104,7 +104,7 @@ def figures(results: Results) -> dict[str, str]:
     parity = Panel(
         "generated row i against real row i", {"values": (pair["real"], pair["made"])}, dots=True, diagonal=True
     )
-    return {
+    out = {
         "data": chart([Panel(n, {"cases": (weeks, s)}) for n, s in zip(shown, series, strict=True)], across=2),
         "original": chart([_losses(original, "losses by step"), slope], across=2),
         "rows": rows(about["rows"]),
@@ -113,9 +113,9 @@ def figures(results: Results) -> dict[str, str]:
         "epochs": chart([_losses(p, f"{p['epochs']} epochs") for p in results["studies"]["epochs"]]),
         "rates": chart([_losses(p, f"rate {p['rate']}") for p in results["studies"]["rates"]]),
         "recipes": chart(_series(results), across=2),
-        "transfer": chart([_transfer(results)]),
         "paired": chart([_pair(results, "densify"), _pair(results, "extend")], across=2),
     }
+    return out | ({"transfer": chart([_transfer(results)])} if "transfer" in results else {})
 
 
 def _series(results: Results) -> list[Panel]:
@@ -157,10 +157,11 @@ def render(results: Results) -> str:
     studies = results["studies"]
     points = [f for p in studies["epochs"] + studies["rates"] for f in p["fits"]]
     return environment.get_template("founding_page.md.j2").render(
-        **results, subset=min(SUBSET, results["about"]["rows"]), judged=JUDGED,
+        **{"search": None, "transfer": None} | dict(results), judged=JUDGED,
+        subset=min(SUBSET, results["about"]["rows"]),
         worst=max(points, key=lambda f: (f["critic_right"], f["epochs"])),
         seeds=len(studies["epochs"][0]["fits"]), fits=_seeds(results["recipes"]),
-        findings=findings(results), transfer_finding=transfer_finding(results),
+        findings=findings(results), transfer_finding=transfer_finding(results) if "transfer" in results else "",
     )  # fmt: skip
 
 

@@ -112,8 +112,9 @@ def page(told: dict[str, Any]) -> str:
         "",
         f"The first {told['points']} points of three tables, trained by the recipe `gru-gan` from nothing and from "
         f"each starting point of the library (S11, U2): not at all, for a third of {told['steps']} steps, for all. "
-        f"Fidelity of generated windows on the {AFTER} points that follow (lower is better), mean over {told['seeds']} "
-        "seeds. *Helps*: after a third of the steps at least as good as nothing after all, or better after all. "
+        f"Fidelity of generated windows on the {AFTER} points that follow (lower is better), "
+        f"{'one seed' if told['seeds'] == 1 else 'mean over ' + str(told['seeds']) + ' seeds'}. "
+        "*Helps*: after a third of the steps at least as good as nothing after all, or better after all. "
         "`prior` is the closed form fitted to the same points, without any network and without the library, to compare "
         "with. `bench/transfer.py` writes this page.",
         "",
