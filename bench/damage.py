@@ -89,8 +89,9 @@ def draw_halves(stretches: list[pd.DataFrame], seed: int) -> tuple[Table, Table]
         turn = int(rng.integers(2))
         sides[0].append(stretches[first + turn])
         sides[1].append(stretches[first + 1 - turn])
-    known = read(pd.concat(sides[0], ignore_index=True))
-    return known, read(pd.concat(sides[1], ignore_index=True), schema=known.schema)
+    schema = read(pd.concat(stretches, ignore_index=True)).schema  # both sides may hold all states
+    first, second = (read(pd.concat(side, ignore_index=True), schema=schema) for side in sides)
+    return first, second
 
 
 def verdict_of(known: Table, fake: np.ndarray) -> list[Judgement]:

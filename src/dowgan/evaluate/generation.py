@@ -21,9 +21,10 @@ from dowgan.evaluate.words import words
 from dowgan.metrics import METRICS, Score
 from dowgan.metrics.marginal import moments
 from dowgan.metrics.memorisation import LOWEST, Memorisation, memorisation, nearest
-from dowgan.metrics.seams import FEWEST_BORDERS, find_seams
+from dowgan.metrics.seams import FEWEST_BORDERS, find_seams, folded, pooled, sizes
 from dowgan.rng import Streams
 
+RHYTHM = 2.0  # times the z of a rhythm of that length in the real rows, that a seam has at least
 ALARM = 0.01  # probability below which a seam or copies are not put down to chance
 CERTAIN = 1e-4  # probability below which what is off is bad
 BY_ITSELF = ("authenticity",)  # is about the training windows, so `judge_copying` measures it
@@ -253,7 +254,9 @@ def judge_seams(
     if min(len(longest), len(usual)) < 8 * FEWEST_BORDERS:
         return None
     found = find_seams(longest, usual)
-    told = BAD if found.p < ALARM / 10 else LOOK if found.p < ALARM else GOOD
+    own, made = (float(folded(pooled(sizes(x)["jump"])[:, 0], found.length).max()) for x in (usual, longest))
+    rare = found.p < ALARM and made > RHYTHM * max(own, 0.0)
+    told = BAD if rare and found.p < ALARM / 10 else LOOK if rare else GOOD
     return plain({"length": found.length, "offset": found.offset, "z": found.z, "p": found.p, "mark": told})
 
 

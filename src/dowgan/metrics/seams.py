@@ -151,14 +151,14 @@ def find_seams(
 
 
 def _best_offset(score: Array, other: Array | None, length: int) -> tuple[float, int, int]:
-    z = _folded(score, length)
-    taken = 0.0 if other is None else max(float(_folded(other, length).max()), 0.0) * np.sqrt(len(score) / len(other))
+    z = folded(score, length)
+    taken = 0.0 if other is None else max(float(folded(other, length).max()), 0.0) * np.sqrt(len(score) / len(other))
     usual = np.sqrt(2 * np.log(length))  # what the best of so many offsets has by chance
     offset = int(z.argmax())
     return float(z[offset] - max(taken - usual, 0.0)), offset, length
 
 
-def _folded(score: Array, length: int) -> Float[Array, "length"]:
+def folded(score: Array, length: int) -> Float[Array, "length"]:
     """z of the steps at each phase of a rhythm of that length."""
     phase, known = np.arange(len(score)) % length, ~np.isnan(score)
     count = np.bincount(phase[known], minlength=length)
