@@ -484,5 +484,8 @@ def test_a_set_point_is_a_condition(plant: pd.DataFrame) -> None:
     assert between["temp_sp"].tolist() == [82.0] * 20 + [83.5] * 20, "a new set-point stands as it was given"
     later = model.extend(plant, steps=30, paths=4)
     assert set(later.median["temp_sp"]) == {plant["temp_sp"].iloc[-1]}
+    whole = Synthesizer("flagship", {"trained": False}, conditions=["grade", "temp_sp"]).fit(plant).generate()
+    off = [(f["reactor_temp"] - f["temp_sp"]).abs().quantile(0.9) for f in (plant, whole)]
+    assert off[1] < 2 * off[0], "the temperature follows its set-point in a calibrated model too"
     other = {"A": "B", "B": "A"}[plant["grade"].iloc[-1]]
     assert set(model.extend(plant, steps=5, paths=4, where={"grade": other}).median["grade"]) == {other}

@@ -184,7 +184,9 @@ class Synthesizer:
                 raise OptionError(f"The recipe '{config.recipe}' trains no network, so nothing can be taken over.")
             model = _assemble(table, config, self.random_state, fitted, network, training)
             self._hold(replace(model, notes=(*model.notes, *said)))
-            if config.calibrated and (config.space == "prior" or not config.trained):
+            # quantiles and windows pooled over regimes would carry each regime's rows to the others'
+            alike = len(fitted.channels.regimes) == 1 and (config.space == "prior" or not config.trained)
+            if config.calibrated and alike:
                 self._calibrate(table, fitted, streams)
         self._hold(replace(self.model_, training=replace(training, seconds=time.monotonic() - began)))
         return self
