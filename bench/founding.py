@@ -27,7 +27,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from founding_page import write_page
+from founding_page import RECIPES, write_page
 from threadpoolctl import threadpool_limits
 from transfer import ROWS, measured, plain, verdict
 
@@ -50,10 +50,6 @@ Keep = Callable[[Found], None]
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = "https://archive.ics.uci.edu/static/public/580/hungarian+chickenpox+cases.zip"
 FILE, CHECKSUM = "hungary_chickenpox.csv", "bd1b802f1059b9b0f0d2c29d6171bc2f302994f81a92d7c7bb25191f76dc4a23"
-RECIPES = (
-    "dense-gan", "wgan", "gru-wgan", "conv-gan", "prior", "flagship", "adversarial", "encoder-gan", "wgan-gp", "r3gan",
-    "flow",
-)  # fmt: skip
 SHOWN = 4  # columns in figures
 SUBSET = 52  # rows of the closer look
 EDGE = 0.1  # share of a curve that counts as its beginning and its end

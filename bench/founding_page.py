@@ -9,6 +9,10 @@ from charts import Panel, chart
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 HERE = Path(__file__).resolve().parent
+RECIPES = (
+    "dense-gan", "wgan", "gru-wgan", "conv-gan", "prior", "flagship", "adversarial", "encoder-gan", "wgan-gp", "r3gan",
+    "flow",
+)  # fmt: skip
 JUDGED = ("wasserstein", "spread", "ramps", "autocorrelation", "crosscorrelation", "spectrum")
 SUBSET = 52
 DRAWN = ("dense-gan", "gru-wgan", "flagship")  # recipes whose series are shown
@@ -123,7 +127,7 @@ def _series(results: Results) -> list[Panel]:
     name = results["about"]["shown"][0]
     cut = len(results["recipes"]["prior"]["fits"][0]["series"][0])
     panels = [Panel(f"{name}, real", {"real": (range(cut), results["about"]["series"][name][:cut])})]
-    for recipe in DRAWN:
+    for recipe in (r for r in DRAWN if r in results["recipes"]):
         made = results["recipes"][recipe]["fits"][0]["series"][0]
         panels.append(Panel(f"{name}, {recipe}", {"generated": (range(len(made)), made)}))
     return panels
@@ -157,6 +161,8 @@ def render(results: Results) -> str:
     studies = results["studies"]
     points = [f for p in studies["epochs"] + studies["rates"] for f in p["fits"]]
     return environment.get_template("founding_page.md.j2").render(
+        missing=[r for r in RECIPES if r not in results["recipes"]],
+        faded=min(points, key=lambda f: f["gradient_last"] / f["gradient_first"]),
         **{"search": None, "transfer": None} | dict(results), judged=JUDGED,
         subset=min(SUBSET, results["about"]["rows"]),
         worst=max(points, key=lambda f: (f["critic_right"], f["epochs"])),

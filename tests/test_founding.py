@@ -110,6 +110,18 @@ def test_quick_study_measures_and_writes_its_page(tmp_path: Path) -> None:
     assert f"{results['about']['zeros']} zeros" in text
 
 
+def test_the_page_is_what_its_results_say(tmp_path: Path) -> None:
+    results = tmp_path / "bench" / "results"
+    results.mkdir(parents=True)
+    (results / "founding_study.json").write_bytes((BENCH / "results" / "founding_study.json").read_bytes())
+    done = bench("founding.py", "--page", "-o", str(tmp_path))
+    assert done.returncode == 0, done.stderr
+    ours = ROOT / "docs"
+    assert (tmp_path / "docs" / "founding-study.md").read_text() == (ours / "founding-study.md").read_text()
+    for figure in (tmp_path / "docs" / "founding-study").iterdir():
+        assert figure.read_bytes() == (ours / "founding-study" / figure.name).read_bytes()
+
+
 def test_the_download_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The right table is taken; another one, or none, ends in one sentence."""
     import hashlib
