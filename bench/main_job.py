@@ -26,12 +26,16 @@ SETS = {  # file, share or row at which the test begins, densify factor, steps t
     "energy": ("energydata_complete.csv.gz", 0.8, 6, 144, 144.0, (0.7, 0.8, 0.9)),
     "air": ("air_quality_uci.csv.gz", 0.8, 4, None, 24.0, ()),
     "co2": ("classic_co2.csv", 0.8, 4, 52, 52.1775, (0.7, 0.8, 0.9)),
+    "cstr": ("homeostat_cstr_dev.csv.gz", 0.8, 4, None, 288.0, ()),
 }
+TRUTH = {"AT301": "truth_q_product", "TT301": "truth_temperature"}  # tags of cstr, and what they measure without noise
+CONDITIONS = ("grade", "phase")
+HIDDEN = ("run_id", *TRUTH.values(), "truth_x_B", "truth_activity", "truth_impurity")  # never fitted
 PATHS = 200
 
 
 def numbers(frame: pd.DataFrame) -> np.ndarray:
-    return frame.iloc[:, 1:].to_numpy(dtype=float)
+    return frame.iloc[:, 1:].drop(columns=[*HIDDEN, *CONDITIONS], errors="ignore").to_numpy(dtype=float)
 
 
 def densify(frame: pd.DataFrame, cut: int, factor: int, folder: Path) -> dict[str, float]:
@@ -40,7 +44,7 @@ def densify(frame: pd.DataFrame, cut: int, factor: int, folder: Path) -> dict[st
         rows -= factor
     test = frame.iloc[cut : cut + rows]
     model = _fit(frame.iloc[:cut], folder)
-    test.iloc[::factor].to_csv(folder / "coarse.csv", index=False)
+    test.iloc[::factor].drop(columns=list(HIDDEN), errors="ignore").to_csv(folder / "coarse.csv", index=False)
     table = dowgan.table.read(folder / "coarse.csv", schema=model.schema)
     middle = model.densified(table, factor, None, 0)[0]
     truth, hidden = numbers(test), np.arange(rows) % factor != 0
@@ -48,6 +52,11 @@ def densify(frame: pd.DataFrame, cut: int, factor: int, folder: Path) -> dict[st
         w: interpolate(truth[::factor], factor, w) for w in ("linear", "pchip", "cubic")
     }
     out = {name: float(np.nanmedian(r2(truth[hidden], guess[hidden]))) for name, guess in guesses.items()}
+    for tag, true in TRUTH.items():
+        if true in frame:
+            place = list(model.schema.columns).index(model.schema.column(tag)) - 1 - len(CONDITIONS)
+            exact = test[[true]].to_numpy(dtype=float)[hidden]
+            out |= {f"{tag}_{n}": float(r2(exact, g[hidden][:, [place]])[0]) for n, g in guesses.items()}
     return out | {"pooled": float(r2_pooled(truth[hidden], guesses["model"][hidden]))}
 
 
@@ -73,8 +82,9 @@ def extend(frame: pd.DataFrame, origin: int, steps: int, season: float, folder: 
 
 
 def _fit(frame: pd.DataFrame, folder: Path) -> dowgan.Synthesizer:
-    frame.to_csv(folder / "train.csv", index=False)
-    return dowgan.Synthesizer("prior", {"calibrated": False}).fit(folder / "train.csv")
+    frame.drop(columns=list(HIDDEN), errors="ignore").to_csv(folder / "train.csv", index=False)
+    conditions = [c for c in CONDITIONS if c in frame]
+    return dowgan.Synthesizer("prior", conditions=conditions).fit(folder / "train.csv")
 
 
 def main() -> None:

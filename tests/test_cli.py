@@ -153,7 +153,7 @@ def test_fit_needs_no_option(folder: Path, capsys: pytest.CaptureFixture[str], m
     assert "level" in said.err
     assert "clock" in said.err
     assert "--time COL" in said.err
-    assert "held-out fidelity" in said.err
+    assert "fitted in" in said.err
     assert [p.name for p in Path().iterdir()] == ["model.dowgan"]
 
 
@@ -180,7 +180,7 @@ def test_json_on_stdout(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_dry_run_prints_a_recipe_that_can_be_used(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = state(folder)
-    assert run(["fit", "data.csv", "--dry-run", "--set", "train.steps=7", "--budget", "5m"]) == 0
+    assert run(["fit", "data.csv", "--dry-run", "--recipe", "adversarial", "--set", "train.steps=7", "--budget", "5m"]) == 0
     text = capsys.readouterr().out
     assert state(folder) == before
     assert "steps = 7" in text
@@ -599,7 +599,7 @@ def test_ctrl_c_saves_the_model_so_far(folder: Path) -> None:
         "Progress.update = lambda self, step, steps, figures: print('step', step, flush=True)\n"
         "from dowgan.cli import main; main()"
     )
-    options = ["--set", "train.steps=1000000", "--set", "train.checks=100000", "--set", "train.patience=100000"]
+    options = ["--recipe", "adversarial", "--set", "train.steps=1000000", "--set", "train.checks=100000", "--set", "train.patience=100000"]
     process = subprocess.Popen(
         [sys.executable, "-c", code, "fit", "long.csv", "-o", "new.dowgan", *options, "--set", "generator.width=8"],
         stdout=subprocess.PIPE,

@@ -18,8 +18,8 @@ from dowgan.table import write
 TRAINED = {"train.steps": 5, "generator.width": 8, "critic.width": 8, "train.batch": 8}
 RECIPES = {
     "prior": ("prior", {"calibrated": False}),
-    "calibrated prior": ("prior", {}),
-    "flagship": ("flagship", TRAINED),
+    "calibrated prior": ("flagship", {}),
+    "adversarial": ("adversarial", TRAINED),
     "flow": ("flow", {"train.steps": 5, "generator.width": 8, "objective.flow_steps": 2}),
     "founding": ("dense-gan", {"train.epochs": 1}),
     "gru": ("gru-wgan", {**TRAINED, "train.critic_steps": 1}),
@@ -87,7 +87,7 @@ def weights(model: object) -> list[np.ndarray]:
     return [] if network is None else [network.weights[name] for name in sorted(network.weights)]
 
 
-@pytest.mark.parametrize("name", ["calibrated prior", "flagship"])
+@pytest.mark.parametrize("name", ["calibrated prior", "adversarial"])
 def test_another_process_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
     recipe, settings = RECIPES[name]
     frame = table()
@@ -119,7 +119,7 @@ def test_run_7_is_the_same_in_any_batch(name: str) -> None:
     pd.testing.assert_frame_equal(few.reset_index(drop=True), many.reset_index(drop=True), check_exact=True)
 
 
-@pytest.mark.parametrize("name", ["prior", "flagship"])
+@pytest.mark.parametrize("name", ["prior", "adversarial"])
 def test_run_7_of_a_table_with_runs_of_unequal_length(name: str) -> None:
     model = fitted(name, table(60, runs=12), runs=("unit",))
     few, many = (model.generate(runs=count) for count in (8, 70))
@@ -142,7 +142,7 @@ def test_a_longer_series_begins_as_the_shorter_one() -> None:
 
 
 def test_the_seed_of_the_fit_matters_to_a_network() -> None:
-    one, other = (fitted("flagship", table(), seed=seed) for seed in (0, 1))
+    one, other = (fitted("adversarial", table(), seed=seed) for seed in (0, 1))
     assert any(not np.array_equal(a, b) for a, b in zip(weights(one.model_), weights(other.model_), strict=True))
 
 

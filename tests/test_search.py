@@ -28,7 +28,7 @@ QUICK = (
 
 def task(folder: Path, *settings: str, against: str | None = None, deadline: float | None = None) -> Task:
     folder.mkdir(parents=True, exist_ok=True)
-    return Task("flagship", (*QUICK, *settings), against, str(folder / "journal.log"), 0, deadline)
+    return Task("adversarial", (*QUICK, *settings), against, str(folder / "journal.log"), 0, deadline)
 
 
 def trials_of(folder: Path) -> list[dict[str, str]]:
@@ -49,10 +49,10 @@ def test_every_suggestion_is_a_configuration() -> None:
     seen: dict[str, set] = {}
     for space in ("prior", "standard"):
         study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-        base = resolve("flagship", {"space": space})
+        base = resolve("adversarial", {"space": space})
         for _ in range(60):
             tried = suggest(study.ask(), base, frozenset(), (12, 24))
-            config = resolve("flagship", {"space": space} | tried)
+            config = resolve("adversarial", {"space": space} | tried)
             for key in ("objective.name", "generator.net", "critic.net"):
                 seen.setdefault(f"{space} {key}", set()).add(tried.get(key))
             assert config.train.optimizer == ("rmsprop" if config.objective.name == "wgan" else "adam")
@@ -65,7 +65,7 @@ def test_every_suggestion_is_a_configuration() -> None:
 
 def test_what_is_set_is_not_searched() -> None:
     study = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=0))
-    base = resolve("flagship", ["train.lr=0.5", "generator.net=mlp"])
+    base = resolve("adversarial", ["train.lr=0.5", "generator.net=mlp"])
     tried = suggest(study.ask(), base, frozenset({"train.lr", "generator.net"}), ())
     assert "train.lr" not in tried
     assert "generator.net" not in tried
@@ -197,7 +197,7 @@ def test_without_optuna_it_says_what_to_install(tmp_path: Path, capsys: pytest.C
 def test_database_keeps_a_search_that_another_machine_goes_on_with(table: Table, tmp_path: Path) -> None:
     """The way of many machines: one database, a folder of its own for each."""
     place = f"sqlite:///{tmp_path}/trials.db"
-    shared = Task("flagship", QUICK, None, place, 0, None)
+    shared = Task("adversarial", QUICK, None, place, 0, None)
     run_search(table, shared, 1, tmp_path / "one", 1, False, silent)
     run_search(table, shared, 2, tmp_path / "two", 1, True, silent)
     assert [r["trial"] for r in trials_of(tmp_path / "two")] == ["0", "1"]
@@ -210,6 +210,6 @@ def test_database_keeps_a_search_that_another_machine_goes_on_with(table: Table,
 def test_storage_that_cannot_be_reached_is_told_in_a_line(table: Table, tmp_path: Path) -> None:
     place = "sqlite:////no/such/folder/trials.db"
     with pytest.raises(OptionError) as error:
-        run_search(table, Task("flagship", QUICK, None, place, 0, None), 1, tmp_path, 1, False, silent)
+        run_search(table, Task("adversarial", QUICK, None, place, 0, None), 1, tmp_path, 1, False, silent)
     told = f"The storage '{place}' cannot be used: (sqlite3.OperationalError) unable to open database file."
     assert str(error.value) == told

@@ -11,6 +11,8 @@ import torch
 from dowgan import Synthesizer
 from dowgan.cli import run
 from dowgan.errors import OptionError
+from dowgan.library import names, starting_point
+from dowgan.library.processes import PROCESSES, simulate
 from dowgan.model import Model
 from dowgan.networks import generator_of
 from dowgan.transfer import Maps, Side, carry, channel_names, maps, match, orthogonal, side_of, turned
@@ -22,7 +24,7 @@ SMALL = [*QUICK, "generator.width=16", "critic.width=16", "generator.depth=1", "
 
 @pytest.fixture(scope="module")
 def old() -> Synthesizer:
-    return Synthesizer("flagship", SMALL).fit(waves(300))
+    return Synthesizer("adversarial", SMALL).fit(waves(300))
 
 
 @pytest.fixture(scope="module")
@@ -78,7 +80,7 @@ def test_orthogonal_keeps_lengths_and_leaves_unknown_directions_out() -> None:
 
 
 def test_same_table_begins_with_the_old_function(old: Synthesizer) -> None:
-    new = start_weights(old, waves(300), "flagship", [s for s in SMALL if "steps" not in s])
+    new = start_weights(old, waves(300), "adversarial", [s for s in SMALL if "steps" not in s])
     coordinates = np.random.default_rng(0).standard_normal((64, 24))
     before, after = (generator_of(m.model_.network)(coordinates) for m in (old, new))
     np.testing.assert_allclose(after, before, atol=1e-4)
@@ -106,6 +108,8 @@ def test_other_columns_and_counts_take_what_fits_and_say_so(old: Synthesizer, tm
     words = [
         "fit",
         str(tmp_path / "data.csv"),
+        "--recipe",
+        "adversarial",
         "--from",
         str(tmp_path / "old.dowgan"),
         "-o",
@@ -121,7 +125,7 @@ def test_other_columns_and_counts_take_what_fits_and_say_so(old: Synthesizer, tm
 
 def test_another_width_starts_new_and_says_so(old: Synthesizer) -> None:
     settings = [s.replace("generator.width=16", "generator.width=24") for s in SMALL]
-    model = Synthesizer("flagship", settings, start=old).fit(waves(200))
+    model = Synthesizer("adversarial", settings, start=old).fit(waves(200))
     told = [n for n in model.model_.notes if n.startswith("transfer: generator")]
     assert told == [
         "transfer: generator: 2 of 9 weights taken; new: net.lift.weight, net.lift.bias, "
@@ -142,7 +146,7 @@ def test_unknown_directions_keep_their_new_weights() -> None:
 
 
 def test_body_rate_of_zero_freezes_what_was_taken(old: Synthesizer) -> None:
-    frozen = Synthesizer("flagship", [*SMALL, "train.body_rate=0", "train.ema=0"], start=old).fit(waves(300))
+    frozen = Synthesizer("adversarial", [*SMALL, "train.body_rate=0", "train.ema=0"], start=old).fit(waves(300))
     for name, weight in old.model_.network.weights.items():
         np.testing.assert_allclose(frozen.model_.network.weights[name], weight, atol=1e-4)
 
@@ -152,19 +156,19 @@ def test_what_cannot_be_taken_is_refused(old: Synthesizer) -> None:
         Synthesizer("wgan", QUICK, start=old).fit(waves(200))
     assert str(error.value) == (
         "Nothing can be taken from that model: its network works in space 'prior', that of the recipe 'wgan' in "
-        "'standard'; the recipe of that model is 'flagship'."
+        "'standard'; the recipe of that model is 'adversarial'."
     )
     plain = Synthesizer("prior", ["calibrated=false"]).fit(waves(200))
     with pytest.raises(OptionError, match=r"^Nothing can be taken from that model: it has no network"):
-        Synthesizer("flagship", QUICK, start=plain).fit(waves(200))
+        Synthesizer("adversarial", QUICK, start=plain).fit(waves(200))
 
 
 def test_transfer_starts_better_on_the_same_process() -> None:
     """The first rows of a table, begun from a model of the whole: nearer to the data before any step is done."""
     settings = [*SMALL, "space=standard", "train.lr=0.003"]
-    long = Synthesizer("wgan-gp", [*settings, "train.steps=150"]).fit(waves(600))
-    short = start_weights(long, waves(600).head(150), "wgan-gp", [s for s in settings if "steps" not in s])
-    fresh = Synthesizer("wgan-gp", [*settings, "train.steps=0"]).fit(waves(600).head(150))
+    long = Synthesizer("wgan-gp", [*settings, "train.steps=80"]).fit(waves(400))
+    short = start_weights(long, waves(400).head(150), "wgan-gp", [s for s in settings if "steps" not in s])
+    fresh = Synthesizer("wgan-gp", [*settings, "train.steps=0"]).fit(waves(400).head(150))
     assert short.model_.training.fidelity[0] < 0.8 * fresh.model_.training.fidelity[0]
 
 
@@ -176,3 +180,74 @@ def test_channel_names_tell_levels_apart() -> None:
     assert names == ("slow", "fast", "skewed", "kind/0", "kind/1", "kind/2")
     turn = maps(side(model), side(model), match(side(model), side(model)), "standard")
     assert set(turn.inputs) == {6, 48}
+
+
+# the library
+
+
+def test_library_holds_a_small_starting_point_for_every_process() -> None:
+    from importlib.resources import files
+
+    assert set(names()) == set(PROCESSES.names())
+    for name in names():
+        assert (files("dowgan.library") / f"{name}.start").stat().st_size < 300_000  # type: ignore[attr-defined]
+        source = starting_point(name)
+        assert len(source.side.names) == len(source.side.behaviour) == source.network.channels
+        assert all(np.isfinite(w).all() for w in source.network.weights.values())
+    with pytest.raises(OptionError) as error:
+        starting_point("count")
+    assert (
+        str(error.value)
+        == "Unknown starting point 'count'. Did you mean 'counts'? Known: batches, counts, drifts, plant."
+    )
+
+
+def test_processes_are_what_they_say() -> None:
+    """Counts are whole with a yearly season; drifts remember long; the same seed gives the same table."""
+    made = {name: simulate(name, 1_000).iloc[:, 1:].to_numpy() for name in PROCESSES.names()}
+    assert all(np.isfinite(values).all() and values.shape == (1_000, 20) for values in made.values())
+    assert (made["counts"] == np.rint(made["counts"])).all()
+    assert (made["counts"] >= 0).all()
+    same, half = (np.corrcoef(made["counts"][:-h].sum(1), made["counts"][h:].sum(1))[0, 1] for h in (52, 26))
+    assert same > 0.5 > 0 > half
+    slow = made["drifts"] - made["drifts"].mean(0)
+    assert (slow[20:] * slow[:-20]).mean() > 0.25 * (slow**2).mean()
+    assert simulate("plant", 50).equals(simulate("plant", 50))
+    assert not simulate("plant", 50).equals(simulate("plant", 50, seed=1))
+
+
+def test_library_is_a_start_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    waves(160).to_csv(tmp_path / "data.csv", index=False)
+    words = ["fit", str(tmp_path / "data.csv"), "-o", str(tmp_path / "m.dowgan"), "--recipe", "adversarial"]
+    words += ["--set", "train.steps=2"]
+    assert run([*words, "--recipe", "gru-gan", "--from", "library:drifts"]) == 0
+    told = [line for line in capsys.readouterr().err.splitlines() if line.startswith("transfer: ")]
+    assert told[0].startswith("transfer: 0 of 3 columns matched by name, 3 by behaviour (")
+    assert told[1:] == [
+        "transfer: generator: 10 of 10 weights taken",
+        "transfer: critic: 10 of 10 weights taken",
+    ]
+    assert run([*words, "--recipe", "adversarial", "--from", "library:drifts"]) == 1
+    assert capsys.readouterr().err.splitlines()[-1] == (
+        "dowgan: Nothing can be taken from that model: its network works in space 'standard', that of the recipe "
+        "'adversarial' in 'prior'; the recipe of that model is 'gru-gan'."
+    )
+
+
+def test_conditions_of_a_table_start_new_beside_weights_that_are_taken() -> None:
+    frame = waves(200)
+    frame["grade"] = np.array(["A", "B"])[np.arange(200) // 25 % 2]
+    model = Synthesizer("gru-gan", ["train.steps=2"], conditions=("grade",), start="library:drifts").fit(frame)
+    told = [n for n in model.model_.notes if n.startswith("transfer: generator")]
+    assert told == ["transfer: generator: 10 of 10 weights taken"]
+    old = starting_point("drifts").network.weights["net.gru.weight_hh_l0"]
+    np.testing.assert_allclose(model.model_.network.weights["net.gru.weight_hh_l0"], old, atol=0.05)
+
+
+def test_norm_behind_the_last_layer_is_turned_with_it() -> None:
+    """The deck's recurrent network ends with a layer norm: its gains belong to the columns."""
+    fresh = {"first.weight": np.zeros((2, 2)), "last.weight": np.zeros((2, 2)), "norm.weight": np.zeros(2)}
+    source = {"first.weight": np.eye(2), "last.weight": np.eye(2), "norm.weight": np.array([5.0, 7.0])}
+    swap = np.array([[0.0, 1], [1, 0]])
+    out, _ = carry(fresh, source, Maps({2: swap}, {2: swap}), "generator")
+    np.testing.assert_array_equal(out["norm.weight"], [7, 5])

@@ -468,7 +468,7 @@ def search(
     trials: Annotated[int, Parameter(name="--trials", help="Trials in total, with those of earlier calls.")] = 50,
     budget: Annotated[str | None, Parameter(name="--budget", help="Time for all of it, such as 30m.")] = None,
     out: Annotated[str, Parameter(name=["--out", "-o"], help="Folder of the results.")] = "search",
-    recipe: Recipe = "flagship",
+    recipe: Recipe = "adversarial",
     settings: Settings = None,
     against: Annotated[str | None, Parameter(name="--against", help="Weigh fidelity against this too: time.")] = None,
     storage: Annotated[

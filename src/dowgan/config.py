@@ -91,7 +91,7 @@ class Config(Part):
         "prior",
         description="where the network works: prior coordinates, standardised values, values as they are, an embedding",
     )
-    trained: bool = Field(True, description="false: no network, the prior alone")
+    trained: bool = Field(True, description="false: no network")
     calibrated: bool = Field(
         True, description="correct the finished generator's covariance and quantiles in closed form (space = prior)"
     )
@@ -187,6 +187,12 @@ def resolve(recipe: str = DEFAULT_RECIPE, settings: Mapping[str, Any] | Sequence
         if first["type"] == "extra_forbidden":
             raise OptionError(unknown("setting", place, keys())) from error
         raise OptionError(f"Setting '{place}' is {first['input']!r}: {first['msg'].lower()}.") from error
+    idle = [key for key in asked if key.partition(".")[0] in ("generator", "critic", "objective", "encoder", "train")]
+    if not config.trained and set(idle) - {"train.budget"}:
+        raise OptionError(
+            f"The recipe '{config.recipe}' trains no network, so '{idle[0]}' would change nothing; "
+            "add --recipe adversarial, or another that trains one."
+        )
     if config.train.steps is not None and config.train.epochs is not None:
         raise OptionError("Both train.steps and train.epochs are set; they say the same thing twice: set one.")
     return config

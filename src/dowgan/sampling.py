@@ -15,12 +15,12 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
-from dowgan.complete import Frame, Regression, complete
+from dowgan.complete import Draw, Frame, Regression, complete
 from dowgan.coordinates import Coordinates
 from dowgan.prior import Prior
 from dowgan.rng import CHUNK, Streams
 from dowgan.transport import Transport
-from dowgan.verbs import Normals, Solver
+from dowgan.verbs import Lots, Normals, Solver
 
 SMALL_SPREAD = 1e-9  # added to a spread before its logarithm
 SHORT = 2_048  # rows of an epoch, up to which joined series are levelled too
@@ -70,6 +70,10 @@ class Sampler:
         """How short windows are joined."""
         return Regression(self.coordinates.covariance, self.prior.channels)
 
+    @cached_property
+    def _bases(self) -> list[Float[np.ndarray, "U r"] | None]:
+        return [] if self.transport is None else self.transport.bases(self.coordinates.value_directions)
+
     def windows(self, straight: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B T D"]:
         """Return windows of normal scores for coordinates of the prior's windows, in chunks of one size."""
         return np.concatenate([self._part(straight[i : i + WINDOWS]) for i in range(0, len(straight), WINDOWS)])
@@ -77,41 +81,64 @@ class Sampler:
     def _part(self, straight: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B T D"]:
         refined = self.refine(_whole(straight))
         if self.transport is not None:
-            refined = self.transport.apply(refined, self.coordinates.value_directions)
+            refined = self.transport.apply(refined, self._bases)
         return self.coordinates.from_coordinates(refined)[: len(straight)]
 
-    def series(
-        self, places: Sequence[Place], known: Float[np.ndarray, "N D"] | None, normals: Normals, single: bool
-    ) -> Float[np.ndarray, "P N D"]:
-        """Draw series, in channels.
+    def paths(self, places: Sequence[Place], normals: Normals) -> Float[np.ndarray, "P N D"]:
+        """Draw series of which nothing is known, one for each place, in channels.
 
         Args:
             places: of each path, all of N rows.
-            known: channels that are known in advance, NaN elsewhere; only for one path.
             normals: the randomness, one row per path.
-            single: one long series, whose mean and spread are held over each epoch.
         """
         rows, steps = len(places[0].positions), self.coordinates.steps
-        levelled = single and (known is None or bool(np.isnan(known).all()))
-        drawn = self.epoch * (-(-(rows + steps) // self.epoch) + 1) if levelled else rows + steps
-        used = drawn if levelled and self.epoch <= SHORT else rows + steps
-        given = np.full((drawn, self.prior.channels), np.nan)
-        if known is not None:
-            given[:rows] = known
-        ahead = not np.isnan(given).all()
-        solver = self._solver(max(1, steps // 4) if ahead else 0)
-        longer = [place.longer(used - rows) for place in places]
-        slow = solver.paths(self._normal(given, places[0].longer(drawn - rows)), normals)[: len(places)]
-        if levelled:
+        blank = np.full((rows + steps, self.prior.channels), np.nan)
+        slow = self._solver(0).paths(blank, normals)[: len(places)]
+        return self._finished(slow, [place.longer(steps) for place in places], blank[:rows])
+
+    def series(
+        self, place: Place, known: Float[np.ndarray, "N D"] | None, lots: Lots, hold: bool
+    ) -> Float[np.ndarray, "N D"]:
+        """Draw one series, in channels.
+
+        Args:
+            place: of its N rows.
+            known: channels that are known in advance, NaN elsewhere.
+            lots: the randomness.
+            hold: hold mean and spread over each epoch, unless something is known.
+        """
+        rows, steps = len(place.positions), self.coordinates.steps
+        if known is not None and not np.isnan(known).all():
+            given = np.pad(known, ((0, steps), (0, 0)), constant_values=np.nan)
+            longer = place.longer(steps)
+            slow = self._solver(max(1, steps // 4)).paths(self._normal(given, longer), one_path(lots))
+            return self._finished(slow, [longer], known)[0]
+        drawn = self.epoch * (-(-(rows + steps) // self.epoch) + 1) if hold else rows + steps
+        used = drawn if hold and self.epoch <= SHORT else rows + steps
+        slow = self._solver(0).series(drawn, lots)
+        if hold:
             slow = level(slow, self.epoch)
-        plain = np.stack([self._channels(path[:used], place) for path, place in zip(slow, longer, strict=True)])
-        if self.transport is None and self.refine is identity:
-            return plain[:, :rows]
+        blank = np.full((used - steps, self.prior.channels), np.nan)
+        out = self._finished(slow[:, :used], [place.longer(used - rows)], blank)
+        if hold and self.epoch <= SHORT and self._changes:
+            scores = self.coordinates.scores
+            out = scores.from_normal(level(scores.to_normal(out), self.epoch))
+        return out[0, :rows]
+
+    @property
+    def _changes(self) -> bool:
+        """Whether there is a second pass."""
+        return self.transport is not None or self.refine is not identity
+
+    def _finished(
+        self, slow: Float[np.ndarray, "P M D"], places: Sequence[Place], known: Float[np.ndarray, "N D"]
+    ) -> Float[np.ndarray, "P N D"]:
+        """Put season and level back and take the windows through the generator; the padding behind is cut off."""
+        plain = np.stack([self._channels(path, place) for path, place in zip(slow, places, strict=True)])
+        if not self._changes:
+            return plain[:, : len(known)]
         scores = self.coordinates.scores
-        joined = self._refined(scores.to_normal(given[: used - steps]), scores.to_normal(plain))
-        if levelled and self.epoch <= SHORT:
-            joined = level(joined, self.epoch)
-        return scores.from_normal(joined[:, :rows])
+        return scores.from_normal(self._refined(scores.to_normal(known), scores.to_normal(plain)))
 
     def _channels(self, normal: Float[np.ndarray, "N D"], place: Place) -> Float[np.ndarray, "N D"]:
         """Put season and level back."""
@@ -133,10 +160,27 @@ class Sampler:
         steps = self.coordinates.steps
         short = Frame(steps // 2, steps - steps // 2, 0)
         starts = [start for start, _, _ in short.windows(len(known))]  # the last one may reach past the rows
+        if len(slow) == 1:
+            return complete(known, short, self._joint, self._by_lots(slow[0], starts))
         cut = np.stack([slow[:, s : s + steps] for s in starts], axis=1)  # [P S T D]
         straight = self.coordinates.straight(cut.reshape(-1, *cut.shape[2:]))
         drawn = self.windows(straight).reshape(cut.shape)
         return complete(known, short, self._joint, lambda number: drawn[:, number])
+
+    def _by_lots(self, slow: Float[np.ndarray, "M D"], starts: Sequence[int]) -> Draw:
+        """The same for one long path, of which only WINDOWS windows are held at a time."""
+        kept: dict[int, Float[np.ndarray, "B T D"]] = {}
+
+        def draw(number: int) -> Float[np.ndarray, "1 T D"]:
+            lot, place = divmod(number, WINDOWS)
+            if lot not in kept:
+                kept.clear()
+                some = starts[lot * WINDOWS : (lot + 1) * WINDOWS]
+                cut = np.stack([slow[s : s + self.coordinates.steps] for s in some])
+                kept[lot] = self.windows(self.coordinates.straight(cut))
+            return kept[lot][place][None]
+
+        return draw
 
 
 def level(paths: Float[np.ndarray, "P N D"], epoch: int) -> Float[np.ndarray, "P N D"]:
@@ -239,16 +283,20 @@ def path_normals(streams: Streams, name: str, chunk: int) -> Normals:
     return normals
 
 
-def series_normals(streams: Streams, name: str) -> Normals:
+def series_lots(streams: Streams, name: str) -> Lots:
     """Return the randomness of one long series: one row per window, drawn many windows at a time."""
-    kept: dict[tuple[int, int], Float[np.ndarray, "P W"]] = {}
+    return lambda lot, width: streams.normal(f"{name}/{width}", lot * CHUNK, (lot + 1) * CHUNK, width)
 
-    def normals(number: int, width: int) -> Float[np.ndarray, "P W"]:
+
+def one_path(lots: Lots) -> Normals:
+    """Return the randomness of a long series as that of a single path."""
+    kept: dict[tuple[int, int], Float[np.ndarray, "B W"]] = {}
+
+    def normals(number: int, width: int) -> Float[np.ndarray, "1 W"]:
         key = (number // CHUNK, width)
         if key not in kept:
             kept.clear()
-            first = key[0] * CHUNK
-            kept[key] = streams.normal(f"{name}/{width}", first, first + CHUNK, width)
+            kept[key] = lots(*key)
         return kept[key][number % CHUNK][None]
 
     return normals

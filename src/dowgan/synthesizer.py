@@ -21,7 +21,7 @@ from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
 from dowgan.polish import fit_polish
 from dowgan.rng import CHUNK, Streams
-from dowgan.sampling import Place, Refine, Sampler, WindowSampler, identity, path_normals, series_normals
+from dowgan.sampling import Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
 from dowgan.season import Stretch
 from dowgan.table import Column, Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
@@ -171,7 +171,7 @@ class Synthesizer:
         streams = Streams(self.random_state)
         with threadpool_limits(1):
             fitted = fit_priors(table, config.window, streams)
-            network, training = None, Training(stopped="no network was asked for")
+            network, training = None, Training(stopped="in closed form, without a network")
             said: Sequence[str] = ()
             if config.trained:
                 from dowgan.networks import start_from, train_network
@@ -210,7 +210,9 @@ class Synthesizer:
         )
         self._hold(replace(self.model_, transport=transport))
         real = np.concatenate([run.values for run in table.runs])
-        scores = coordinates.from_coordinates(transport.apply(drawn, coordinates.value_directions))[:, ::POLISH_STEP]
+        scores = coordinates.from_coordinates(transport.apply(drawn, transport.bases(coordinates.value_directions)))[
+            :, ::POLISH_STEP
+        ]
         channels = coordinates.scores.from_normal(scores).reshape(-1, fitted.channels.width)
         windows = fitted.channels.decode(channels, np.zeros(len(channels), dtype=int))
         many = bool(self.schema.run_names)
@@ -400,19 +402,18 @@ class Synthesizer:
         if self._windows is not None:
             return self._draw_windows(self._windows, plans, fixed, streams, single)
         out: list[Run] = []
-        chunk_size = 1 if single or fixed is not None else CHUNK
-        for first in range(0, len(plans), chunk_size):
-            part = plans[first : first + chunk_size]
+        if single or fixed is not None:
+            for number, plan in enumerate(plans):
+                known = None if fixed is None else self._model.channels.encode(fixed[: plan.rows])
+                lots = series_lots(streams, f"series/{number}")
+                out.append(self._run(plan, self._sampler.series(_place(plan), known, lots, hold=single), fixed))
+            return out
+        for first in range(0, len(plans), CHUNK):
+            part = plans[first : first + CHUNK]
             longest = max(plan.rows for plan in part)
             places = [_place(plan).longer(longest - plan.rows) for plan in part]
-            known = None if fixed is None else self._model.channels.encode(fixed[:longest])
-            normals = (
-                series_normals(streams, f"series/{first}")
-                if chunk_size == 1
-                else path_normals(streams, "run", first // CHUNK)
-            )
-            series = self._sampler.series(places, known, normals, single)
-            out += [self._run(plan, values[: plan.rows], fixed) for plan, values in zip(part, series, strict=True)]
+            drawn = self._sampler.paths(places, path_normals(streams, "run", first // CHUNK))
+            out += [self._run(plan, values[: plan.rows], fixed) for plan, values in zip(part, drawn, strict=True)]
         return out
 
     def _draw_windows(

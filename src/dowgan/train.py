@@ -419,7 +419,7 @@ def assert_alive(fake: Float[np.ndarray, "B T C"], real: Float[np.ndarray, "N T 
         return ""
     text = (
         f"The generator has collapsed: its windows differ by {spread:.0%} of what real ones do. "
-        "Train it otherwise (--set objective.gamma=..., --recipe flagship) or use --recipe prior."
+        "Train it otherwise (--set objective.gamma=..., --recipe adversarial) or use --recipe flagship."
     )
     if config.train.collapse == "error":
         raise CollapseError(text)

@@ -12,6 +12,7 @@ Shapes: M drawn windows, N real windows, U coordinates, K knots, r directions of
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -24,6 +25,7 @@ LEADING = (3, 6, 12, 24)  # sizes of the rotated subspaces, in turn
 PICKED = ("values",)  # the rounds that follow them
 AT_ONCE = 24  # values of one round
 KNOTS = 33
+CELLS = 256  # even ones between the outer knots, in which a map is looked up
 ROUNDS = 400  # at most
 ROUNDS_EACH = 4  # at most, for each coordinate: rounds beyond that follow the chance of the draw
 CHECKS = 8  # looks at the held-out windows meanwhile
@@ -50,21 +52,34 @@ class Slice:
     own: Float[np.ndarray, "K r"]
     wanted: Float[np.ndarray, "K r"]
 
-    def apply(self, coordinates: Float[np.ndarray, "B U"], colour: Float[np.ndarray, "T D U"]) -> None:
+    @cached_property
+    def _table(self) -> tuple[Float[np.ndarray, "G r"], Float[np.ndarray, "H r"]]:
+        """The maps at CELLS + 1 even places, and their rise from each to the next."""
+        even = np.linspace(self.own[0], self.own[-1], CELLS + 1)
+        moved = np.stack([np.interp(even[:, i], self.own[:, i], self.wanted[:, i]) for i in range(even.shape[1])], 1)
+        return moved, np.diff(moved, axis=0)
+
+    def basis(self, colour: Float[np.ndarray, "T D U"]) -> Float[np.ndarray, "U r"] | None:
+        """Return the directions of picked values, None where leading coordinates are rotated."""
+        return None if len(self.rotation) else directions(self.picks, colour)
+
+    def apply(self, coordinates: Float[np.ndarray, "B U"], basis: Float[np.ndarray, "U r"] | None) -> None:
         """Move the coordinates in place."""
-        if len(self.rotation):
+        if basis is None:
             part = coordinates[:, : len(self.rotation)]
             part[:] = self._moved(part @ self.rotation) @ self.rotation.T
         else:
-            basis = directions(self.picks, colour)
             turned = coordinates @ basis
             coordinates += (self._moved(turned) - turned) @ basis.T
 
     def _moved(self, turned: Float[np.ndarray, "B r"]) -> Float[np.ndarray, "B r"]:
-        out = np.empty_like(turned)
-        for column in range(turned.shape[1]):
-            out[:, column] = _map(turned[:, column], self.own[:, column], self.wanted[:, column])
-        return out
+        """Piecewise linear; beyond the outer knots as far off as the outer knot is moved."""
+        table, rise = self._table
+        inside = np.clip(turned, self.own[0], self.own[-1])
+        place = (inside - self.own[0]) * (CELLS / (self.own[-1] - self.own[0]))
+        cell = np.minimum(place.astype(np.int64), CELLS - 1)
+        flat = cell * table.shape[1] + np.arange(table.shape[1])
+        return table.ravel()[flat] + (place - cell) * rise.ravel()[flat] + (turned - inside)
 
 
 def directions(picks: Int[np.ndarray, "r 2"], colour: Float[np.ndarray, "T D U"]) -> Float[np.ndarray, "U r"]:
@@ -95,25 +110,23 @@ class Transport:
     slices: tuple[Slice, ...]
     last: Linear
 
+    def bases(self, colour: Float[np.ndarray, "T D U"]) -> list[Float[np.ndarray, "U r"] | None]:
+        """Return the directions of every round, for `apply`; `colour` turns coordinates into values of a window."""
+        return [part.basis(colour) for part in self.slices]
+
     def apply(
-        self, coordinates: Float[np.ndarray, "B U"], colour: Float[np.ndarray, "T D U"]
+        self, coordinates: Float[np.ndarray, "B U"], bases: Sequence[Float[np.ndarray, "U _r"] | None]
     ) -> Float[np.ndarray, "B U"]:
-        """Carry a draw to the data; `colour` turns coordinates into values of a window."""
+        """Carry a draw to the data."""
         out = _straighten(coordinates, self.first)
-        for part in self.slices:
-            part.apply(out, colour)
+        for part, basis in zip(self.slices, bases, strict=True):
+            part.apply(out, basis)
         return _straighten(out, self.last)
 
 
 def _straighten(x: Float[np.ndarray, "B U"], linear: Linear) -> Float[np.ndarray, "B U"]:
     mean, mix, centre = linear
     return (x - mean) @ mix + centre
-
-
-def _map(x: Float[np.ndarray, " B"], own: Float[np.ndarray, " K"], wanted: Float[np.ndarray, " K"]) -> np.ndarray:
-    """Piecewise linear; beyond the outer knots as far off as the outer knot is moved."""
-    out = np.interp(x, own, wanted)
-    return out + np.minimum(x - own[0], 0) + np.maximum(x - own[-1], 0)
 
 
 def quantiles(x: Float[np.ndarray, "B r"], shares: Float[np.ndarray, " K"]) -> Float[np.ndarray, "K r"]:
@@ -233,7 +246,7 @@ def _slices(
     kinds, out = (*LEADING, *PICKED), []
     for number, step in enumerate(steps):
         out.append(_round(moved, real, kinds[number % len(kinds)], step, colour, rng))
-        out[-1].apply(moved, colour)
+        out[-1].apply(moved, out[-1].basis(colour))
     return out
 
 

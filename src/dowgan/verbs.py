@@ -14,12 +14,14 @@ from dowgan.complete import Draw, Frame, Regression, complete, conditional_mean
 from dowgan.interpolation import WAYS, interpolate
 from dowgan.prior import Prior
 from dowgan.process import Process
+from dowgan.rng import CHUNK
 from dowgan.season import Stretch
 
 CONTEXT = 2  # old steps behind each gap that are conditioned on in full
 AHEAD = 4  # old steps ahead of each gap that are conditioned on
 DENSE_WIDTH = 3000  # most values of a densifying window; longer factors are taken in stages
 
+Lots = Callable[[int, int], Float[np.ndarray, "B W"]]  # (lot of CHUNK windows, width) -> a standard normal row each
 Normals = Callable[[int, int], Float[np.ndarray, "P W"]]  # (number of the window, width) -> standard normal rows
 
 
@@ -92,6 +94,19 @@ class Solver:
             return (z @ self.root.T).reshape(len(z), self.frame.steps, self.process.channels)
 
         return draw
+
+    def series(self, rows: int, lots: Lots) -> Float[np.ndarray, "1 N D"]:
+        """Draw one long path of normal scores of which nothing is known, many windows at a time."""
+        kept: dict[int, Float[np.ndarray, "B W"]] = {}
+
+        def draw(number: int) -> Float[np.ndarray, "1 T D"]:
+            lot, place = divmod(number, CHUNK)
+            if lot not in kept:
+                kept.clear()
+                kept[lot] = lots(lot, len(self.root)) @ self.root.T
+            return kept[lot][place].reshape(1, self.frame.steps, self.process.channels)
+
+        return complete(np.full((rows, self.process.channels), np.nan), self.frame, self.regression, draw)
 
     def paths(self, known: Float[np.ndarray, "N D"], normals: Normals) -> Float[np.ndarray, "P N D"]:
         """Complete a series of normal scores along paths."""

@@ -23,7 +23,7 @@ def test_every_recipe_resolves_and_comes_back_from_its_own_text(name: str, tmp_p
 
 
 def test_the_founding_recipes_are_there() -> None:
-    due = {"flagship", "prior", "dense-gan", "wgan", "gru-wgan", "conv-gan", "wgan-gp", "r3gan", "flow"}
+    due = {"flagship", "adversarial", "prior", "dense-gan", "wgan", "gru-wgan", "conv-gan", "wgan-gp", "r3gan", "flow"}
     assert due <= set(recipe_names())
     assert DEFAULT_RECIPE in recipe_names()
 
@@ -33,7 +33,7 @@ def test_every_key_can_be_set_and_is_described() -> None:
     assert set(told) == set(keys())
     for key, field in keys().items():
         if field.default is not None:
-            assert resolve("flagship", {key: field.default}) is not None
+            assert resolve("adversarial", {key: field.default}) is not None
 
 
 def test_settings_as_text_and_as_values_are_the_same() -> None:
@@ -46,7 +46,7 @@ def test_settings_as_text_and_as_values_are_the_same() -> None:
         "calibrated": False,
         "noise": "white",
     }
-    assert resolve("flagship", texts) == resolve("flagship", values)
+    assert resolve("adversarial", texts) == resolve("adversarial", values)
 
 
 REFUSED = {
@@ -65,7 +65,7 @@ REFUSED = {
 @pytest.mark.parametrize("setting", list(REFUSED))
 def test_a_wrong_setting(setting: str) -> None:
     with pytest.raises(OptionError) as error:
-        resolve("flagship", [setting])
+        resolve("adversarial", [setting])
     assert str(error.value).startswith(REFUSED[setting])
 
 

@@ -134,7 +134,7 @@ def test_a_slice_keeps_order_along_its_directions() -> None:
     for column in range(2):
         points = np.zeros((50, 3))
         points[:, :2] = np.outer(along, rotation[:, column])
-        part.apply(points, np.empty((1, 3, 3)))
+        part.apply(points, None)
         assert (np.diff(points[:, :2] @ rotation[:, column]) > 0).all()
         assert np.array_equal(points[:, 2], np.zeros(50))
 
@@ -144,7 +144,7 @@ def test_a_transport_carries_the_draw_to_the_data() -> None:
     drawn, real, fresh = rng.standard_normal((6_000, 4)), banana(4_000, 6), banana(4_000, 7)
     held = np.arange(4_000) % 5 == 0
     transport = fit_transport(drawn.copy(), real, held, COLOUR, np.random.default_rng(0))
-    moved = transport.apply(np.random.default_rng(8).standard_normal((6_000, 4)), COLOUR)
+    moved = transport.apply(np.random.default_rng(8).standard_normal((6_000, 4)), transport.bases(COLOUR))
     before = distance(drawn, fresh, np.random.default_rng(1))
     after = distance(moved, fresh, np.random.default_rng(1))
     floor = distance(real, fresh, np.random.default_rng(1))
@@ -164,7 +164,7 @@ def test_picked_values_are_carried_to_the_data() -> None:
     assert np.allclose(basis.T @ basis, np.eye(2))
     own = np.quantile(x @ basis, levels(3_000, 21), axis=0)
     moved = x.copy()
-    Slice(np.empty((0, 0)), picks, own, own + 2).apply(moved, colour)
+    Slice(np.empty((0, 0)), picks, own, own + 2).apply(moved, basis)
     assert np.allclose(moved @ basis, x @ basis + 2)
     rest = np.linalg.qr(np.concatenate([basis, rng.standard_normal((4, 2))], axis=1))[0][:, 2:]
     assert np.allclose(moved @ rest, x @ rest), "nothing else moves"
@@ -184,9 +184,9 @@ def test_a_row_is_carried_alone_as_in_company() -> None:
     transport = fit_transport(drawn, real, np.arange(1_000) % 4 == 0, COLOUR, np.random.default_rng(0))
     points = np.random.default_rng(1).standard_normal((10, 4))
     kept = points.copy()
-    together = transport.apply(points, COLOUR)
+    together = transport.apply(points, transport.bases(COLOUR))
     assert np.array_equal(points, kept), "the argument is not changed"
-    assert np.allclose(together[3], transport.apply(points[3:4], COLOUR)[0])
+    assert np.allclose(together[3], transport.apply(points[3:4], transport.bases(COLOUR))[0])
 
 
 def test_quantile_levels_are_even_in_normal_scores() -> None:

@@ -29,7 +29,7 @@ def windows(rows: int = ROWS, seed: int = 0) -> np.ndarray:
     return 2 + level + 0.1 * rng.standard_normal((rows, STEPS, CHANNELS))
 
 
-def small(recipe: str = "flagship", **settings: object) -> Config:
+def small(recipe: str = "adversarial", **settings: object) -> Config:
     keys = {"generator.width": 32, "critic.width": 32, "generator.depth": 1, "critic.depth": 1, "train.batch": 64}
     return resolve(recipe, keys | {k.replace("__", "."): v for k, v in settings.items()})
 
@@ -176,7 +176,7 @@ def test_a_collapsed_generator_is_an_error_in_one_line() -> None:
         assert_alive(fake, real, small())
     assert str(error.value) == (
         "The generator has collapsed: its windows differ by 2% of what real ones do. "
-        "Train it otherwise (--set objective.gamma=..., --recipe flagship) or use --recipe prior."
+        "Train it otherwise (--set objective.gamma=..., --recipe adversarial) or use --recipe flagship."
     )
     assert assert_alive(fake, real, small(train__collapse="warn")).startswith("The generator has collapsed")
     assert assert_alive(real, real, small()) == ""
@@ -191,7 +191,7 @@ def test_a_fit_that_collapses_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dowgan.networks._drawn", dead)
     frame = pd.DataFrame({"x": np.sin(np.arange(60.0)) + np.random.default_rng(0).random(60)})
     with pytest.raises(CollapseError):
-        Synthesizer("flagship", {"train.steps": 2, "window": 4}).fit(frame)
+        Synthesizer("adversarial", {"train.steps": 2, "window": 4}).fit(frame)
 
 
 def test_structured_noise_needs_another_space() -> None:
@@ -199,7 +199,7 @@ def test_structured_noise_needs_another_space() -> None:
 
     frame = pd.DataFrame({"x": np.random.default_rng(0).standard_normal(60)})
     with pytest.raises(OptionError) as error:
-        Synthesizer("flagship", {"train.steps": 2, "noise": "seasonal"}).fit(frame)
+        Synthesizer("adversarial", {"train.steps": 2, "noise": "seasonal"}).fit(frame)
     text = "Noise 'seasonal' needs --set space=standard: in space 'prior' the prior is the noise."
     assert str(error.value) == text
 

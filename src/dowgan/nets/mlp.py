@@ -1,4 +1,4 @@
-"""A residual multilayer perceptron on the flattened window: the net of the flagship."""
+"""A residual multilayer perceptron on the flattened window: the net of most recipes in the prior's coordinates."""
 
 import torch
 from jaxtyping import Float

@@ -1,0 +1,179 @@
+"""Score generators on windows of 24 rows: the papers' protocol (A), and blocks of time (B).
+
+    python bench/protocol.py DATA_FOLDER [--sets stocks,etth] [--recipes flagship,prior] [--seeds 0,1,2]
+
+A: fitted on the whole table, min-max scaled, judged against its own windows by Disc (5 judges) and Context-FID (5
+encoders), as Yoon et al. 2019 and Yuan and Qiao 2024 do; the floor is one random half of the windows against the
+other. B: fitted on the first three quarters of the rows, judged against the last quarter; the floor is the first
+three quarters against the last. All windows of stride 1; of more than MOST, as many are drawn at random, once.
+Nothing is tuned for a set. Results are written after every fit.
+"""
+
+import argparse
+import json
+import os
+import platform
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import dowgan
+from dowgan.metrics.context_fid import encoder, frechet
+from dowgan.metrics.correlational import correlational
+from dowgan.metrics.discriminative import discriminative, minmax
+from dowgan.metrics.gru_judge import gru_judge
+from dowgan.metrics.memorisation import memorisation
+from dowgan.metrics.twosample import twosample
+
+STEPS = 24
+MOST = 5_000
+REPEATS = range(5)
+EARLY = 0.75
+RUN = "run"
+MACHINE = {"python": platform.python_version(), "cores": os.cpu_count(), "processor": platform.machine()}
+FILES = {
+    "stocks": "stock_data.csv",
+    "etth": "ETTh1.csv",
+    "energy": "energydata_complete.csv.gz",
+    "chickenpox": "hungary_chickenpox.csv",
+}
+
+
+def sines(count: int = MOST) -> pd.DataFrame:
+    """Return the papers' Sines: independent windows of five sines of random frequency and phase (Yoon et al. 2019)."""
+    rng = np.random.default_rng(0)
+    frequency, phase = rng.uniform(0, 0.1, (2, count, 1, 5))
+    values = (np.sin(frequency * np.arange(STEPS)[:, None] + phase) + 1) / 2
+    frame = pd.DataFrame(values.reshape(-1, 5), columns=[f"sine{i}" for i in range(1, 6)])
+    return frame.assign(**{RUN: np.repeat(np.arange(count), STEPS)})
+
+
+def table(name: str, folder: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
+    """Return a set's table and its run columns."""
+    return (sines(), (RUN,)) if name == "sines" else (pd.read_csv(folder / FILES[name]), ())
+
+
+def windows(frame: pd.DataFrame) -> np.ndarray:
+    """Return all windows [N T C] of the value columns, in the order of time."""
+    values = frame.drop(columns=RUN, errors="ignore").select_dtypes("number").to_numpy(dtype=float)
+    if RUN in frame:
+        return values.reshape(-1, STEPS, values.shape[1])
+    return np.lib.stride_tricks.sliding_window_view(values, STEPS, axis=0).transpose(0, 2, 1)
+
+
+def some(rows: np.ndarray, seed: int = 0) -> np.ndarray:
+    """Return at most MOST of the windows, drawn at random."""
+    return rows[np.sort(np.random.default_rng(seed).permutation(len(rows))[:MOST])].copy()
+
+
+def fitted(frame: pd.DataFrame, recipe: str, seed: int, runs: tuple[str, ...]) -> tuple[dowgan.Synthesizer, float]:
+    began = time.monotonic()
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "table.csv"
+        frame.to_csv(path, index=False)
+        model = dowgan.Synthesizer(recipe, {"window": STEPS}, runs=runs, random_state=seed).fit(path)
+    return model, time.monotonic() - began
+
+
+def drawn(model: dowgan.Synthesizer, frame: pd.DataFrame, count: int, seed: int) -> np.ndarray:
+    made = model.generate(rows=STEPS, runs=count, random_state=seed)
+    values = made[[c for c in frame.columns if c in made and c != RUN]].select_dtypes("number").to_numpy(dtype=float)
+    return values.reshape(count, STEPS, -1)
+
+
+class Published:
+    """The papers' judges of one set of real windows; the encoders are trained once."""
+
+    def __init__(self, real: np.ndarray) -> None:
+        self.real = minmax(real, real)[0]
+        self.span = real
+        self.encoders = [encoder(self.real, seed) for seed in REPEATS]
+        self.seen = [eye(self.real) for eye in self.encoders]
+
+    def score(self, fake: np.ndarray) -> dict[str, list[float]]:
+        scaled = minmax(self.span, fake)[1]
+        return {
+            "disc": [float(v) for v in discriminative(self.real, scaled, list(REPEATS))],
+            "context_fid": [frechet(own, eye(scaled)) for own, eye in zip(self.seen, self.encoders, strict=True)],
+            "correlational": [float(v) for v in correlational(self.real, scaled, list(REPEATS))],
+        }
+
+
+def floor_a(real: np.ndarray) -> dict[str, list[float]]:
+    """The same scores of one random half of the real windows against the other."""
+    order = np.random.default_rng(1).permutation(len(real))
+    half = len(real) // 2
+    return Published(real[order[:half]]).score(real[order[half : 2 * half]])
+
+
+def judges(held: np.ndarray, other: np.ndarray) -> dict[str, float]:
+    return {"trees_auc": twosample(held, other), "gru_auc": gru_judge(held, other)}
+
+
+def blocks(frame: pd.DataFrame, recipe: str, seed: int) -> dict[str, object]:
+    """Protocol B."""
+    cut = round(EARLY * len(frame))
+    train, held = windows(frame.iloc[:cut]), windows(frame.iloc[cut:])
+    model, seconds = fitted(frame.iloc[:cut], recipe, seed, ())
+    fake = drawn(model, frame, len(held), seed)
+    near = memorisation(train, some(held), some(fake))
+    lowest = near.lowest
+    return {
+        "generated": judges(held, fake),
+        "training_block": judges(held, train),
+        "closer_than_held_out": near.closer,
+        "lowest_generated": lowest[0],
+        "lowest_held_out": lowest[1],
+        "copies": near.copies,
+        "fit_seconds": seconds,
+    }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("data", type=Path)
+    parser.add_argument("--sets", default="sines,stocks,etth,energy")
+    parser.add_argument("--recipes", default="flagship")
+    parser.add_argument("--seeds", default="0,1,2")
+    parser.add_argument("--blocks", action="store_true", help="protocol B instead of A")
+    parser.add_argument("-o", "--out", type=Path)
+    options = parser.parse_args()
+    out = options.out or Path("bench/results") / f"protocol_{'b' if options.blocks else 'a'}.json"
+    kept = json.loads(out.read_text())["results"] if out.exists() else {}
+    for name in options.sets.split(","):
+        frame, runs = table(name, options.data)
+        result = kept.setdefault(name, {})
+        if not options.blocks:
+            real = some(windows(frame))
+            result.setdefault("windows", list(real.shape))
+            published = Published(real)
+            if "floor" not in result:
+                result["floor"] = floor_a(real)
+        for recipe in options.recipes.split(","):
+            for seed in map(int, options.seeds.split(",")):
+                if options.blocks:
+                    found = blocks(frame, recipe, seed)
+                else:
+                    model, seconds = fitted(frame, recipe, seed, runs)
+                    began = time.monotonic()
+                    fake = drawn(model, frame, len(real), seed)
+                    found = {"fit_seconds": seconds, "generate_seconds": time.monotonic() - began}
+                    found |= published.score(fake)
+                    found["spread"] = (fake.std((0, 1)) / real.std((0, 1))).tolist()
+                result.setdefault(recipe, {})[str(seed)] = found
+                sys.stderr.write(f"{name} {recipe} seed {seed}: {json.dumps(found)}\n")
+                machine = {
+                    "python": platform.python_version(),
+                    "cores": os.cpu_count(),
+                    "processor": platform.machine(),
+                }
+                text = json.dumps({"version": dowgan.__version__, "machine": machine, "results": kept}, indent=1)
+                out.write_text(text + "\n")
+
+
+if __name__ == "__main__":
+    main()
