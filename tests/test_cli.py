@@ -180,7 +180,10 @@ def test_json_on_stdout(folder: Path, capsys: pytest.CaptureFixture[str]) -> Non
 
 def test_dry_run_prints_a_recipe_that_can_be_used(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
     before = state(folder)
-    assert run(["fit", "data.csv", "--dry-run", "--recipe", "adversarial", "--set", "train.steps=7", "--budget", "5m"]) == 0
+    assert (
+        run(["fit", "data.csv", "--dry-run", "--recipe", "adversarial", "--set", "train.steps=7", "--budget", "5m"])
+        == 0
+    )
     text = capsys.readouterr().out
     assert state(folder) == before
     assert "steps = 7" in text
@@ -599,7 +602,16 @@ def test_ctrl_c_saves_the_model_so_far(folder: Path) -> None:
         "Progress.update = lambda self, step, steps, figures: print('step', step, flush=True)\n"
         "from dowgan.cli import main; main()"
     )
-    options = ["--recipe", "adversarial", "--set", "train.steps=1000000", "--set", "train.checks=100000", "--set", "train.patience=100000"]
+    options = [
+        "--recipe",
+        "adversarial",
+        "--set",
+        "train.steps=1000000",
+        "--set",
+        "train.checks=100000",
+        "--set",
+        "train.patience=100000",
+    ]
     process = subprocess.Popen(
         [sys.executable, "-c", code, "fit", "long.csv", "-o", "new.dowgan", *options, "--set", "generator.width=8"],
         stdout=subprocess.PIPE,
