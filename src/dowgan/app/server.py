@@ -23,7 +23,8 @@ FLAGS = {
     "client.showErrorDetails": "none",
     "global.developmentMode": "false",
     "logger.hideWelcomeMessage": "true",
-    "theme.primaryColor": "#3b7dd8",
+    "theme.light.primaryColor": "#3b7dd8",  # one colour for both would mean light only
+    "theme.dark.primaryColor": "#3b7dd8",
 }
 
 

@@ -1,0 +1,50 @@
+"""Screenshots of the page for the documentation, of the running page with the example: `python docs/screenshots.py`."""
+
+import shutil
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from playwright.sync_api import Page, sync_playwright
+
+PLACE = Path(__file__).resolve().parent / "screenshots"
+PORT = 8699
+SIZES = {"wide": (1280, 1500), "phone": (390, 1500)}
+
+
+def main() -> None:
+    """Take the page with a fitted model, wide and narrow, light and dark."""
+    PLACE.mkdir(exist_ok=True)
+    server = subprocess.Popen([sys.executable, "-m", "dowgan", "app", "--no-browser", "--port", str(PORT)])
+    try:
+        time.sleep(8)
+        with sync_playwright() as player:
+            browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
+            for (name, (width, height)), scheme in zip(SIZES.items(), ("light", "dark"), strict=True):
+                page = browser.new_page(viewport={"width": width, "height": height}, color_scheme=scheme)
+                _work(page)
+                page.screenshot(path=PLACE / f"{name}-{scheme}.png")
+    finally:
+        server.terminate()
+        server.wait(30)
+
+
+def _work(page: Page) -> None:
+    """Fit the example in closed form and generate."""
+    page.goto(f"http://localhost:{PORT}")
+    page.get_by_role("button", name="Use the example").click()
+    recipe = page.get_by_role("combobox", name="Recipe")
+    recipe.click()
+    recipe.fill("prior")
+    page.get_by_role("option", name="prior", exact=True).click()
+    page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Fit").click()
+    page.get_by_text("4 · Use it").wait_for(timeout=300_000)
+    page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Generate").click()
+    page.get_by_text("The first rows").first.wait_for(timeout=120_000)
+    page.get_by_role("button", name="Fit again").scroll_into_view_if_needed()
+    page.wait_for_timeout(1_500)
+
+
+if __name__ == "__main__":
+    main()
