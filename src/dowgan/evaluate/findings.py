@@ -7,7 +7,7 @@ comes from real against real, for every table by itself.
 Shapes: T and S rows, C channels, K and M blocks.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,6 +32,7 @@ OPPOSITE = -0.35  # likeness of the asymmetries below which they point apart
 RARE = 0.01  # probability below which something is found
 LOW = 1 / 3  # share of the values that are low
 LEAST_PEAK = 0.5  # of the real one, that a tie to the other tags must have elsewhere to be a late one
+SHARED = ("ties", "relation", "drift against the others")  # kinds in which other channels have a part
 MOST_SWAPS = 4  # channels among which two may have been swapped
 
 
@@ -62,17 +63,19 @@ class Sides:
     Attributes:
         raw, blocks: in standard deviations of the real rows.
         normal, places: in normal scores among the real rows.
+        units: mean and standard deviation of the real rows.
     """
 
     raw: tuple[Float[Array, "T C"], Float[Array, "S C"]]
     normal: tuple[Float[Array, "T C"], Float[Array, "S C"]]
     blocks: tuple[list[Array], list[Array]]
     places: tuple[list[Array], list[Array]]
+    units: tuple[Float[Array, "C"], Float[Array, "C"]]
 
-    def of_blocks(self, trait: Callable[[Array], Array]) -> tuple[Float[Array, "K C"], Float[Array, "M C"]]:
+    def of_blocks(self, trait: Callable[[Array], Array]) -> tuple[Float[Array, "K *C"], Float[Array, "M *C"]]:
         return _stacked(trait, self.blocks)
 
-    def of_places(self, trait: Callable[[Array], Array]) -> tuple[Float[Array, "K C"], Float[Array, "M C"]]:
+    def of_places(self, trait: Callable[[Array], Array]) -> tuple[Float[Array, "K *C"], Float[Array, "M *C"]]:
         return _stacked(trait, self.places)
 
 
@@ -90,7 +93,7 @@ def sides_of(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> Sides | No
     mean, scale = moments(real)
     raw = (real - mean) / scale, (fake - mean) / scale
     normal = normal_places(real, real), normal_places(real, fake)
-    return Sides(raw, normal, _cut(raw, short // count), _cut(normal, short // count))
+    return Sides(raw, normal, _cut(raw, short // count), _cut(normal, short // count), (mean, scale))
 
 
 def _cut(tables: tuple[Array, Array], length: int) -> tuple[list[Array], list[Array]]:
@@ -186,8 +189,10 @@ def _turned(sides: Sides) -> list[Finding]:
     short = min(map(len, sides.normal))
     if max(map(len, sides.normal)) > MOST_TURNED:
         return []
-    rng = Streams(0).numpy("reversible")
     real, fake = (traits.asymmetry(x, 8, short // 8).mean(0) for x in sides.normal)
+    if real @ fake >= 0:
+        return []
+    rng = Streams(0).numpy("reversible")
     drawn = [traits.reversible(sides.normal[1], rng) for _ in range(REVERSIBLE)]
     null = np.stack([traits.asymmetry(x, 8, short // 8).mean(0) for x in drawn])
     scale = null.std(0) + np.median(null.std(0)) + 1e-12
@@ -303,10 +308,8 @@ def _profiles(sides: Sides) -> tuple[Float[Array, "K L C"], Float[Array, "M L C"
 
 def _swapped(sides: Sides, found: Sequence[Finding]) -> list[Finding]:
     """Two channels that are both off, and neither if they change places."""
-    off: dict[int, float] = {}
-    for f in found:
-        if f.tag is not None:
-            off[f.tag] = min(f.p, off.get(f.tag, 1.0))
+    off = _worst_p(f for f in found if f.kind not in SHARED)
+    off = off if len(off) > 1 else _worst_p(found)
     worst = sorted(off, key=lambda c: off[c])[:MOST_SWAPS]
     for i, first in enumerate(worst):
         for second in worst[i + 1 :]:
@@ -316,10 +319,20 @@ def _swapped(sides: Sides, found: Sequence[Finding]) -> list[Finding]:
     return []
 
 
+def _worst_p(found: Iterable[Finding]) -> dict[int, float]:
+    """The least probability of each channel that is off."""
+    out: dict[int, float] = {}
+    for f in found:
+        if f.tag is not None:
+            out[f.tag] = min(f.p, out.get(f.tag, 1.0))
+    return out
+
+
 def _fits(sides: Sides, first: int, second: int) -> bool:
-    raw = sides.raw[1].copy()
-    raw[:, [first, second]] = raw[:, [second, first]]
-    changed = sides_of(sides.raw[0], raw)
+    mean, scale = sides.units
+    own, made = (x * scale + mean for x in sides.raw)
+    made[:, [first, second]] = made[:, [second, first]]
+    changed = sides_of(own, made)
     assert changed is not None
     left = {f.tag for f in _corrected([*_each_trait(changed), *_relations(changed)])}
     return not left & {first, second}

@@ -1,0 +1,132 @@
+"""The verdict names damage that was planted, and has nothing against real rows."""
+
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+
+from dowgan.baselines import block_bootstrap
+from dowgan.evaluate import Ahead, Dense, generation_verdict, judge_densify, judge_extend, paired_verdict
+from dowgan.evaluate.findings import find_traits
+from dowgan.evaluate.generation import cuts_of, find, judge_faults
+from dowgan.evaluate.traits import asymmetry, joined, normal_places
+
+ROWS, STEPS = 640, 12
+NAMES = ["flow", "level", "heat", "valve", "feed"]
+
+
+def plant(seed: int, rows: int = ROWS) -> np.ndarray:
+    """Five tied tags with memory; jumps rise fast and fall slowly, so time has a direction; two decimals."""
+    rng = np.random.default_rng(seed)
+    kick = rng.exponential(1.0, rows) * (rng.random(rows) < 0.15)
+    x = np.zeros((rows, 5))
+    for t in range(1, rows):
+        x[t, 0] = 0.85 * x[t - 1, 0] + kick[t] + 0.05 * rng.standard_normal()
+        x[t, 1:] = 0.6 * x[t - 1, 1:] + 0.4 * x[t, 0] * np.array([1.0, 0.8, -0.7, 0.5])
+        x[t, 1:] += 0.12 * rng.standard_normal(4)
+    return np.round(x * np.array([5.0, 2.0, 9.0, 1.0, 4.0]) + np.array([50.0, 10.0, 90.0, 30.0, 20.0]), 2)
+
+
+REAL, HELD = plant(1), plant(2)
+RNG = np.random.default_rng(0)
+
+
+def late(x: np.ndarray) -> np.ndarray:
+    out = x.copy()
+    out[5:, 2] = x[:-5, 2]
+    return out
+
+
+def swap(x: np.ndarray) -> np.ndarray:
+    return x[:, [1, 0, 2, 3, 4]]
+
+
+def joined_blocks(x: np.ndarray) -> np.ndarray:
+    starts = RNG.permutation(np.arange(0, len(x) - STEPS + 1, STEPS))
+    return np.concatenate([x[i : i + STEPS] for i in starts])
+
+
+DAMAGE: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str | tuple[str, ...], str | None]] = {
+    "mirrored": (lambda x: x[::-1], "direction", None),
+    "shuffled": (RNG.permutation, ("memory 3", "memory 8"), None),
+    "late": (late, "late", "heat"),
+    "narrow": (lambda x: np.round(x.mean(0) + 0.8 * (x - x.mean(0)), 2), "spread", None),
+    "clipped": (lambda x: np.clip(x, None, np.quantile(x, 0.97, axis=0)), "pile", None),
+    "regime": (lambda x: x[x[:, 0] < np.quantile(REAL[:, 0], 0.75)], "regime", "flow"),
+    "swapped": (swap, "swapped", "flow"),
+    "copied": (lambda x: REAL, "memorisation", None),
+    "seams": (joined_blocks, "seams", None),
+    "noise": (lambda x: np.round(x + 0.3 * x.std(0) * RNG.standard_normal(x.shape), 2), ("calm", "quiet"), None),
+    "unrounded": (lambda x: x + 1e-3 * RNG.standard_normal(x.shape), "rounding", "level"),
+    "blocks": (lambda x: block_bootstrap([x], len(x), 5, RNG), ("memory 3", "memory 8"), None),
+}
+
+
+def verdict(fake: np.ndarray) -> list[tuple[str, str | None]]:
+    """Measure and tag of all that is not good."""
+    scores = {"metrics": {}} | judge_faults([REAL], [fake], NAMES, cuts_of([REAL], [fake], None, STEPS, 0))
+    return [(j.measure, j.tag) for j in generation_verdict(scores) if j.mark != "good"]
+
+
+@pytest.mark.parametrize("name", DAMAGE)
+def test_names_planted_damage(name: str) -> None:
+    damage, kind, tag = DAMAGE[name]
+    kinds = (kind,) if isinstance(kind, str) else kind
+    said = verdict(np.ascontiguousarray(damage(HELD)))
+    assert any((k, tag) in said for k in kinds), said
+
+
+@pytest.mark.parametrize("seed", range(10, 14))
+def test_has_nothing_against_real_rows(seed: int) -> None:
+    assert verdict(plant(seed)) == []
+
+
+def test_a_late_tag_is_told_with_its_steps_and_does_not_blame_the_others() -> None:
+    found = [f for f in find([REAL], [late(HELD)], NAMES) if f["kind"] == "late"]
+    assert [f["text"] for f in found] == ["heat: it comes 5 steps later than in real rows against the other tags."]
+
+
+def test_a_reversible_table_is_not_said_to_run_backwards() -> None:
+    """Four tables without a direction; each would be told so with probability .02 at most."""
+    told = 0
+    for seed in range(4):
+        x = np.random.default_rng(seed).standard_normal((400, 3)).cumsum(0)
+        x = x - np.array([np.convolve(c, np.ones(20) / 20, "same") for c in x.T]).T
+        told += any(f.kind == "direction" for f in find_traits([x[:200]], [x[200:]]))
+    assert told <= 1
+
+
+def test_too_few_rows_for_blocks_are_no_error() -> None:
+    assert find([REAL[:30]], [HELD[:30]], NAMES) == []
+
+
+def test_asymmetry_turns_its_sign_with_time() -> None:
+    forward, backward = (asymmetry(x, 1, 8)[0] for x in (REAL, REAL[::-1]))
+    np.testing.assert_allclose(backward, -forward, atol=1e-8)
+
+
+def test_normal_places_are_ranks_whatever_the_scale() -> None:
+    np.testing.assert_allclose(normal_places(REAL, HELD), normal_places(np.exp(REAL / 50), np.exp(HELD / 50)))
+
+
+def test_joined_series_share_no_step() -> None:
+    both = joined([REAL[:10], HELD[:10]])
+    assert np.isnan(np.diff(both, axis=0)).all(axis=1).sum() > 1
+    assert len(both[~np.isnan(both[:, 0])]) == 20
+
+
+def test_paired_verdict_tells_a_good_guess_from_a_bad_one() -> None:
+    truth, names = HELD[:121], NAMES
+    paths = truth + truth.std(0) * 0.05 * np.random.default_rng(0).standard_normal((50, *truth.shape))
+    near, far = (Dense(truth, middle, paths, 4) for middle in (truth + 1e-3, truth.mean(0) + 0 * truth))
+    marks = [paired_verdict("densify", judge_densify([case], names))[0].mark for case in (near, far)]
+    assert marks == ["good", "bad"]
+
+
+def test_extend_is_judged_beside_the_last_value() -> None:
+    history, truth = HELD[:400], HELD[400:420]
+    paths = truth + 0.1 * np.random.default_rng(0).standard_normal((50, *truth.shape))
+    scores = judge_extend([Ahead(history, truth, truth, paths)], NAMES, None)
+    assert set(scores["naive"]) == {"last_value"}
+    assert scores["model"]["r2_pooled"] == pytest.approx(1.0)
+    assert scores["naive"]["last_value"]["mae"] > scores["model"]["mae"] == 0
