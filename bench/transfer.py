@@ -110,9 +110,10 @@ def page(told: dict[str, Any]) -> str:
     lines = [
         "# Transfer, measured",
         "",
-        f"The first {told['points']} points of three tables, trained by the recipe `gru-gan` from nothing and from "
-        f"each starting point of the library (S11, U2): not at all, for a third of {told['steps']} steps, for all. "
-        f"Fidelity of generated windows on the {AFTER} points that follow (lower is better), "
+        f"The first {told['points']} points of {', '.join(told['results'])}, trained by the recipe `gru-gan` "
+        f"from nothing and from each starting point of the library (S11, U2): not at all, for a third of "
+        f"{told['steps']} steps, for all. "
+        f"Fidelity of generated windows on the points that follow, at most {AFTER} (lower is better), "
         f"{'one seed' if told['seeds'] == 1 else 'mean over ' + str(told['seeds']) + ' seeds'}. "
         "*Helps*: after a third of the steps at least as good as nothing after all, or better after all. "
         "`prior` is the closed form fitted to the same points, without any network and without the library, to compare "
@@ -126,6 +127,9 @@ def page(told: dict[str, Any]) -> str:
             figures = " | ".join(f"{found[key]:.3f}" for key in ("start", "third", "all"))
             lines.append(f"| {table} | {start} | {figures} | {_helps(found)} |")
         lines.append(f"| {table} | `prior` | {entry['prior']:.3f} | | | |")
+    left = [t for t in TABLES if t not in told["results"]]
+    if left:
+        lines += ["", f"Not measured yet: {', '.join(left)}; the same command goes on with them."]
     return "\n".join([*lines, "", *(f"- {t}: {_sentence(e['verdict'])}" for t, e in told["results"].items()), ""])
 
 

@@ -140,3 +140,11 @@ def test_the_download_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch
         founding.download(tmp_path, archive.as_uri())
     with pytest.raises(SystemExit, match="could not be fetched"):
         founding.download(tmp_path, (tmp_path / "none.zip").as_uri())
+
+
+def test_the_page_on_transfer_is_what_its_results_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCH))
+    import transfer
+
+    results = json.loads((BENCH / "results" / "transfer.json").read_text())
+    assert transfer.page(results) == (ROOT / "docs" / "transfer.md").read_text()
