@@ -1,12 +1,13 @@
 # Two commands: `make demo` and `make test`. Both make .venv first; nothing but Python 3.11+, make and pip is needed.
 PYTHON ?= python3
 BIN := .venv/bin
+PROGRAM := .venv/.program
 STAMP := .venv/.installed
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
-.PHONY: demo test browser docs lint founding founding-quick clean
+.PHONY: demo test browser docs lint bench check-full founding founding-quick clean
 
-demo: $(STAMP)
+demo: $(PROGRAM)
 	$(BIN)/dowgan demo $(DATA)
 
 test: $(STAMP) browser lint
@@ -32,8 +33,22 @@ founding: $(STAMP)  # the founding study: DATA=hungary_chickenpox.csv, or a chec
 founding-quick: $(STAMP)  # the same in a minute, on a small simulated table, into build/founding
 	OMP_NUM_THREADS=1 $(BIN)/python bench/founding.py --quick -o build/founding
 
-$(STAMP): pyproject.toml constraints.txt
+bench: $(STAMP)  # all figures of the README and docs, about two hours: DATA=folder of the tables
+	OMP_NUM_THREADS=1 $(BIN)/python bench/main_job.py $(DATA)
+	OMP_NUM_THREADS=1 $(BIN)/python bench/protocol.py $(DATA) --recipes flagship,prior,adversarial
+	OMP_NUM_THREADS=1 $(BIN)/python bench/protocol.py $(DATA) --blocks --sets stocks,etth,energy,chickenpox
+	OMP_NUM_THREADS=1 $(BIN)/python bench/damage.py $(DATA)
+	$(BIN)/python bench/readme.py
+
+check-full: $(STAMP)  # the round trip of every table through every verb: DATA=folder of the tables
+	OMP_NUM_THREADS=1 $(BIN)/python bench/contract.py $(DATA)
+
+$(PROGRAM): pyproject.toml constraints.txt
 	$(PYTHON) -m venv .venv
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable .
+	touch $(PROGRAM)
+
+$(STAMP): $(PROGRAM)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[test]'
 	touch $(STAMP)
 
