@@ -29,6 +29,7 @@ MOST_TURNED = 4_000  # rows up to which the direction of time is also looked at 
 REVERSIBLE = 60  # reversible series that are drawn for that
 TURNED = 0.02  # probability below which time is turned there, a single look
 OPPOSITE = -0.35  # likeness of the asymmetries below which they point apart
+MOST_ALIKE = 0.6  # correlation of neighbouring blocks that is reckoned with
 RARE = 0.01  # probability below which something is found
 LOW = 1 / 3  # share of the values that are low
 LEAST_PEAK = 0.5  # of the real one, that a tie to the other tags must have elsewhere to be a late one
@@ -112,12 +113,18 @@ def welch(first: Float[Array, "K C"], second: Float[Array, "M C"]) -> tuple[Floa
 
 
 def _with_error(values: Float[Array, "K C"]) -> tuple[Array, Array, Array]:
-    """Number of known values, their mean and the square of its standard error, column by column."""
+    """Number of known values, their mean and the square of its standard error, column by column.
+
+    Neighbouring blocks may be alike: the error of a first-order process is greater by (1 + r) / (1 - r), r their
+    correlation (Bartlett 1946), which is not taken below 0.
+    """
     known = ~np.isnan(values)
     count = np.maximum(known.sum(0), 1)
     mean = np.where(known, values, 0.0).sum(0) / count
     rest = np.where(known, values - mean, 0.0)
-    return known.sum(0), mean, (rest**2).sum(0) / np.maximum(count - 1, 1) / count
+    square = (rest**2).sum(0)
+    alike = np.clip((rest[1:] * rest[:-1]).sum(0) / np.maximum(square, 1e-300), 0.0, MOST_ALIKE)
+    return known.sum(0), mean, square / np.maximum(count - 1, 1) / count * (1 + alike) / (1 - alike)
 
 
 def find_traits(real: Sequence[Float[Array, "_ C"]], fake: Sequence[Float[Array, "_ C"]]) -> list[Finding]:

@@ -36,9 +36,9 @@ class Cut:
     """The windows of one split."""
 
     reference: Float[np.ndarray, "N T C"]
-    real: Float[np.ndarray, "N T C"]
-    fake: Float[np.ndarray, "N T C"]
-    naive: Float[np.ndarray, "N T C"]
+    real: Float[np.ndarray, "K T C"]
+    fake: Float[np.ndarray, "M T C"]
+    naive: Float[np.ndarray, "_ T C"]
 
 
 def judge_generation(

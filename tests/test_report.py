@@ -1,0 +1,127 @@
+"""The report: numbers that JSON can hold, one page without the network, drawn in a browser, exit codes."""
+
+import json
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dowgan
+from dowgan.cli import run
+from dowgan.errors import OptionError
+from dowgan.report import Report, compare
+from small_tables import waves
+
+CHROMIUM = Path("/usr/bin/chromium")
+ROOT = Path(__file__).resolve().parents[1]
+VERBS = {"generate", "densify", "extend"}
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    out = waves(320, names=("slow", "<b>fast</b>", "skewed"))
+    out["state"] = np.where(out["slow"] > 20, "high", "low")
+    return out
+
+
+@pytest.fixture(scope="module")
+def report(frame: pd.DataFrame) -> Report:
+    return dowgan.Synthesizer("prior").fit(frame).report(frame)
+
+
+@pytest.fixture(scope="module")
+def page(report: Report, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("report") / "report.html"
+    report.to_html(path)
+    return path
+
+
+def keys_of(value: object) -> set[str]:
+    """All keys of nested data that are no names of the table, of metrics or of methods."""
+    if isinstance(value, list):
+        return set().union(*map(keys_of, value)) if value else set()
+    return set(value) | set().union(*map(keys_of, value.values())) if isinstance(value, dict) else set()
+
+
+def test_json_holds_every_verb_with_floor_and_plain_method(report: Report) -> None:
+    scores = json.loads(report.to_json())
+    assert set(scores) >= VERBS
+    for line in scores["generate"]["metrics"].values():
+        assert {"value", "floor", "floor_worst", "naive", "mark", "better"} <= set(line)
+    assert scores["about"]["second_model"]
+    assert scores["about"]["rows_held_out"] == 64
+    assert {"seed", "versions", "digest", "command", "seconds"} <= set(scores["about"])
+
+
+def test_every_key_of_the_json_is_documented(report: Report) -> None:
+    text = (ROOT / "docs" / "report-schema.md").read_text()
+    scores = json.loads(report.to_json())
+    known = {*report.material.names, *scores["generate"]["metrics"], *scores["about"]["versions"]}
+    known |= {*scores["densify"]["naive"], *scores["extend"]["naive"]}
+    missing = [k for k in keys_of(scores) - known if not re.search(rf"\b{re.escape(k)}\b", text)]
+    assert missing == []
+
+
+def test_the_page_carries_all_it_needs(page: Path) -> None:
+    text = page.read_text()
+    assert len(text) < 10_000_000
+    own = re.sub(r'<script type="text/plain" id="plotly">.*?</script>', "", text, flags=re.S)
+    assert not re.findall(r"""(?:src|href)=["']?(?:https?:)?//""", own)
+    assert "Synthetic row 17 does not correspond to real row 17" in own
+    assert "<b>fast</b>" not in own
+
+
+def test_every_figure_has_its_sentence(report: Report) -> None:
+    assert all(panel.note.endswith(".") for panel in report.panels)
+    assert {panel.section for panel in report.panels if panel.tag} == set(report.material.names)
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_page_is_drawn_in_a_browser_without_an_error(page: Path, width: int, scheme: str) -> None:
+    if not CHROMIUM.exists():
+        pytest.skip(f"no browser at {CHROMIUM}")
+    driver = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    with driver.sync_playwright() as p:
+        browser = p.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
+        tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        bad: list[str] = []
+        tab.on("console", lambda m: bad.append(m.text) if m.type == "error" else None)
+        tab.on("pageerror", lambda e: bad.append(str(e)))
+        tab.on("request", lambda r: bad.append(r.url) if r.url.startswith("http") else None)
+        tab.goto(page.as_uri())
+        tab.select_option("#pick", "state")
+        for y in range(0, tab.evaluate("document.documentElement.scrollHeight"), 700):
+            tab.evaluate(f"scrollTo(0, {y})")
+            tab.wait_for_timeout(40)
+        shown = "[...document.querySelectorAll('.plot')].filter(e => e.offsetParent && !e.querySelector('.main-svg'))"
+        tab.wait_for_function(f"{shown}.length === 0")
+        assert tab.evaluate("document.documentElement.scrollWidth") <= width
+        browser.close()
+    assert bad == []
+
+
+def test_compare_judges_any_table_and_sets_the_exit_code(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    real, bad = (tmp_path / name for name in ("real.csv", "bad.csv"))
+    shuffled = waves(240, 2).sample(frac=1, random_state=0).reset_index(drop=True).assign(time=waves(240)["time"])
+    waves(240, 1).to_csv(real, index=False)
+    shuffled.to_csv(bad, index=False)
+    call = ["compare", str(real), "-o", str(tmp_path / "out.html"), "--quiet", "--fail-under", "look"]
+    assert compare(waves(240, 1), waves(240, 2)).holds("look")
+    assert run([*call, str(bad), "--json"]) == 3
+    verdict = json.loads(capsys.readouterr().out)["verdict"]
+    assert {j["mark"] for j in verdict} >= {"bad"}
+
+
+def test_notebooks_get_words_and_figures_and_nothing_is_printed(
+    frame: pd.DataFrame, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = compare(frame, frame[::-1].reset_index(drop=True).assign(time=frame["time"]))
+    assert "&lt;b&gt;" in found._repr_html_() or "<b>fast</b>" not in found._repr_html_()
+    assert [t.name for t in found.plot("slow").data] == ["real", "generated"]
+    with pytest.raises(OptionError, match="Unknown tag 'slaw'"):
+        found.plot("slaw")
+    later = dowgan.Synthesizer("prior").fit(frame).extend(steps=6, paths=20)
+    assert "median" in [t.name for t in later.plot("skewed").data]
+    assert capsys.readouterr() == ("", "")
