@@ -89,14 +89,25 @@ def _losses(entry: Results, title: str) -> Panel:
 
 
 def figures(results: Results) -> dict[str, str]:
-    """Every figure of the page as SVG, by its name."""
-    about, original = results["about"], results["original"]
-    shown, weeks = about["shown"], range(about["rows"])
-    series = [about["series"][name] for name in shown]
-    made = original["made"]
+    """Every figure of the page as SVG, by its name; those that show rows of the table only where these are at hand."""
+    original = results["original"]
     slope = Panel(
         "norm of the generator's gradient", {"gradient": (original["curve"], original["losses"]["gradient"])}, log=True
     )
+    out = {
+        "original": chart([_losses(original, "losses by step"), slope], across=2),
+        "epochs": chart([_losses(p, f"{p['epochs']} epochs") for p in results["studies"]["epochs"]]),
+        "rates": chart([_losses(p, f"rate {p['rate']}") for p in results["studies"]["rates"]]),
+    }
+    if "transfer" in results:
+        out["transfer"] = chart([_transfer(results)])
+    return out | (_with_rows(results) if "series" in results["about"] else {})
+
+
+def _with_rows(results: Results) -> dict[str, str]:
+    about, original = results["about"], results["original"]
+    shown, weeks = about["shown"], range(about["rows"])
+    series, made, pair = [about["series"][name] for name in shown], original["made"], original["parity"]
 
     def rows(stop: int) -> str:
         return chart(
@@ -104,22 +115,17 @@ def figures(results: Results) -> dict[str, str]:
              for n, s, g in zip(shown, series, made, strict=True)], across=2,
         )  # fmt: skip
 
-    pair = original["parity"]
     parity = Panel(
         "generated row i against real row i", {"values": (pair["real"], pair["made"])}, dots=True, diagonal=True
     )
-    out = {
+    return {
         "data": chart([Panel(n, {"cases": (weeks, s)}) for n, s in zip(shown, series, strict=True)], across=2),
-        "original": chart([_losses(original, "losses by step"), slope], across=2),
         "rows": rows(about["rows"]),
         "subset": rows(SUBSET),
         "parity": chart([parity]),
-        "epochs": chart([_losses(p, f"{p['epochs']} epochs") for p in results["studies"]["epochs"]]),
-        "rates": chart([_losses(p, f"rate {p['rate']}") for p in results["studies"]["rates"]]),
         "recipes": chart(_series(results), across=2),
         "paired": chart([_pair(results, "densify"), _pair(results, "extend")], across=2),
     }
-    return out | ({"transfer": chart([_transfer(results)])} if "transfer" in results else {})
 
 
 def _series(results: Results) -> list[Panel]:
