@@ -370,7 +370,9 @@ class EnoughError(Exception):
     """The time that was given is used up."""
 
 
-ROWS = (("about", "series"), ("original", "parity", "real"), ("paired", "densify", "real"), ("paired", "extend", "real"))
+APART = (  # where rows of the table stand in what was measured
+    ("about", "series"), ("original", "parity", "real"), ("paired", "densify", "real"), ("paired", "extend", "real"),
+)  # fmt: skip
 
 
 def load(results: Path, rows: Path) -> Found:
@@ -388,7 +390,7 @@ def load(results: Path, rows: Path) -> Found:
 def save(done: Found, results: Path, rows: Path) -> None:
     """Write what was measured, and apart from it the rows of the table."""
     public, kept = json.loads(json.dumps(rounded(done))), []
-    for path in ROWS:
+    for path in APART:
         place = public
         for name in path[:-1]:
             place = place.get(name, {})
