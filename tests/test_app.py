@@ -94,7 +94,7 @@ class Visit:
     def __init__(self, chromium: Any, site: Site) -> None:
         self.context = chromium.new_context(viewport={"width": 1280, "height": 2400}, accept_downloads=True)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(30_000)
+        self.page.set_default_timeout(90_000)
         self.hosts: set[str] = set()
         self.faults: list[str] = []
         self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
