@@ -15,6 +15,7 @@ NAMES = {
     "energy": "house, 28 tags, 10 min",
     "air": "air quality, 13 tags, hourly, gaps",
     "co2": "CO2, 1 column, weekly, gaps",
+    "cstr": "reactor, 7 tags, 4 grades, 5 min",
 }
 
 
