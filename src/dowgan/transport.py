@@ -194,19 +194,19 @@ def _round(
     step: float,
     colour: Float[np.ndarray, "T D U"],
     rng: np.random.Generator,
-) -> Slice:
-    """One slice: picked values, or of a few random rotations the one in which drawn and real differ most."""
+) -> tuple[Slice, Float[np.ndarray, "U r"] | None]:
+    """One slice and its `basis`: picked values, or of a few rotations the one in which drawn and real differ most."""
     fine = levels(len(real), int(np.clip(len(real) // 16, 9, KNOTS)))
     if isinstance(kind, str):
         picks, rotation = pick(colour, rng), np.empty((0, 0))
         basis = directions(picks, colour)
         a, b = drawn @ basis, real @ basis
     else:
-        picks, count = np.empty((0, 2), dtype=int), min(kind, drawn.shape[1])
+        picks, basis, count = np.empty((0, 2), dtype=int), None, min(kind, drawn.shape[1])
         rotation = _worst_rotation(drawn[::8, :count], real[::4, :count], rng)
         a, b = drawn[:, :count] @ rotation, real[:, :count] @ rotation
     own, wanted = quantiles(a, fine), quantiles(b, fine)
-    return Slice(rotation, picks, _rising(own), _rising(own + step * (wanted - own)))
+    return Slice(rotation, picks, _rising(own), _rising(own + step * (wanted - own))), basis
 
 
 def _worst_rotation(
@@ -245,8 +245,9 @@ def _slices(
     """Fit slices one after another, one for each step; `moved` is carried along in place."""
     kinds, out = (*LEADING, *PICKED), []
     for number, step in enumerate(steps):
-        out.append(_round(moved, real, kinds[number % len(kinds)], step, colour, rng))
-        out[-1].apply(moved, out[-1].basis(colour))
+        part, basis = _round(moved, real, kinds[number % len(kinds)], step, colour, rng)
+        part.apply(moved, basis)
+        out.append(part)
     return out
 
 
