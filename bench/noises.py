@@ -6,7 +6,6 @@ Writes bench/results/noises.json and docs/noises.md. The tables are chickenpox (
 simulated plant (tags that follow set points), which needs no file.
 """
 
-import argparse
 import json
 import sys
 import time
@@ -17,6 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
+from transfer import arguments
 
 import dowgan
 from dowgan import Synthesizer
@@ -27,6 +27,7 @@ from dowgan.noises import NOISES
 RECIPE, CHECKS, PLANT_ROWS = "gru-gan", 10, 500
 PAGE = "docs/noises.md"
 FILE = "hungary_chickenpox.csv"
+STEPS = 150  # of a training
 
 
 def tables(folder: Path) -> dict[str, pd.DataFrame]:
@@ -88,13 +89,7 @@ def _verdict(table: str, rows: dict[str, list[dict[str, Any]]]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("data", type=Path)
-    parser.add_argument("-o", "--out", type=Path, default=Path(__file__).resolve().parents[1])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=150)
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then; the same command goes on")
-    options = parser.parse_args()
+    options = arguments(__doc__, STEPS)
     torch.set_num_threads(1)
     file, ends = options.out / "bench/results/noises.json", time.monotonic() + 60 * options.minutes
     results: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"tables": {}}

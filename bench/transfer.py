@@ -148,14 +148,19 @@ def _sentence(found: dict[str, Any]) -> str:
     return f"{', '.join(good)}: after a third of the steps at least as good as training from nothing after all."
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+def arguments(about: str | None, steps: int) -> argparse.Namespace:
+    """The options of a measurement of trainings from several seeds, which a later call goes on with."""
+    parser = argparse.ArgumentParser(description=about, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("data", type=Path)
     parser.add_argument("-o", "--out", type=Path, default=Path(__file__).resolve().parents[1])
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--steps", type=int, default=STEPS)
+    parser.add_argument("--steps", type=int, default=steps)
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then; the same command goes on")
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments(__doc__, STEPS)
     torch.set_num_threads(1)
     file, ends = options.out / "bench/results/transfer.json", time.monotonic() + 60 * options.minutes
     told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"results": {}}
