@@ -92,11 +92,10 @@ def test_the_page_is_drawn_in_a_browser_without_an_error(page: Path, width: int,
         tab.on("request", lambda r: bad.append(r.url) if r.url.startswith("http") else None)
         tab.goto(page.as_uri())
         tab.select_option("#pick", "state")
-        for y in range(0, tab.evaluate("document.documentElement.scrollHeight"), 700):
-            tab.evaluate(f"scrollTo(0, {y})")
-            tab.wait_for_timeout(40)
-        shown = "[...document.querySelectorAll('.plot')].filter(e => e.offsetParent && !e.querySelector('.main-svg'))"
-        tab.wait_for_function(f"{shown}.length === 0")
+        shown = "[...document.querySelectorAll('.plot')].filter(e => e.offsetParent)"
+        for i in range(tab.evaluate(f"{shown}.length")):  # a figure is drawn once it comes into view
+            tab.evaluate(f"{shown}[{i}].scrollIntoView()")
+            tab.wait_for_function(f"{shown}[{i}].querySelector('.main-svg')", timeout=120_000)
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         browser.close()
     assert bad == []
