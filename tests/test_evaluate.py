@@ -4,9 +4,11 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from dowgan.baselines import block_bootstrap
 from dowgan.evaluate import Ahead, Dense, generation_verdict, judge_densify, judge_extend, paired_verdict
+from dowgan.evaluate.contest import ahead, contest, stretches
 from dowgan.evaluate.findings import find_traits
 from dowgan.evaluate.generation import cuts_of, find, judge_faults
 from dowgan.evaluate.traits import asymmetry, joined, normal_places
@@ -121,6 +123,50 @@ def test_paired_verdict_tells_a_good_guess_from_a_bad_one() -> None:
     near, far = (Dense(truth, middle, paths, 4) for middle in (truth + 1e-3, truth.mean(0) + 0 * truth))
     marks = [paired_verdict("densify", judge_densify([case], names))[0].mark for case in (near, far)]
     assert marks == ["good", "bad"]
+
+
+def test_equal_methods_are_no_different_and_pooled_r2_is_not_in_the_verdict() -> None:
+    rng = np.random.default_rng(5)
+    history, truth = HELD[:400], HELD[400:460]
+    paths = [truth + truth.std(0) * rng.standard_normal((30, *truth.shape)) for _ in range(2)]
+    scores = judge_extend([Ahead(history, truth, paths[0][0], paths[0])], NAMES, None)
+    scores["naive"]["last_value"] |= {"crps": scores["model"]["crps"] + 0.001}
+    scores["against"]["crps"]["last_value"] = {"difference": -0.001, "error": 0.01, "p": 0.92}
+    said = paired_verdict("extend", scores)[0]
+    assert said.mark == "look"
+    assert "no different from the best plain method (last value)" in said.text
+    assert "a difference of -0.001 with a standard error of 0.01; R² " in said.text
+    assert "pooled" not in said.text
+    assert scores["r2_of_levels"] == pytest.approx(0.99, abs=0.01)  # tags in other units: any guess looks good pooled
+
+
+@pytest.mark.parametrize("memory", [0.0, 0.9])
+def test_equal_methods_are_told_apart_about_as_often_as_said(memory: float) -> None:
+    """400 pairs of equal methods on 3 origins of 52 steps: 2 % are to be told apart, with long memory up to 10 %."""
+    rng = np.random.default_rng(0)
+    case = np.repeat([0, 1, 2], 52)
+    told = 0
+    for _ in range(400):
+        kicks = rng.standard_normal((3, 152))
+        errors = lfilter([1.0], [1.0, -memory], kicks)[:, 100:].ravel()
+        each = np.array([errors[rows].mean() for rows in stretches(case)])[:, None]
+        told += ahead(contest(each, np.zeros_like(each))) != ""
+    assert told <= 400 * 0.02 + 5 * np.sqrt(400 * 0.02) if memory == 0 else told <= 40 + 5 * np.sqrt(36)
+
+
+def test_a_steady_gain_is_found_and_an_equal_error_is_none() -> None:
+    theirs = np.random.default_rng(0).uniform(0.8, 1.2, (16, 3))
+    assert ahead(contest(0.9 * theirs, theirs)) == "ours"
+    assert ahead(contest(1.1 * theirs, theirs)) == "theirs"
+    assert contest(theirs, theirs) == {"difference": 0.0, "error": 0.0, "p": 1.0}
+    assert contest(theirs[:3], theirs[:3])["p"] is None
+
+
+def test_stretches_lie_in_one_case_and_hold_every_row_once() -> None:
+    case = np.array([0] * 9 + [1] * 40 + [2] * 3)
+    parts = stretches(case)
+    assert all(len(set(case[rows])) == 1 for rows in parts)
+    np.testing.assert_array_equal(np.sort(np.concatenate(parts)), np.arange(len(case)))
 
 
 def test_extend_is_judged_beside_the_last_value() -> None:

@@ -104,7 +104,7 @@ def _cut(tables: tuple[Array, Array], length: int) -> tuple[list[Array], list[Ar
 
 def welch(first: Float[Array, "K C"], second: Float[Array, "M C"]) -> tuple[Float[Array, "C"], Float[Array, "C"]]:
     """Welch's t of the difference second - first for each column, and its two-sided probability; NaN left out."""
-    (n, a, v), (m, b, w) = (_with_error(x) for x in (first, second))
+    (n, a, v), (m, b, w) = (with_error(x) for x in (first, second))
     error = np.maximum(v + w, 1e-18)
     freedom = error**2 / np.maximum(v**2 / np.maximum(n - 1, 1) + w**2 / np.maximum(m - 1, 1), 1e-300)
     t = np.where((n >= FEWEST_BLOCKS - 1) & (m >= FEWEST_BLOCKS - 1), (b - a) / np.sqrt(error), 0.0)
@@ -112,7 +112,7 @@ def welch(first: Float[Array, "K C"], second: Float[Array, "M C"]) -> tuple[Floa
     return t, 2 * student.sf(np.abs(t), np.maximum(freedom, 1.0))
 
 
-def _with_error(values: Float[Array, "K C"]) -> tuple[Array, Array, Array]:
+def with_error(values: Float[Array, "K C"]) -> tuple[Array, Array, Array]:
     """Number of known values, their mean and the square of its standard error, column by column.
 
     Neighbouring blocks may be alike: the error of a first-order process is greater by (1 + r) / (1 - r), r their
@@ -153,9 +153,9 @@ def _corrected(found: Sequence[Finding]) -> list[Finding]:
 def _compared(kind: str, first: Float[Array, "K C"], second: Float[Array, "M C"]) -> list[Finding]:
     """One finding per channel and one for all together, rare or not."""
     t, p = welch(first, second)
-    means = [_with_error(x)[1] for x in (first, second)]
+    means = [with_error(x)[1] for x in (first, second)]
     out = [Finding(kind, c, float(p[c]), float(means[0][c]), float(means[1][c])) for c in range(len(t)) if t[c]]
-    whole = [_with_error(x.T)[1][~np.isnan(x).all(1)][:, None] for x in (first, second)]
+    whole = [with_error(x.T)[1][~np.isnan(x).all(1)][:, None] for x in (first, second)]
     p = welch(*whole)[1]
     return [*out, Finding(kind, None, float(p[0]), float(whole[0].mean()), float(whole[1].mean()))]
 
@@ -290,7 +290,7 @@ def _lateness(sides: Sides) -> list[Finding]:
     if channels < 2 or rows < 8 * MOST_LATE:
         return []
     first, second = _profiles(sides)
-    means = [np.nan_to_num(_with_error(x.reshape(len(x), -1))[1]).reshape(x.shape[1:]) for x in (first, second)]
+    means = [np.nan_to_num(with_error(x.reshape(len(x), -1))[1]).reshape(x.shape[1:]) for x in (first, second)]
     c, new = np.arange(channels), means[1].argmax(0)
     t, p = welch(*(x[:, new, c] - x[:, MOST_LATE, c] for x in (first, second)))
     late = (means[0].argmax(0) == MOST_LATE) & (new != MOST_LATE) & (t > 0)

@@ -18,14 +18,16 @@ from dowgan.baselines import (
     seasonal_naive,
     seasonal_naive_paths,
 )
+from dowgan.evaluate.contest import contest, stretches
 from dowgan.evaluate.plain import known_mean, number, plain, plain_list
 from dowgan.interpolation import interpolate
 from dowgan.metrics import METRICS
 from dowgan.metrics.marginal import moments
-from dowgan.metrics.paired import coverage, crps, mae, mse, pit, r2
+from dowgan.metrics.paired import coverage, crps, mae, mse, pit, r2, r2_pooled
 from dowgan.rng import Streams
 
 PLAIN_WAYS = ("linear", "pchip", "cubic")
+CONTESTED = ("mse", "mae", "crps")  # errors by which the model is put beside the plain methods
 BINS = 10  # of the PIT histogram
 
 
@@ -64,7 +66,12 @@ class Ahead:
 
 @dataclass(frozen=True)
 class Guess:
-    """What one method says of all scored rows, and where they lie (position in the gap, or horizon)."""
+    """What one method says of all scored rows.
+
+    Attributes:
+        place: position in the gap, or horizon.
+        case: number of the run or of the origin.
+    """
 
     truth: Float[np.ndarray, "M C"]
     middle: Float[np.ndarray, "M C"]
@@ -79,19 +86,19 @@ def judge_densify(cases: Sequence[Dense], names: Sequence[str]) -> dict[str, Any
     Returns:
         Plain nested data, see `dowgan.report.Report.scores["densify"]`.
     """
-    guesses = {"model": _joined([_hidden(c, c.middle, c.paths) for c in cases])}
+    guesses = {"model": _joined([_hidden(c, c.middle, c.paths, i) for i, c in enumerate(cases)])}
     for way in PLAIN_WAYS:
         filled = [interpolate(c.truth[:: c.factor], c.factor, way)[: len(c.truth)] for c in cases]
-        guesses[way] = _joined([_hidden(c, f, None) for c, f in zip(cases, filled, strict=True)])
+        guesses[way] = _joined([_hidden(c, f, None, i) for i, (c, f) in enumerate(zip(cases, filled, strict=True))])
     out = {"factor": cases[0].factor, "runs": len(cases)} | _judged(guesses, names)
     return out | {"by_position": _by_place(guesses)}
 
 
-def _hidden(case: Dense, middle: np.ndarray, paths: np.ndarray | None) -> Guess:
+def _hidden(case: Dense, middle: np.ndarray, paths: np.ndarray | None, number: int) -> Guess:
     rows = np.arange(len(case.truth))
     new = rows % case.factor != 0
     drawn = None if paths is None or not len(paths) else paths[:, new]
-    return Guess(case.truth[new], middle[new], drawn, rows[new] % case.factor, rows[new] // case.factor)
+    return Guess(case.truth[new], middle[new], drawn, rows[new] % case.factor, np.full(new.sum(), number))
 
 
 def judge_extend(cases: Sequence[Ahead], names: Sequence[str], period: float | None, seed: int = 0) -> dict[str, Any]:
@@ -155,22 +162,54 @@ def _joined(parts: Sequence[Guess]) -> Guess:
 def _judged(guesses: dict[str, Guess], names: Sequence[str]) -> dict[str, Any]:
     totals = {name: _total(guess) for name, guess in guesses.items()}
     each = {name: _by_tag(guess) for name, guess in guesses.items()}
+    against = _tag_contests(guesses)
     tags = {
         tag: {
             "model": {k: number(v[i]) for k, v in each["model"].items()},
             "naive": {m: {k: number(v[i]) for k, v in e.items()} for m, e in each.items() if m != "model"},
+            "against": against[i],
         }
         for i, tag in enumerate(names)
     }
     covered, error = _covered(guesses["model"])
+    truth = guesses["model"].truth
     return {
-        "rows": len(guesses["model"].truth),
+        "rows": len(truth),
         "model": totals.pop("model"),
         "naive": totals,
+        "against": {name: _contests(guesses, name) for name in CONTESTED},
+        "r2_of_levels": number(r2_pooled(truth, np.where(np.isnan(truth), np.nan, moments(truth)[0]))),
         "coverage_90": number(covered),
         "coverage_error": number(error),
         "tags": tags,
     }
+
+
+def _stretch_errors(guesses: dict[str, Guess], name: str) -> dict[str, Float[np.ndarray, "K C"]]:
+    """Error of each method on each stretch of time, in standard deviations (mse in variances)."""
+    model = guesses["model"]
+    parts, scale = stretches(model.case), moments(model.truth)[1] ** (2 if name == "mse" else 1)
+    return {way: np.stack([_error(name, guess, rows) for rows in parts]) / scale for way, guess in guesses.items()}
+
+
+def _contests(guesses: dict[str, Guess], name: str) -> dict[str, Any]:
+    """The model against each plain method, over all tags."""
+    found = _stretch_errors(guesses, name)
+    return {way: contest(found["model"], e) for way, e in found.items() if way != "model"}
+
+
+def _tag_contests(guesses: dict[str, Guess]) -> list[dict[str, Any]]:
+    """The same for each tag, by its mean absolute error."""
+    found = _stretch_errors(guesses, "mae")
+    ours = found.pop("model")
+    return [{way: contest(ours[:, [c]], e[:, [c]]) for way, e in found.items()} for c in range(ours.shape[1])]
+
+
+def _error(name: str, guess: Guess, rows: np.ndarray) -> Float[np.ndarray, "C"]:
+    truth, middle = guess.truth[rows], guess.middle[rows]
+    if name == "crps":
+        return crps(truth, middle[None] if guess.paths is None else guess.paths[:, rows])
+    return mse(truth, middle) if name == "mse" else mae(truth, middle)
 
 
 def _total(guess: Guess) -> dict[str, Any]:

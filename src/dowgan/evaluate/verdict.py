@@ -10,13 +10,16 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dowgan.evaluate.contest import ahead
+
 Mark = Literal["good", "look", "bad"]
 GOOD: Mark = "good"
 LOOK: Mark = "look"
 BAD: Mark = "bad"
 ORDER: tuple[Mark, ...] = (GOOD, LOOK, BAD)
 TWICE = 2.0  # times the worst floor beyond which a score is bad
-CLOSE = 1.05  # an error up to this many times the best naive one counts as level with it
+CLOSE = 1.05  # an error up to this many times the best naive one is worth a look, a greater one is bad
+MUCH = 1.2  # the same for a single tag
 AIM = 0.9  # coverage of the bands
 COVERAGE_ROOM = 0.05  # that a band may be off, beside its own sampling error
 SHARE_OF_TAGS = 0.1  # share of tags that are off before the verb as a whole is
@@ -150,31 +153,49 @@ def _copies(found: Mapping[str, Any] | None) -> list[Judgement]:
 def paired_verdict(verb: str, scores: Mapping[str, Any]) -> list[Judgement]:
     """Sentences on densify or extend: against the best naive method, the bands, then each tag that loses."""
     measure = "mse" if verb == "densify" else "crps"
-    best = min(scores["naive"], key=lambda name: _high(scores["naive"][name][measure]))
+    best = best_naive(scores, measure)
     ours, theirs = scores["model"][measure], scores["naive"][best][measure]
-    told = _against(ours, theirs)
-    words = "better than" if told == GOOD else "level with" if told == LOOK else "worse than"
+    found = scores["against"][measure][best]
+    told = against(found, ours, theirs)
+    words = {"ours": "better than", "theirs": "worse than", "": "no different from"}[ahead(found)]
     titles = {"mse": "mean square error", "crps": "CRPS"}
     text = (
-        f"On rows it has not seen {words} the best plain method ({best.replace('_', ' ')}): "
-        f"{titles[measure]} {_short(ours)} against {_short(theirs)}; R² {_short(scores['model']['r2_pooled'])} pooled, "
-        f"{_short(scores['model']['r2_median'])} in the median tag."
+        f"On rows it has not seen {words} the best plain method ({best.replace('_', ' ')}): {titles[measure]} "
+        f"{_short(ours)} against {_short(theirs)}{_noise(found)}; R² {_short(scores['model']['r2_median'])} in the "
+        "median tag."
     )
     return [Judgement(verb, None, told, text, measure), *_bands(verb, scores), *_lost_tags(verb, scores, best)]
 
 
+def best_naive(scores: Mapping[str, Any], measure: str) -> str:
+    """The plain method whose error is the least."""
+    return min(scores["naive"], key=lambda name: _high(scores["naive"][name][measure]))
+
+
+def against(found: Mapping[str, Any], ours: float | None, theirs: float | None) -> Mark:
+    """Good if the model errs less by more than noise, bad if it errs clearly more by more than that, else look."""
+    told = ahead(found)
+    if told == "ours":
+        return GOOD
+    far = ours is not None and theirs is not None and ours > CLOSE * theirs
+    return BAD if told == "theirs" and far else LOOK
+
+
+def _noise(found: Mapping[str, Any]) -> str:
+    """The difference beside its standard error, where that is known and decided that there is none."""
+    if ahead(found):
+        return ""
+    if found["difference"] is None:
+        return ", too few rows to tell them apart"
+    return f", a difference of {found['difference']:+.2g} with a standard error of {found['error']:.2g}"
+
+
 def _short(value: float | None) -> str:
-    return "unknown" if value is None else f"{value:.2g}" if abs(value) < 1 else f"{value:.3g}"
+    return "unknown" if value is None else f"{value:.3g}"
 
 
 def _high(value: float | None) -> float:
     return float("inf") if value is None else value
-
-
-def _against(ours: float | None, theirs: float | None) -> Mark:
-    if ours is None or theirs is None:
-        return LOOK
-    return GOOD if ours <= theirs else LOOK if ours <= CLOSE * theirs else BAD
 
 
 def _bands(verb: str, scores: Mapping[str, Any]) -> list[Judgement]:
@@ -188,12 +209,12 @@ def _bands(verb: str, scores: Mapping[str, Any]) -> list[Judgement]:
 
 
 def _lost_tags(verb: str, scores: Mapping[str, Any], best: str) -> list[Judgement]:
+    """Tags whose error is greater than that of the plain method by more than noise."""
     out = []
     for tag, line in scores["tags"].items():
-        ours, theirs = line["model"]["mae"], line["naive"][best]["mae"]
-        if ours is None or theirs is None or ours <= CLOSE * theirs:
-            continue
-        told = LOOK if ours <= 1.2 * theirs else BAD
-        text = f"{tag}: mean absolute error {ours:.3g}, {best.replace('_', ' ')} has {theirs:.3g}."
-        out.append(Judgement(verb, tag, told, text, "mae"))
+        if ahead(line["against"][best]) == "theirs":
+            ours, theirs = line["model"]["mae"], line["naive"][best]["mae"]
+            told = LOOK if ours <= MUCH * theirs else BAD
+            text = f"{tag}: mean absolute error {ours:.3g}, {best.replace('_', ' ')} has {theirs:.3g}."
+            out.append(Judgement(verb, tag, told, text, "mae"))
     return out

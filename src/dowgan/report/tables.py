@@ -6,9 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from dowgan.evaluate.verdict import against, best_naive
+
 PAIRED: dict[str, tuple[str, str]] = {  # score: (title, good direction)
     "r2_median": ("R², median tag", "higher"),
-    "r2_pooled": ("R², all tags at once", "higher"),
+    "r2_pooled": ("R², all tags at once (each tag's mean alone gives {levels})", "higher"),
     "mse": ("mean square error, in variances", "lower"),
     "mae": ("mean absolute error, in standard deviations", "lower"),
     "crps": ("error of the whole distribution (CRPS)", "lower"),
@@ -59,18 +61,22 @@ def rows_of(scores: Mapping[str, Any]) -> list[Row]:
         for n, m in scores["generate"]["metrics"].items()
     ]
     for verb in ("densify", "extend"):
-        for name, (title, better) in PAIRED.items() if verb in scores else ():
-            naive = {way: line[name] for way, line in scores[verb]["naive"].items()}
-            row = Row(verb, name, title, better, scores[verb]["model"][name], None, naive, "")
-            out.append(Row(verb, name, title, better, row.value, None, naive, _mark(row)))
+        out += _paired(verb, scores[verb]) if verb in scores else []
     return out
 
 
-def _mark(row: Row) -> str:
-    if row.value is None or row.best is None:
-        return ""
-    ahead = row.value <= row.best if row.better == "lower" else row.value >= row.best
-    return "good" if ahead else "look"
+def _paired(verb: str, scores: Mapping[str, Any]) -> list[Row]:
+    """Scores beside every plain method; those that are tested against the best of them have a mark."""
+    out = []
+    for name, (title, better) in PAIRED.items():
+        value, naive = scores["model"][name], {way: line[name] for way, line in scores["naive"].items()}
+        mark = ""
+        if name in scores["against"]:
+            best = best_naive(scores, name)
+            mark = against(scores["against"][name][best], value, naive[best])
+        told = title.format(levels=shown(scores["r2_of_levels"]))
+        out.append(Row(verb, name, told, better, value, None, naive, mark))
+    return out
 
 
 def shown(value: float | None) -> str:
