@@ -209,38 +209,24 @@ def _check_tables(paths: Sequence[str], inputs: Sequence[str]) -> None:
 
 
 def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> None:
+    from dowgan.progress import gain
+
     record = model.model_.training
-    best = dict(zip(record.checks, record.fidelity, strict=True)).get(record.chosen)
-    start = record.fidelity[0] if record.fidelity else None
     talk(f"fitted in {record.seconds:.0f} s: {record.stopped}", quiet)
     for note in (n for n in model.model_.notes if n.startswith("transfer:")):
         talk(note, quiet)
-    if best is not None and start is not None:
-        talk(_gain(model, start, best), quiet)
+    brought = gain(model.model_)
+    if brought is not None:
+        talk(brought, quiet)
     talk(f"wrote {out}; next: dowgan generate {out} -n 1000 -o new.csv", quiet)
     if as_json:
         figures = {
             "seconds": record.seconds,
             "chosen_step": record.chosen,
-            "fidelity": best,
-            "fidelity_prior": start,
+            "fidelity": dict(zip(record.checks, record.fidelity, strict=True)).get(record.chosen),
+            "fidelity_prior": record.fidelity[0] if record.fidelity else None,
         }
         sys.stdout.write(json.dumps(figures | {"model": out}) + "\n")
-
-
-def _gain(model: "Synthesizer", start: float, end: float) -> str:
-    """What training did for the fidelity, in a sentence."""
-    from dowgan.config import Config
-
-    record = model.model_.training
-    config = Config.model_validate_json(model.model_.recipe)
-    rows = "fidelity on rows that it trained on too" if config.train.all_rows else "held-out fidelity"
-    plain = config.space == "prior" and not any(n.startswith("transfer:") for n in model.model_.notes)
-    before = "prior alone" if plain else "before training"
-    gain = "the network made it better" if end < start else "training did not make it better"
-    if plain and not record.chosen:
-        gain = "the network did not beat it and is not used"
-    return f"{rows} (lower is better): {before} {start:.4f}, chosen {end:.4f}: {gain}"
 
 
 @app.command(sort_key=1, help_epilogue="Example: dowgan generate my.dowgan -n 5000 --where grade=B -o new.csv")

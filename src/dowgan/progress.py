@@ -1,10 +1,13 @@
-"""Progress of a training on stderr: a live line in a terminal, plain lines elsewhere."""
+"""Progress of a training on stderr: a live line in a terminal, plain lines elsewhere; and what it brought, in words."""
 
 import sys
 import time
 from collections.abc import Mapping
 from types import TracebackType
 from typing import Any
+
+from dowgan.config import Config
+from dowgan.model import Model
 
 PLAIN_EVERY = 10.0  # seconds between two plain lines
 LIVE_EVERY = 0.2
@@ -70,3 +73,23 @@ class Progress:
             self._status.update(text)
         else:
             sys.stderr.write(text + "\n")
+
+
+def fidelity_name(config: Config) -> str:
+    """What the fidelity of a training is: it flatters where the rows that it is measured on are trained on too."""
+    return "fidelity on rows that it trained on too" if config.train.all_rows else "held-out fidelity"
+
+
+def gain(model: Model) -> str | None:
+    """What training did for the fidelity, in a sentence without its end; None if it was not measured."""
+    record, config = model.training, Config.model_validate_json(model.recipe)
+    end = dict(zip(record.checks, record.fidelity, strict=True)).get(record.chosen)
+    if end is None:
+        return None
+    start = record.fidelity[0]
+    plain = config.space == "prior" and not any(n.startswith("transfer:") for n in model.notes)
+    before = "prior alone" if plain else "before training"
+    told = "the network made it better" if end < start else "training did not make it better"
+    if plain and not record.chosen:
+        told = "the network did not beat it and is not used"
+    return f"{fidelity_name(config)} (lower is better): {before} {start:.4f}, chosen {end:.4f}: {told}"

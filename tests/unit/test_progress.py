@@ -1,9 +1,14 @@
 """The live line of a training: its rate leaves out the first step, which does once what is done once."""
 
+from dataclasses import replace
+
 import pytest
 
-from dowgan import progress
-from dowgan.progress import Progress
+from dowgan import Synthesizer, progress
+from dowgan.config import resolve
+from dowgan.model import Model, Training
+from dowgan.progress import Progress, gain
+from small_tables import waves
 
 
 @pytest.fixture
@@ -44,3 +49,24 @@ def test_a_budget_bounds_the_time_left(clock: list[float], capsys: pytest.Captur
         clock[0] += 20
         live.update(21, 10_000, {})
     assert capsys.readouterr().err.splitlines()[-1] == "step 21 of 10,000, 1.0/s, 40 s left at most"
+
+
+@pytest.fixture(scope="module")
+def model() -> Model:
+    return Synthesizer("prior").fit(waves(120)).model_
+
+
+def test_what_training_brought_is_said_as_it_is(model: Model) -> None:
+    assert gain(model) is None  # no network
+
+    def said(recipe: str, chosen: int) -> str | None:
+        record = Training((1, 2), {}, (0, 10, 20), (0.3, 0.1, 0.4), chosen)
+        return gain(replace(model, recipe=resolve(recipe).model_dump_json(), training=record))
+
+    ours = "held-out fidelity (lower is better): prior alone 0.3000, chosen"
+    assert said("adversarial", 10) == f"{ours} 0.1000: the network made it better"
+    assert said("adversarial", 0) == f"{ours} 0.3000: the network did not beat it and is not used"
+    assert said("dense-gan", 20) == (
+        "fidelity on rows that it trained on too (lower is better): before training 0.3000, chosen 0.4000: "
+        "training did not make it better"
+    )

@@ -9,6 +9,7 @@ from dowgan.app.jobs import Fit
 from dowgan.app.pictures import numbers, windows
 from dowgan.catalogue import catalogue
 from dowgan.config import DEFAULT_RECIPE, resolve, seconds
+from dowgan.progress import fidelity_name, gain
 from dowgan.table import Table
 
 BUDGETS = ("30s", "1m", "2m", "5m", "15m", "1h")
@@ -63,7 +64,7 @@ def _watch(desk: Desk, fit: Fit) -> None:
     if fit.checks and fit.curves:
         _losses(fit)
     st.button(
-        "Stop and keep the best", on_click=fit.stop, disabled=not fit.training,
+        f"Stop and keep the {fit.config.train.keep}", on_click=fit.stop, disabled=not fit.training,
         icon=":material/stop:",
     )  # fmt: skip
 
@@ -83,15 +84,16 @@ def _figures(fit: Fit) -> None:
     }
     for place, (name, value) in zip(st.columns(len(shown)), shown.items(), strict=True):
         place.metric(name, value)
-    st.caption("Fidelity: how far generated windows are from real ones that were held out. Lower is better.")
+    name = fidelity_name(fit.config).capitalize()
+    st.caption(f"{name}: how far generated windows are from real ones. Lower is better.")
 
 
 def _losses(fit: Fit) -> None:
     count = min(map(len, fit.curves.values()))
     curves = {name: values[:count] for name, values in fit.curves.items()}
     checks, fidelity = list(fit.checks), list(fit.fidelity)
-    best = checks[fidelity.index(min(fidelity))]
-    st.plotly_chart(figures.losses(range(1, count + 1), curves, checks, fidelity, best), key="losses")
+    chosen = checks[fidelity.index(min(fidelity)) if fit.config.train.keep == "best" else -1]
+    st.plotly_chart(figures.losses(range(1, count + 1), curves, checks, fidelity, chosen), key="losses")
 
 
 def choose_tag(label: str, table: Table, key: str) -> str | None:
@@ -110,16 +112,12 @@ def _ended(desk: Desk, fit: Fit) -> None:
     else:
         record = fit.model.model_.training
         st.success(plain(f"Fitted in {_duration(record.seconds)}: {record.stopped}."), icon=":material/check:")
-        if record.fidelity:
-            _gain(record.fidelity[0], dict(zip(record.checks, record.fidelity, strict=True))[record.chosen])
+        brought = gain(fit.model.model_)
+        if brought is not None:
+            st.markdown(plain(f"{brought[0].upper()}{brought[1:]}."))
             with st.expander("Losses and fidelity", icon=":material/show_chart:"):
                 st.plotly_chart(
                     figures.losses(record.steps, record.losses, record.checks, record.fidelity, record.chosen),
                     key="record",
                 )
     st.button("Fit again", on_click=desk.drop_model, icon=":material/replay:")
-
-
-def _gain(before: float, after: float) -> None:
-    text = "Training made it better." if after < before else "Training did not make it better: the start was kept."
-    st.markdown(f"Fidelity on held-out rows (lower is better): {before:.4f} before training, {after:.4f} kept. {text}")

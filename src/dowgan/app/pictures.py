@@ -36,7 +36,7 @@ def windows(real: Float[np.ndarray, "A S C"], made: Float[np.ndarray, "B S C"], 
     sides = [within_rules(schema.channels, side)[..., place] for side in (real[:SHOWN], made[:SHOWN])]
     if real.shape[1] < LEAST_STEPS:
         return figures.distribution([sides[0].ravel()], [sides[1].ravel()], tag)
-    figure = make_subplots(1, 2, shared_yaxes=True, subplot_titles=("real, held out", "generated now"))
+    figure = make_subplots(1, 2, shared_yaxes=True, subplot_titles=("real", "generated now"))
     for column, (side, colour) in enumerate(zip(sides, (REAL, MADE), strict=True), start=1):
         for values in side:
             curve = line("", np.arange(len(values)), values, colour, width=1)

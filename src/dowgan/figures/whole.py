@@ -86,20 +86,20 @@ def losses(
     fidelity: Sequence[float],
     chosen: int,
 ) -> go.Figure:
-    """Draw both players' losses per step and, beneath, the held-out fidelity with the chosen step (S4)."""
+    """Draw both players' losses per step and, beneath, the fidelity with the chosen step (S4)."""
     figure = make_subplots(rows=2, cols=1, shared_xaxes=True, vertical_spacing=0.08, row_heights=[0.6, 0.4])
     at = np.asarray(steps, dtype=float)
     players = [name for name in ("generator", "critic") if name in curves] or list(curves)
     for name, colour in zip(players, (MADE, REAL, PLAIN), strict=False):
         figure.add_trace(line(f"{name} loss", at, np.asarray(curves[name], dtype=float), colour), row=1, col=1)
     style = {"color": PLAIN, "width": 1.5}
-    trace = go.Scatter(x=list(checks), y=list(fidelity), name="held-out fidelity", mode="lines+markers", line=style)
+    trace = go.Scatter(x=list(checks), y=list(fidelity), name="fidelity", mode="lines+markers", line=style)
     figure.add_trace(trace, row=2, col=1)
     best = dict(zip(checks, fidelity, strict=True)).get(chosen)
     if best is not None:
         marker = {"color": MADE, "size": 11, "symbol": "star"}
         figure.add_trace(go.Scatter(x=[chosen], y=[best], name="chosen", mode="markers", marker=marker), row=2, col=1)
-    framed(figure, "Training: losses, and the held-out fidelity that chooses the weights", height=420)
+    framed(figure, "Training: losses and fidelity", height=420)
     figure.update_yaxes(title_text="loss", row=1, col=1)
     figure.update_yaxes(title_text="fidelity", row=2, col=1)
     return figure.update_xaxes(title_text="step", row=2, col=1)
