@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 from unittest import mock
@@ -15,11 +16,14 @@ import pytest
 from dowgan.cli import run
 from dowgan.config import resolve
 from dowgan.errors import OptionError
-from dowgan.search import Task, run_search, suggest, work
 from dowgan.table import Table, read
 from small_tables import waves
 
 optuna = pytest.importorskip("optuna", reason="Optuna is an extra: pip install 'dowgan[search]'")
+
+from dowgan.search import Task, run_search, suggest, work  # noqa: E402
+from dowgan.search.trial import ASKED, _refuse_double  # noqa: E402
+
 QUICK = (
     "train.steps=4", "train.checks=2", "train.collapse=warn", "train.batch=16", "space=standard", "window=8",
     "generator.net=dense", "critic.net=dense", "objective.name=bce",
@@ -157,38 +161,90 @@ def _journal(folder: Path) -> optuna.storages.JournalStorage:
     return optuna.storages.JournalStorage(JournalFileBackend(str(folder / "journal.log")))
 
 
-def test_killed_search_loses_only_the_trial_in_hand(table: Table, tmp_path: Path) -> None:
-    data, out = tmp_path / "data.csv", tmp_path / "out"
-    waves(120).to_csv(data, index=False)
-    words = ["search", str(data), "-o", str(out), "--workers", "1"]
-    words += [w for s in QUICK for w in ("--set", s.replace("train.steps=4", "train.steps=60"))]
+def cli(*words: str) -> subprocess.Popen[str]:
+    """The command line in a process of its own, whose lines on stderr are read as they come."""
     code = "from dowgan.cli import main; main()"
-    process = subprocess.Popen(
-        [sys.executable, "-c", code, *words, "--trials", "500"], stderr=subprocess.PIPE, text=True
-    )
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    return subprocess.Popen([sys.executable, "-c", code, *words], stderr=subprocess.PIPE, text=True, env=environment)
+
+
+def wait_for_trials(process: subprocess.Popen[str], count: int) -> None:
+    """Every trial's line comes when it is done."""
     assert process.stderr is not None
-    finished = 0
-    while finished < 2:  # every trial's line comes when it is done
-        finished += process.stderr.readline().startswith("trial ")
+    while count:
+        line = process.stderr.readline()
+        assert line, "the search ended before"
+        count -= line.startswith("trial ")
+
+
+def words_for(data: Path, out: Path, steps: int) -> list[str]:
+    waves(120).to_csv(data, index=False)
+    settings = [s.replace("train.steps=4", f"train.steps={steps}") for s in QUICK]
+    return ["search", str(data), "-o", str(out), "--workers", "1", *(w for s in settings for w in ("--set", s))]
+
+
+def test_killed_search_loses_only_the_trial_in_hand(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    words = words_for(tmp_path / "data.csv", out, 60)
+    process = cli(*words, "--trials", "500")
+    wait_for_trials(process, 2)
     time.sleep(0.2)
     process.send_signal(signal.SIGKILL)
-    process.stderr.close()
-    process.wait()
+    process.communicate()
     before = optuna.load_study(study_name="dowgan", storage=_journal(out)).trials
     closed = [t.number for t in before if t.state.is_finished()]
-    assert len(before) - len(closed) <= 1
-    target = str(len(before) + 1)
-    assert run([*words, "--trials", target, "--resume", "--quiet"]) == 0
+    lost = len(before) - len(closed)
+    assert lost <= 1
+    target = len(closed) + 1  # the trial that was lost does not count
+    assert run([*words, "--trials", str(target), "--resume", "--quiet"]) == 0
     after = trials_of(out)
-    assert len(after) == int(target)
-    assert [r["reason"] for r in after if r["state"] == "FAIL"] == ["the search was killed"] * (
-        len(before) - len(closed)
-    )
+    assert len(after) == target + lost
+    assert [r["reason"] for r in after if r["state"] == "FAIL"] == ["the search was killed"] * lost
+
+
+def test_two_calls_on_one_journal_leave_each_others_trials_alone(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A second call with --resume, while the first still runs: no trial is closed, lost or run twice."""
+    out = tmp_path / "out"
+    words = [*words_for(tmp_path / "data.csv", out, 60), "--trials", "5"]
+    first = cli(*words)
+    wait_for_trials(first, 1)
+    assert run([*words, "--resume"]) == 0
+    told = first.communicate()[1] + capsys.readouterr().err
+    assert first.returncode == 0, told
+    study = optuna.load_study(study_name="dowgan", storage=_journal(out))
+    assert {t.state.name for t in study.trials} <= {"COMPLETE", "PRUNED"}
+    assert len({t.user_attrs["process"] for t in study.trials}) == 2
+    assert 5 <= len(study.trials) <= 6  # both may begin a last one at the same moment
+    lines = [line.split(":")[0] for line in told.splitlines() if line.startswith("trial ")]
+    assert sorted([*lines, "trial 0"]) == [f"trial {t.number}" for t in study.trials]
+
+
+def test_a_trial_waits_for_the_settings_of_an_earlier_one(tmp_path: Path) -> None:
+    """Two workers that ask at the same moment: the earlier trial's settings come late, and are the same."""
+    study = optuna.create_study(storage=_journal(tmp_path))
+    early, late = study.ask(), study.ask()
+    late.suggest_categorical("train.batch", (16,))
+
+    def ask_late() -> None:
+        time.sleep(0.2)
+        early.suggest_categorical("train.batch", (16,))
+        early.set_user_attr(ASKED, True)
+
+    thread = threading.Thread(target=ask_late)
+    thread.start()
+    with pytest.raises(optuna.TrialPruned, match=r"^the same settings as trial 0$"):
+        _refuse_double(late)
+    thread.join()
+    _refuse_double(early)  # the earlier one is run
 
 
 def test_without_optuna_it_says_what_to_install(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     waves(120).to_csv(tmp_path / "data.csv", index=False)
     with mock.patch.dict(sys.modules, {"optuna": None}):
+        for name in [n for n in sys.modules if n.startswith("dowgan.search")]:
+            del sys.modules[name]
         assert run(["search", str(tmp_path / "data.csv"), "-o", str(tmp_path / "out")]) == 1
     told = "dowgan: A search needs Optuna, which is not installed: pip install 'dowgan[search]'\n"
     assert capsys.readouterr().err == told

@@ -1,0 +1,107 @@
+"""Where a search is kept: opened, taken up again, and cleared of trials that nobody will finish."""
+
+import os
+import platform
+import warnings
+from datetime import datetime, timedelta
+from typing import Literal
+
+import optuna
+from optuna.storages import BaseStorage, JournalStorage
+from optuna.storages.journal import JournalFileBackend
+from optuna.trial import FrozenTrial, TrialState
+
+from dowgan.errors import OptionError
+from dowgan.search.asking import Task
+from dowgan.table import Table
+
+NAME = "dowgan"
+JOURNAL = "journal.log"
+HEARTBEAT = 60  # seconds between the signs of life of a trial in a database
+BEGUN = timedelta(seconds=30)  # after which a trial has long said which process it runs in
+
+
+def open_storage(place: str) -> BaseStorage:
+    """Open an Optuna storage: a database by its URL, or a journal file by its path.
+
+    Raises:
+        OptionError: the database cannot be reached, or its driver is not installed.
+    """
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
+    if not shared(place):
+        return JournalStorage(JournalFileBackend(place))
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import SQLAlchemyError
+
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the heartbeat, by which a dead worker is known, is said to be new
+            return RDBStorage(place, heartbeat_interval=HEARTBEAT)
+    except (ImportError, SQLAlchemyError) as error:
+        reason = str(error).split("\n")[0].rstrip(".")
+        raise OptionError(f"The storage '{place}' cannot be used: {reason}.") from error
+
+
+def shared(place: str) -> bool:
+    """Whether a storage is a database that many machines reach."""
+    return "://" in place
+
+
+def load(task: Task) -> optuna.Study:
+    """Return the search in its storage."""
+    return optuna.load_study(study_name=NAME, storage=open_storage(task.storage))
+
+
+def begin(task: Task, table: Table, resume: bool) -> optuna.Study:
+    """Make the search in its storage, or take up the one that is there.
+
+    Raises:
+        OptionError: there is one and `resume` is false, or it is about something else.
+    """
+    about = {"digest": table.digest, "recipe": task.recipe, "settings": list(task.settings), "against": task.against}
+    storage = open_storage(task.storage)
+    there = NAME in optuna.study.get_all_study_names(storage)
+    if there and not resume:
+        raise OptionError(f"'{task.storage}' holds a search already; go on with --resume, or choose another place.")
+    directions: list[Literal["minimize"]] = ["minimize"] * (2 if task.against else 1)
+    study = optuna.create_study(storage=storage, study_name=NAME, load_if_exists=resume, directions=directions)
+    if there and study.user_attrs != about:
+        odd = next(k for k in about if study.user_attrs.get(k) != about[k])
+        raise OptionError(f"The search in '{task.storage}' is about another {odd}; choose another place with -o.")
+    for key, value in about.items():
+        study.set_user_attr(key, value)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # this too is said to be new
+        optuna.storages.fail_stale_trials(study)  # of a database, which knows them by their heartbeat
+    if not shared(task.storage):
+        _close_dead(study, storage)
+    return study
+
+
+def sign(trial: optuna.Trial) -> None:
+    """Say which process a trial runs in."""
+    trial.set_user_attr("machine", platform.node())
+    trial.set_user_attr("process", os.getpid())
+
+
+def _close_dead(study: optuna.Study, storage: BaseStorage) -> None:
+    """Close the trials that a killed search left open; those of a search that still runs go on."""
+    for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
+        if _dead(trial):
+            storage.set_trial_user_attr(trial._trial_id, "reason", "the search was killed")
+            study.tell(trial.number, state=TrialState.FAIL)
+
+
+def _dead(trial: FrozenTrial) -> bool:
+    """Whether the process of an open trial has ended; where that cannot be known it is taken to live."""
+    if "process" not in trial.user_attrs:  # killed in the very moment, or begun in it
+        return trial.datetime_start is None or datetime.now() - trial.datetime_start > BEGUN
+    if trial.user_attrs["machine"] != platform.node() or os.name == "nt":
+        return False
+    try:
+        os.kill(trial.user_attrs["process"], 0)
+    except ProcessLookupError:
+        return True
+    except PermissionError:
+        return False
+    return False
