@@ -68,7 +68,7 @@ class Budget:
         recipes: that are compared.
         starts: of the library, that transfer begins with.
         settings: on top of every recipe of the comparison, such as a number of steps.
-        trials, search: trials of the search and the settings that it holds.
+        trials, minutes, search: most trials of the search, its time, and the settings that it holds.
         transfer: steps of the training from a model of the library and from nothing.
         paths: of an extension.
     """
@@ -81,8 +81,9 @@ class Budget:
     recipes: tuple[str, ...] = RECIPES
     starts: tuple[str, ...] = names()
     settings: tuple[str, ...] = ()
-    trials: int = 5
-    search: tuple[str, ...] = ("train.steps=150",)
+    trials: int = 24
+    minutes: int = 10
+    search: tuple[str, ...] = ("train.steps=300",)
     transfer: int = 120
     paths: int = 200
 
@@ -90,7 +91,7 @@ class Budget:
 FULL = Budget()
 QUICK = Budget(
     (1, 2), (0.01, 0.001), 1, 1, 1, ("dense-gan", "wgan", "gru-wgan", "prior", "flagship"), ("counts",),
-    ("train.checks=2", "calibrated=false", "encoder.steps=5"), 2,
+    ("train.checks=2", "calibrated=false", "encoder.steps=5"), 2, 1,
     ("train.steps=6", "train.checks=2", "window=8"), 6, 20,
 )  # fmt: skip
 
@@ -283,7 +284,8 @@ def carried(job: Job) -> Found:
         found = told["results"]["chickenpox"] | {"steps": told["steps"], "seeds": told["seeds"]}
     else:
         steps, seeds = job.budget.transfer, job.budget.fits
-        rows = measured(job.frame, (), job.budget.starts, steps, seeds)
+        rows: dict[str, Any] = {}
+        measured(job.frame, (), job.budget.starts, steps, seeds, rows)
         alone = plain(job.frame, ())
         found = {"prior": alone, "rows": rows, "verdict": verdict(rows), "steps": steps, "seeds": seeds}
     return {"recipe": "gru-gan", "points": ROWS} | found
@@ -294,14 +296,18 @@ def searched(job: Job) -> dict[str, Any]:
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         job.train.to_csv(folder / "train.csv", index=False)
-        task = Task("wgan-gp", job.budget.search, None, str(folder / "journal.log"), 0, None)
+        ends = time.time() + 60 * job.budget.minutes
+        task = Task("wgan-gp", job.budget.search, None, str(folder / "journal.log"), 0, ends)
         best = run_search(read(folder / "train.csv"), task, job.budget.trials, folder, 1, False, told)
         rows = pd.read_csv(folder / "trials.csv")
         recipe = best.read_text(encoding="utf-8")
         found = best_of(folder)
         fits = [one_fit(job, str(best), [], seed) for seed in range(job.budget.fits)]
     ended = rows["state"].value_counts().to_dict()
-    return {"best": found, "toml": recipe, "trials": len(rows), "ended": ended, "held": job.budget.search, "fits": fits}
+    return {
+        "best": found, "toml": recipe, "trials": len(rows), "asked": job.budget.trials, "minutes": job.budget.minutes,
+        "ended": ended, "held": job.budget.search, "fits": fits,
+    }  # fmt: skip
 
 
 # where parity has a meaning

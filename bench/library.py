@@ -16,31 +16,35 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from dowgan import Synthesizer
+from dowgan.config import resolve
 from dowgan.library import ENDING
 from dowgan.library.processes import PROCESSES, simulate
 from dowgan.modelfile import write_model
 from dowgan.transfer import Source, source_of
 from dowgan.versions import versions
 
-ROWS, STEPS = 2_000, 800
+RECIPE, ROWS, STEPS = "gru-gan", 2_000, 800
 FOLDER = Path(__file__).resolve().parents[1] / "src" / "dowgan" / "library"
 
 
 def train(name: str, steps: int, rows: int = ROWS) -> Source:
     """Fit the process and keep what another table can take."""
     settings = [f"train.steps={steps}", "train.patience=99"]
-    model = Synthesizer("gru-gan", settings).fit(simulate(name, rows)).model_
+    model = Synthesizer(RECIPE, settings).fit(simulate(name, rows)).model_
     record = model.training
     sys.stderr.write(f"{name}: fidelity {record.fidelity[0]:.3f} before, {min(record.fidelity):.3f} after\n")
     return slim(source_of(model))
 
 
 def slim(source: Source) -> Source:
-    """Leave out the prior's coordinates, in which this network does not work, and half of the digits."""
+    """Leave out the prior's coordinates, in which this network does not work, half of the digits, and how long this
+    training was: what begins with it trains as long as its recipe says.
+    """
     none = np.empty((0, 0), dtype=np.float32)
     side = replace(source.side, behaviour=source.side.behaviour.astype(np.float32), whiten=none, colour=none)
     players = [{k: v.astype(np.float32) for k, v in w.items()} for w in (source.network.weights, source.network.critic)]
-    return Source(side, replace(source.network, weights=players[0], critic=players[1]))
+    recipe = resolve(RECIPE).model_dump_json()
+    return Source(side, replace(source.network, recipe=recipe, weights=players[0], critic=players[1]))
 
 
 def main() -> None:

@@ -12,7 +12,7 @@ import argparse
 import json
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -81,15 +81,23 @@ def plain(frame: pd.DataFrame, runs: Sequence[str]) -> float:
 
 
 def measured(
-    frame: pd.DataFrame, runs: Sequence[str], starts: Sequence[str], steps: int, seeds: int
-) -> dict[str, list[Row]]:
-    """Every way to begin, with every seed."""
-    out: dict[str, list[Row]] = {}
-    for name in ("nothing", *(PREFIX + n for n in starts)):
-        start = name if name.startswith(PREFIX) else None
-        out[name] = [row_of(frame, runs, steps, seed, start) for seed in range(seeds)]
-        sys.stderr.write(f"  {name}: {[[round(r[k], 3) for k in ('start', 'third', 'all')] for r in out[name]]}\n")
-    return out
+    frame: pd.DataFrame,
+    runs: Sequence[str],
+    starts: Sequence[str],
+    steps: int,
+    seeds: int,
+    rows: dict[str, list[Row]],
+    keep: Callable[[], None] = lambda: None,
+) -> None:
+    """Measure every way to begin with every seed, as far as `rows` lack it; `keep` is called after each."""
+    for seed in range(seeds):
+        for name in ("nothing", *(PREFIX + n for n in starts)):
+            found = rows.setdefault(name, [])
+            if len(found) == seed:
+                found.append(row_of(frame, runs, steps, seed, name if name.startswith(PREFIX) else None))
+                figures = [round(found[-1][k], 3) for k in ("start", "third", "all")]
+                sys.stderr.write(f"  {name}, seed {seed}: {figures}\n")
+                keep()
 
 
 def verdict(rows: dict[str, list[Row]]) -> dict[str, Any]:
@@ -165,17 +173,24 @@ def main() -> None:
     file, ends = options.out / "bench/results/transfer.json", time.monotonic() + 60 * options.minutes
     told: dict[str, Any] = json.loads(file.read_text(encoding="utf-8")) if file.is_file() else {"results": {}}
     told |= {"version": dowgan.__version__, "points": ROWS, "steps": options.steps, "seeds": options.seeds}
-    for table, (frame, runs) in tables(options.data).items():
-        if table in told["results"]:
-            continue
-        sys.stderr.write(f"{table}\n")
-        rows = measured(frame, runs, names(), options.steps, options.seeds)
-        told["results"][table] = {"prior": plain(frame, runs), "verdict": verdict(rows), "rows": rows}
-        for place, text in ((file, json.dumps(told, indent=1) + "\n"), (options.out / PAGE, page(told))):
-            place.parent.mkdir(parents=True, exist_ok=True)
-            place.write_text(text, encoding="utf-8")
+
+    def keep() -> None:
+        written(file, json.dumps(told, indent=1) + "\n")
         if time.monotonic() > ends:
-            return
+            raise SystemExit("the time is used up: the same command goes on")
+
+    for table, (frame, runs) in tables(options.data).items():
+        sys.stderr.write(f"{table}\n")
+        entry = told["results"].setdefault(table, {"prior": plain(frame, runs), "rows": {}})
+        measured(frame, runs, names(), options.steps, options.seeds, entry["rows"], keep)
+        entry["verdict"] = verdict(entry["rows"])
+    keep()
+    written(options.out / PAGE, page(told))
+
+
+def written(place: Path, text: str) -> None:
+    place.parent.mkdir(parents=True, exist_ok=True)
+    place.write_text(text, encoding="utf-8")
 
 
 def tables(folder: Path) -> dict[str, tuple[pd.DataFrame, tuple[str, ...]]]:

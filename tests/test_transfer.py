@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 import torch
 
-from dowgan import Synthesizer
+from dowgan import Synthesizer, load
 from dowgan.cli import run
+from dowgan.config import Config, resolve
 from dowgan.errors import OptionError
 from dowgan.library import names, starting_point
 from dowgan.library.processes import PROCESSES, simulate
@@ -230,6 +231,46 @@ def test_library_is_a_start_from_the_command_line(tmp_path: Path, capsys: pytest
     assert capsys.readouterr().err.splitlines()[-1] == (
         "dowgan: Nothing can be taken from that model: its network works in space 'standard', that of the recipe "
         "'adversarial' in 'prior'; the recipe of that model is 'gru-gan'."
+    )
+
+
+def test_without_a_recipe_the_starting_points_is_taken_and_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Also the nets as that model has them, so that every weight fits; what is set is set on top."""
+    waves(160).to_csv(tmp_path / "data.csv", index=False)
+    words = ["fit", str(tmp_path / "data.csv"), "-o", str(tmp_path / "new.dowgan"), "--set", "train.steps=2"]
+    assert run([*words, "--from", "library:drifts"]) == 0
+    told = capsys.readouterr().err
+    assert "\nrecipe: gru-gan, that of library:drifts; --recipe NAME takes another\n" in f"\n{told}"
+    assert "transfer: generator: 10 of 10 weights taken\n" in told
+    wide = Synthesizer("wgan", [*QUICK, "generator.width=7"]).fit(waves(200))
+    wide.save(tmp_path / "wide.dowgan")
+    assert run([*words, "--from", str(tmp_path / "wide.dowgan")]) == 0
+    told = capsys.readouterr().err
+    assert f"recipe: wgan, that of {tmp_path}/wide.dowgan; --recipe NAME takes another\n" in told
+    assert "transfer: generator: 6 of 6 weights taken\n" in told
+    new = resolve(Config.model_validate_json(load(tmp_path / "new.dowgan").model_.recipe))
+    assert (new.generator.width, new.train.steps, new.window) == (7, 2, 8)
+    assert Synthesizer(start=wide).fit(waves(100)).model_.recipe == wide.model_.recipe
+    assert run([*words, "--from", "library:drifts", "--dry-run"]) == 0
+    assert capsys.readouterr().out == resolve("gru-gan", ["train.steps=2"]).to_toml()
+
+
+def test_a_model_without_a_network_is_no_start(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    waves(100).to_csv(tmp_path / "data.csv", index=False)
+    Synthesizer("flagship", ["calibrated=false"]).fit(waves(100)).save(tmp_path / "old.dowgan")
+    words = [
+        "fit",
+        str(tmp_path / "data.csv"),
+        "--from",
+        str(tmp_path / "old.dowgan"),
+        "-o",
+        str(tmp_path / "n.dowgan"),
+    ]
+    assert run(words) == 1
+    assert capsys.readouterr().err == (
+        "dowgan: Nothing can be taken from that model: it has no network (recipe 'flagship').\n"
     )
 
 

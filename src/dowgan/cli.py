@@ -133,7 +133,14 @@ def fit(
     runs: Runs = None,
     conditions: Conditions = None,
     missing: Missing = None,
-    recipe: Recipe = "flagship",
+    recipe: Annotated[
+        str | None,
+        Parameter(
+            name="--recipe",
+            help="Name of a recipe (`dowgan list recipes`) or a TOML file; flagship if left out, with --from that of "
+            "the model to begin with.",
+        ),
+    ] = None,
     settings: Settings = None,
     budget: Budget = None,
     seed: Seed = 0,
@@ -147,18 +154,19 @@ def fit(
     quiet: Quiet = False,
 ) -> None:
     """Fit a table: print what was understood, then progress, then scores; write a model file."""
-    from dowgan.config import resolve, seconds
+    from dowgan.config import seconds
     from dowgan.progress import Progress
+    from dowgan.synthesizer import Synthesizer, configured
+    from dowgan.table import read
 
     asked = list(settings or ()) + ([f"train.budget={seconds(budget)}"] if budget else [])
-    config = resolve(recipe, asked)
+    config = configured(recipe, asked, start)
+    if recipe is None and start is not None:
+        talk(f"recipe: {config.recipe}, that of {start}; --recipe NAME takes another", quiet)
     if dry_run:
         sys.stdout.write(config.to_toml())
         return
     _check_file(out, [data, *([start] if start else [])])
-    from dowgan.synthesizer import Synthesizer
-    from dowgan.table import read
-
     roles = tuple(runs or ()), tuple(conditions or ())
     table = read(data, time=time, runs=roles[0], conditions=roles[1], missing=tuple(missing or ()))
     _show(table, quiet)

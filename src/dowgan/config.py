@@ -158,18 +158,17 @@ def _value(text: str) -> Any:
         return text
 
 
-def resolve(recipe: str = DEFAULT_RECIPE, settings: Mapping[str, Any] | Sequence[str] = ()) -> Config:
+def resolve(recipe: str | Config = DEFAULT_RECIPE, settings: Mapping[str, Any] | Sequence[str] = ()) -> Config:
     """Return a recipe with settings applied.
 
     Args:
-        recipe: a name, or the path of a TOML file.
+        recipe: a name, the path of a TOML file, or the configuration of another fit.
         settings: `{"train.steps": 2000}` or `["train.steps=2000"]`.
 
     Raises:
         OptionError: no such recipe or key, or a value out of its range.
     """
-    raw = _recipe(recipe)
-    raw.setdefault("recipe", recipe)
+    raw = recipe.model_dump(exclude_none=True) if isinstance(recipe, Config) else {"recipe": recipe} | _recipe(recipe)
     asked = _pairs(settings)
     for one, other in (("epochs", "steps"), ("steps", "epochs")):  # what is asked for replaces the recipe's length
         if f"train.{one}" in asked and f"train.{other}" not in asked:

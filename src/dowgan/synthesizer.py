@@ -117,7 +117,7 @@ class Synthesizer:
     """One fitted model, three verbs: `generate`, `densify`, `extend`.
 
     Args:
-        recipe: name of a recipe, or the path of a TOML file of one.
+        recipe: name of a recipe, or the path of a TOML file of one; None for that of `start`, or the default.
         settings: single settings on top of it, such as {"train.steps": 2000, "window": 24}.
         time: name of the time column; found by itself if None.
         runs: columns whose values tell runs apart.
@@ -131,7 +131,7 @@ class Synthesizer:
 
     def __init__(
         self,
-        recipe: str = DEFAULT_RECIPE,
+        recipe: str | None = None,
         settings: Mapping[str, Any] | Sequence[str] = (),
         time: str | None = None,
         runs: Sequence[str] = (),
@@ -161,7 +161,7 @@ class Synthesizer:
             OptionError: a setting or a column name is wrong.
             CollapseError: the trained generator lost the spread of the data.
         """
-        config = resolve(self.recipe, self.settings)
+        config = configured(self.recipe, self.settings, self.start)
         table = read(data, time=self.time, runs=self.runs, conditions=self.conditions)
         return self.fit_table(table, config)
 
@@ -736,6 +736,15 @@ def load(path: str | Path) -> Synthesizer:
     """
     model = read_model(path, KINDS)
     out = Synthesizer(random_state=model.seed)
+def configured(
+    recipe: str | None, settings: Mapping[str, Any] | Sequence[str], start: Synthesizer | str | Path | None
+) -> Config:
+    """Return the configuration of a fit: where no recipe is named, that of the model which it begins with."""
+    if recipe is None and start is not None:
+        return resolve(Config.model_validate_json(_source(start).network.recipe), settings)
+    return resolve(recipe or DEFAULT_RECIPE, settings)
+
+
     out.model_ = model
     return out
 

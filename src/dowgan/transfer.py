@@ -230,7 +230,8 @@ def source_of(model: Model) -> Source:
         OptionError: it has no network.
     """
     if model.network is None:
-        raise OptionError("Nothing can be taken from that model: it has no network (recipe 'prior').")
+        recipe = Config.model_validate_json(model.recipe).recipe
+        raise OptionError(f"Nothing can be taken from that model: it has no network (recipe '{recipe}').")
     return Source(side_of(model.table_schema, model.channels, model.window, model.coordinates), model.network)
 
 
