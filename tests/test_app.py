@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+from safetensors.numpy import save
 
 import dowgan
 from dowgan import cli
@@ -24,14 +25,16 @@ from dowgan.app.jobs import Fit
 from dowgan.config import resolve
 from dowgan.errors import DataError
 from dowgan.table import read, write
+from small_tables import waves
 
 pytest.importorskip("streamlit", reason="Streamlit is not installed: pip install 'dowgan[app]'")
 playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
 
-ROWS, COLUMNS, AHEAD, FACTOR = 130, 20, 12, 4
-PATIENCE = 120_000  # milliseconds for what computes
+ROWS, COLUMNS, AHEAD, FACTOR = 130, 4, 12, 4
+PATIENCE = 240  # seconds: other work may keep the machine busy; nothing waits longer than it has to
 NAMES = [f"county_{i}" for i in range(COLUMNS)]
 CLOCK = "%d/%m/%Y"
+STOP = "[...document.querySelectorAll('button')].find(b => b.innerText.includes('Stop and keep the best'))?.click()"
 
 
 @dataclass(frozen=True)
@@ -58,7 +61,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
         yield Site(f"http://localhost:{port}", folder)
     finally:
         server.send_signal(signal.SIGINT)
-        server.wait(30)
+        server.wait(PATIENCE)
         log.seek(0)
         said = log.read()
         log.close()
@@ -68,7 +71,7 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
 
 
 def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + 60
+    end = time.monotonic() + PATIENCE
     while time.monotonic() < end and server.poll() is None:
         with socket.socket() as trial:
             if trial.connect_ex(("localhost", port)) == 0:
@@ -92,9 +95,10 @@ class Visit:
     """One browser session, and what went wrong in it."""
 
     def __init__(self, chromium: Any, site: Site) -> None:
-        self.context = chromium.new_context(viewport={"width": 1280, "height": 2400}, accept_downloads=True)
+        self.site = site
+        self.context = chromium.new_context(viewport={"width": 1280, "height": 1600}, accept_downloads=True)
         self.page = self.context.new_page()
-        self.page.set_default_timeout(90_000)
+        self.page.set_default_timeout(PATIENCE * 1000)
         self.hosts: set[str] = set()
         self.faults: list[str] = []
         self.page.on("request", lambda request: self.hosts.add(request.url.split("/")[2]))
@@ -106,11 +110,16 @@ class Visit:
     def upload(self, path: Path) -> None:
         self.page.locator("input[type=file]").first.set_input_files(str(path))
 
+    def open_model(self, path: Path) -> None:
+        opener = self.page.get_by_test_id("stExpander").filter(has_text="Open a model that was saved before")
+        if not opener.locator("input[type=file]").is_visible():
+            opener.locator("summary").click()
+        opener.locator("input[type=file]").set_input_files(str(path))
+
     def fit(self, budget: str, recipe: str | None = None) -> None:
-        box = self.page.get_by_role("combobox", name="Longest training time")
-        box.click()
+        box = self.page.get_by_role("textbox", name="Longest training time")
         box.fill(budget)
-        box.press("Enter")
+        box.press("Tab")
         if recipe is not None:
             field = self.page.get_by_role("combobox", name="Recipe")
             field.click()
@@ -118,20 +127,31 @@ class Visit:
             self.page.get_by_role("option", name=recipe, exact=True).click()
         self.page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Fit").click()
 
+    def settle(self) -> None:
+        """Wait until the page is drawn to its end."""
+        self.page.locator("[data-test-script-state=notRunning]").wait_for()
+
     def tab(self, name: str) -> Any:
         self.page.get_by_role("tab", name=name).click()
         return self.page.get_by_role("tabpanel").filter(visible=True)
 
     def ask(self, verb: str, numbers: dict[str, int]) -> Any:
         """Fill in a form of a verb, send it, and wait for what comes."""
+        self.settle()
         panel = self.tab(verb)
         for label, number in numbers.items():
             field = panel.get_by_label(label, exact=True)
             field.fill(str(number))
             field.press("Tab")
         panel.get_by_test_id("stFormSubmitButton").get_by_role("button").click()
-        panel.get_by_text("The first rows").wait_for(timeout=PATIENCE)
+        panel.get_by_text("The first rows").wait_for()
         return panel
+
+    def close(self) -> None:
+        """Leave: nothing went wrong, and nobody else was asked for anything."""
+        self.context.close()
+        assert self.faults == []
+        assert self.hosts <= {self.site.url.removeprefix("http://")}
 
     def download(self, button: Any, folder: Path) -> Path:
         with self.page.expect_download() as waiting:
@@ -141,19 +161,8 @@ class Visit:
         return path
 
 
-@pytest.fixture
-def visits(chromium: Any, site: Site) -> Iterator[list[Visit]]:
-    """Two sessions in browsers of their own, free of faults at the end, that asked nobody else for anything."""
-    pair = [Visit(chromium, site), Visit(chromium, site)]
-    yield pair
-    for visit in pair:
-        visit.context.close()
-        assert visit.faults == []
-        assert visit.hosts <= {site.url.removeprefix("http://")}
-
-
 def counts(path: Path) -> pd.DataFrame:
-    """Weekly counts of 20 counties with a season, as a CSV."""
+    """Weekly counts of some counties with a season, as a CSV."""
     rng = np.random.default_rng(0)
     season = np.sin(2 * np.pi * np.arange(ROWS) / 52.18)[:, None] * rng.uniform(0.5, 1, COLUMNS)
     frame = pd.DataFrame(rng.poisson(np.exp(2.5 + season)), columns=NAMES)
@@ -162,49 +171,81 @@ def counts(path: Path) -> pd.DataFrame:
     return frame
 
 
-def small(path: Path) -> pd.DataFrame:
-    """Three columns of hours, on which the report takes seconds."""
-    rng = np.random.default_rng(1)
-    frame = pd.DataFrame(np.cumsum(rng.normal(size=(160, 3)), axis=0).round(2) + 50, columns=["a", "b", "c"])
-    frame.insert(0, "time", pd.date_range("2024-01-01", periods=160, freq="h"))
-    frame.to_csv(path, index=False)
-    return frame
+@pytest.fixture
+def visit(chromium: Any, site: Site) -> Iterator[Visit]:
+    """A session in a browser of its own."""
+    one = Visit(chromium, site)
+    yield one
+    one.close()
 
 
-def test_the_whole_work(visits: list[Visit], tmp_path: Path) -> None:
-    table = counts(tmp_path / "counts.csv")
-    visit = visits[0]
-    visit.upload(tmp_path / "counts.csv")
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of the table and of what is downloaded."""
+    return tmp_path_factory.mktemp("home")
+
+
+@pytest.fixture(scope="module")
+def table(home: Path) -> pd.DataFrame:
+    return counts(home / "counts.csv")
+
+
+@pytest.fixture(scope="module")
+def fitted(chromium: Any, site: Site, home: Path, table: pd.DataFrame) -> Iterator[Visit]:
+    """A session with a table and a model fitted on it, which the tests of its use share."""
+    visit = Visit(chromium, site)
+    visit.upload(home / "counts.csv")
     visit.page.get_by_text(f"{ROWS} rows, {COLUMNS} channels. Clock: 'Date', step W-MON").wait_for()
     visit.page.get_by_role("cell", name="whole number").nth(COLUMNS - 1).wait_for()
-    visit.fit("3s", "r3gan")
-    visit.page.get_by_text("generated now").wait_for(timeout=PATIENCE)  # samples beside the real ones, while it trains
-    visit.page.get_by_text("4 · Use it").wait_for(timeout=PATIENCE)
+    visit.fit("10m", "r3gan")
+    visit.page.get_by_text("generated now").first.wait_for()  # samples beside the real ones, while it trains
+    visit.page.evaluate(STOP)
+    visit.page.get_by_text("4 · Use it").wait_for()
+    yield visit
+    visit.close()
 
-    panel = visit.ask("Generate", {"Rows": 80})
-    csv = visit.download(panel.get_by_role("button", name="CSV", exact=True), tmp_path)
-    parquet = visit.download(panel.get_by_role("button", name="Parquet", exact=True), tmp_path)
-    made = pd.read_csv(csv)
-    assert csv.name == "counts-synthetic.csv"
+
+@pytest.fixture(scope="module")
+def generated(fitted: Visit, home: Path) -> Path:
+    """A synthetic table from the page."""
+    panel = fitted.ask("Generate", {"Rows": 80})
+    return fitted.download(panel.get_by_role("button", name="CSV", exact=True), home)
+
+
+@pytest.fixture(scope="module")
+def saved(fitted: Visit, home: Path) -> Path:
+    """The model from the page."""
+    return fitted.download(fitted.tab("Model").get_by_role("button", name="Model", exact=True), home)
+
+
+def test_what_is_generated_is_a_table_like_the_one_that_came(
+    fitted: Visit, generated: Path, table: pd.DataFrame, home: Path
+) -> None:
+    made = pd.read_csv(generated)
+    assert generated.name == "counts-synthetic.csv"
     assert list(made.columns) == list(table.columns)
     assert len(made) == 80
     assert (made[NAMES].dtypes == "int64").all()
     assert (made[NAMES] >= 0).all(axis=None)
     assert list(made["Date"]) == list(table["Date"][:80])
-    pd.testing.assert_frame_equal(pd.read_parquet(parquet)[NAMES], made[NAMES])
+    button = fitted.tab("Generate").get_by_role("button", name="Parquet", exact=True)
+    pd.testing.assert_frame_equal(pd.read_parquet(fitted.download(button, home))[NAMES], made[NAMES])
 
-    panel = visit.ask("Densify", {"New steps per old step": FACTOR})
-    finer = pd.read_csv(visit.download(panel.get_by_role("button", name="CSV", exact=True), tmp_path))
+
+def test_densify_keeps_every_row_that_came(fitted: Visit, table: pd.DataFrame, home: Path) -> None:
+    panel = fitted.ask("Densify", {"New steps per old step": FACTOR})
+    finer = pd.read_csv(fitted.download(panel.get_by_role("button", name="CSV", exact=True), home))
     assert list(finer.columns) == list(table.columns)
     assert len(finer) == (ROWS - 1) * FACTOR + 1
     pd.testing.assert_frame_equal(finer[NAMES][::FACTOR].reset_index(drop=True), table[NAMES])
     assert (finer[NAMES].dtypes == "int64").all()
 
-    panel = visit.ask("Extend", {"Rows to add": AHEAD, "Paths": 50})
+
+def test_extend_goes_on_at_the_next_step_with_bands_and_paths(fitted: Visit, table: pd.DataFrame, home: Path) -> None:
+    panel = fitted.ask("Extend", {"Rows to add": AHEAD, "Paths": 50})
     buttons = panel.get_by_role("button", name="CSV", exact=True)
-    later, paths = (pd.read_csv(visit.download(buttons.nth(i), tmp_path)) for i in (0, 1))
-    weeks = pd.date_range("2020-01-06", periods=ROWS + AHEAD, freq="W-MON").strftime(CLOCK)
-    assert list(later["Date"]) == list(weeks[ROWS:])
+    later, paths = (pd.read_csv(fitted.download(buttons.nth(i), home)) for i in (0, 1))
+    assert list(later["Date"]) == list(weeks())
     assert (later[NAMES].dtypes == "int64").all()
     for name in NAMES:
         assert (later[f"{name}_lo90"] <= later[name]).all()
@@ -213,27 +254,57 @@ def test_the_whole_work(visits: list[Visit], tmp_path: Path) -> None:
     assert len(paths) == 50 * AHEAD
     assert sorted(set(paths["path"])) == list(range(1, 51))
 
-    panel = visit.tab("Model")
-    model = dowgan.load(visit.download(panel.get_by_role("button", name="Model", exact=True), tmp_path))
-    frame = model.generate(rows=80)
-    write(frame, model.schema, tmp_path / "again.csv")
-    assert (tmp_path / "again.csv").read_bytes() == csv.read_bytes()  # the page adds nothing of its own
+
+def weeks() -> pd.Index:
+    """The dates that follow the table."""
+    return pd.date_range("2020-01-06", periods=ROWS + AHEAD, freq="W-MON").strftime(CLOCK)[ROWS:]
 
 
-def test_the_report_inside(visits: list[Visit], tmp_path: Path) -> None:
-    small(tmp_path / "small.csv")
-    visit = visits[0]
-    visit.upload(tmp_path / "small.csv")
-    visit.fit("1s", "prior")
-    visit.page.get_by_text("4 · Use it").wait_for(timeout=PATIENCE)
+def test_the_model_from_the_page_gives_what_the_page_gave(saved: Path, generated: Path, tmp_path: Path) -> None:
+    model = dowgan.load(saved)
+    write(model.generate(rows=80), model.schema, tmp_path / "again.csv")
+    assert (tmp_path / "again.csv").read_bytes() == generated.read_bytes()  # the page adds nothing of its own
+
+
+def test_a_saved_model_is_opened_again_without_a_table_and_with_one(
+    visit: Visit, saved: Path, generated: Path, home: Path, table: pd.DataFrame, tmp_path: Path
+) -> None:
+    (tmp_path / "bad.dowgan").write_bytes(saved.read_bytes()[:-100])
+    visit.open_model(tmp_path / "bad.dowgan")
+    sentence = "'bad.dowgan' is not a model of dowgan, or is cut short. Make one with: dowgan fit DATA -o MODEL"
+    visit.page.get_by_test_id("stAlert").get_by_text(sentence, exact=True).wait_for()
+    assert visit.page.get_by_text("4 · Use it").count() == 0
+    visit.open_model(saved)
+    visit.page.get_by_text(f"{saved.name}: recipe r3gan, fitted on {ROWS} rows").wait_for()
+    panel = visit.ask("Generate", {"Rows": 80})
+    made = visit.download(panel.get_by_role("button", name="CSV", exact=True), tmp_path)
+    assert made.read_bytes() == generated.read_bytes()
+    panel = visit.ask("Extend", {"Rows to add": AHEAD, "Paths": 20})
+    later = pd.read_csv(visit.download(panel.get_by_role("button", name="CSV", exact=True).first, tmp_path))
+    assert list(later["Date"]) == list(weeks())
+    visit.tab("Report").get_by_text("It needs a table").wait_for()
+
+    visit.upload(home / "counts.csv")
+    visit.page.get_by_text(f"{ROWS} rows, {COLUMNS} channels").wait_for()
+    panel = visit.ask("Densify", {"New steps per old step": 2})
+    finer = pd.read_csv(visit.download(panel.get_by_role("button", name="CSV", exact=True), tmp_path))
+    pd.testing.assert_frame_equal(finer[NAMES][::2].reset_index(drop=True), table[NAMES])
+
+
+def test_the_report_inside(visit: Visit, table: pd.DataFrame, home: Path, tmp_path: Path) -> None:
+    dowgan.Synthesizer("prior").fit(home / "counts.csv").save(tmp_path / "quick.dowgan")
+    visit.upload(home / "counts.csv")
+    visit.open_model(tmp_path / "quick.dowgan")
+    visit.page.get_by_text("quick.dowgan: recipe prior").wait_for()
+    visit.settle()
     panel = visit.tab("Report")
     panel.get_by_role("button", name="Test the model").click()
     frame = visit.page.frame_locator("iframe").first
-    frame.locator("h1").wait_for(timeout=PATIENCE)
+    frame.locator("h1").wait_for()
     frame.locator(".plot").first.scroll_into_view_if_needed()  # figures are drawn as they come into view
-    frame.locator(".js-plotly-plot svg.main-svg").first.wait_for(timeout=PATIENCE)
+    frame.locator(".js-plotly-plot svg.main-svg").first.wait_for()
     page = visit.download(panel.get_by_role("button", name="Report"), tmp_path)
-    assert page.name == "small-report.html"
+    assert page.name == "counts-report.html"
     assert "<h1>" in page.read_text(encoding="utf-8")
 
 
@@ -246,10 +317,9 @@ BAD = {
 
 
 def test_a_bad_table_shows_the_sentence_of_the_command_line(
-    visits: list[Visit], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    visit: Visit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    visit = visits[0]
     for name, text in BAD.items():
         Path(name).write_text(text)
         assert cli.run(["fit", name, "--recipe", "prior", "--quiet"]) == 1
@@ -260,10 +330,14 @@ def test_a_bad_table_shows_the_sentence_of_the_command_line(
         assert visit.page.get_by_text("3 · Fit a model").count() == 0
 
 
-def test_two_sessions_do_not_see_each_other(visits: list[Visit], site: Site, tmp_path: Path) -> None:
+FORGED = {"format": "dowgan-model", "version": "1", "versions": "{}", "tree": '"anything"'}
+
+
+def test_two_sessions_do_not_see_each_other(chromium: Any, visit: Visit, site: Site, tmp_path: Path) -> None:
     older = _filled(site)  # of earlier tests, whose browsers may come back for two minutes
+    visits = visit, Visit(chromium, site)
     counts(tmp_path / "mine.csv")
-    small(tmp_path / "..yours.csv")
+    waves(160, names=("a", "b", "c")).to_csv(tmp_path / "..yours.csv", index=False)
     for visit, name in zip(visits, ("mine.csv", "..yours.csv"), strict=True):
         assert visit.page.get_by_role("button", name="Use the example").count() == 1
         visit.upload(tmp_path / name)
@@ -277,6 +351,7 @@ def test_two_sessions_do_not_see_each_other(visits: list[Visit], site: Site, tmp
     for path in folders:
         assert stat.S_IMODE(path.stat().st_mode) == 0o700
         assert [file.name.split("-")[0] for file in path.iterdir()] == ["table"]  # no name of the user's
+    visits[1].close()
 
 
 def _filled(site: Site) -> set[Path]:
@@ -296,19 +371,43 @@ def test_a_desk_takes_no_path_from_a_name_and_leaves_nothing() -> None:
     assert folder.exists()
     desk.leave(grace=0.0)
     assert desk._leaving is not None
-    desk._leaving.join(10)
+    desk._leaving.join(PATIENCE)
     assert not folder.exists()
 
 
+def test_a_desk_opens_models_and_says_in_one_line_what_is_none(tmp_path: Path) -> None:
+    model = dowgan.Synthesizer("prior").fit(waves(120))
+    model.save(tmp_path / "model")
+    whole = (tmp_path / "model").read_bytes()
+    desk = Desk()
+    desk.open_model(whole, "../mine.dowgan")
+    assert desk.model is not None
+    assert desk.stem == "mine"
+    desk.take(b"time,a\n2024-01-01,1\n", "other.csv")  # another table leaves the model open
+    assert desk.model is not None
+    with pytest.raises(DataError):
+        desk.table(Roles())
+    tensors = save({"a": np.zeros(3)}, metadata={"format": "pt"})
+    made_up = save({"a": np.zeros(3)}, metadata=FORGED)
+    for content in (b"", b"a,b\n1,2\n", whole[: len(whole) // 2], tensors, made_up):
+        desk.open_model(content, "bad.dowgan")
+        assert desk.model is None
+        said = desk.sentence(desk.opened)
+        assert said.startswith("'bad.dowgan' is not a model of dowgan")
+        assert said.endswith("Make one with: dowgan fit DATA -o MODEL")
+    assert {path.name.split("-")[0] for path in desk.folder.iterdir()} == {"table"}
+    desk.close()
+
+
 def test_a_stopped_fit_keeps_the_best(tmp_path: Path) -> None:
-    small(tmp_path / "small.csv")
+    waves(160).to_csv(tmp_path / "small.csv", index=False)
     config = resolve("r3gan", {"train.steps": 100_000, "train.checks": 20_000, "window": 6, "train.patience": 10_000})
     fit = Fit(read(tmp_path / "small.csv"), config, 0)
     fit.start()
     while not (fit.done or len(fit.checks) > 3):
         time.sleep(0.05)
     fit.stop()
-    fit._thread.join(60)
+    fit._thread.join(PATIENCE)
     assert fit.error == ""
     assert fit.model is not None
     record = fit.model.model_.training

@@ -16,6 +16,7 @@ from small_tables import waves
 
 CHROMIUM = Path("/usr/bin/chromium")
 ROOT = Path(__file__).resolve().parents[1]
+PATIENCE = 240_000  # milliseconds: other work may keep the machine busy
 VERBS = {"generate", "densify", "extend"}
 
 
@@ -86,6 +87,7 @@ def test_the_page_is_drawn_in_a_browser_without_an_error(page: Path, width: int,
     with driver.sync_playwright() as p:
         browser = p.chromium.launch(executable_path=str(CHROMIUM), args=["--no-sandbox"])
         tab = browser.new_page(viewport={"width": width, "height": 800}, color_scheme=scheme)
+        tab.set_default_timeout(PATIENCE)
         bad: list[str] = []
         tab.on("console", lambda m: bad.append(m.text) if m.type == "error" else None)
         tab.on("pageerror", lambda e: bad.append(str(e)))
@@ -95,7 +97,7 @@ def test_the_page_is_drawn_in_a_browser_without_an_error(page: Path, width: int,
         shown = "[...document.querySelectorAll('.plot')].filter(e => e.offsetParent)"
         for i in range(tab.evaluate(f"{shown}.length")):  # a figure is drawn once it comes into view
             tab.evaluate(f"{shown}[{i}].scrollIntoView()")
-            tab.wait_for_function(f"{shown}[{i}].querySelector('.main-svg')", timeout=120_000)
+            tab.wait_for_function(f"{shown}[{i}].querySelector('.main-svg')")
         assert tab.evaluate("document.documentElement.scrollWidth") <= width
         browser.close()
     assert bad == []

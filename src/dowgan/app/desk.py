@@ -9,11 +9,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dowgan.app.jobs import Fit, Judging
+from dowgan.config import Config
 from dowgan.demo import simulate
-from dowgan.errors import UserError
-from dowgan.synthesizer import BANDS, Synthesizer
+from dowgan.errors import ModelError, UserError
+from dowgan.synthesizer import BANDS, Synthesizer, load
 from dowgan.table import Schema, Table, read, write
-from dowgan.table.sniff import load, sniff
+from dowgan.table.sniff import load as content_of
+from dowgan.table.sniff import sniff
 from dowgan.table.writing import ENDINGS
 
 if TYPE_CHECKING:
@@ -41,13 +43,13 @@ class Made:
         frame: gives the table itself.
         schema: how it is written.
         sentence: what it is.
-        origin: the table that it was made of.
+        origin: the table that it was made of or stands beside, None if there is none.
     """
 
     frame: Callable[[], "DataFrame"]
     schema: Schema
     sentence: str
-    origin: Table
+    origin: Table | None
 
 
 class Desk:
@@ -56,8 +58,10 @@ class Desk:
     def __init__(self) -> None:
         self._home = tempfile.TemporaryDirectory(prefix="dowgan-app-", ignore_cleanup_errors=True)
         self._leaving: threading.Timer | None = None
-        self._read: tuple[Path, Roles, Table | UserError] | None = None
+        self._read: tuple[Path, object, Table | UserError] | None = None
         self.number = 0
+        self.opened: Synthesizer | UserError | None = None
+        self.opened_label = ""
         self.clear()
 
     @property
@@ -65,8 +69,8 @@ class Desk:
         return Path(self._home.name)
 
     def clear(self) -> None:
-        """Forget the table and all that was made of it."""
-        self.drop_model()
+        """Forget the table and all that was made of it; a model that was opened stays."""
+        self.drop_fit()
         for path in self.folder.iterdir():
             path.unlink()
         self.number += 1
@@ -75,8 +79,8 @@ class Desk:
         self.example = False
         self.labels: dict[str, str] = {}
 
-    def drop_model(self) -> None:
-        """Forget the model and what was made with it."""
+    def drop_fit(self) -> None:
+        """Forget the fit, and what was made with the model."""
         for job in (getattr(self, "fit", None), getattr(self, "judging", None)):
             if job is not None:
                 job.abandon()
@@ -113,27 +117,30 @@ class Desk:
                 import pyarrow.parquet as pq
 
                 return tuple(pq.read_schema(self.source).names)
-            return sniff(load(str(self.source)), str(self.source)).names
+            return sniff(content_of(str(self.source)), str(self.source)).names
         except (UserError, OSError, ValueError):
             return ()
 
     def table(self, roles: Roles) -> Table:
-        """The table as it is understood.
+        """The table as it is understood: as the opened model's, or else by what the user said of the columns.
 
         Raises:
             UserError: it cannot be used; the text is that of the command line.
         """
         assert self.source is not None
-        if self._read is None or self._read[:2] != (self.source, roles):
-            self._read = (self.source, roles, self._try(self.source, roles))
+        way = self.opened if isinstance(self.opened, Synthesizer) else roles
+        if self._read is None or self._read[0] != self.source or self._read[1] != way:
+            self._read = (self.source, way, self._try(self.source, way))
         found = self._read[2]
         if isinstance(found, UserError):
             raise found
         return found
 
-    def _try(self, path: Path, roles: Roles) -> Table | UserError:
+    def _try(self, path: Path, way: Synthesizer | Roles) -> Table | UserError:
         try:
-            return read(path, time=roles.time, runs=roles.runs, conditions=roles.conditions, missing=roles.missing)
+            if isinstance(way, Synthesizer):
+                return read(path, schema=way.schema)
+            return read(path, time=way.time, runs=way.runs, conditions=way.conditions, missing=way.missing)
         except UserError as error:
             return error
 
@@ -146,8 +153,23 @@ class Desk:
 
     # model and results
 
+    def open_model(self, content: bytes, label: str) -> None:
+        """Take a model that was saved in place of a fit; what is no model is held as its error."""
+        self.drop_fit()
+        path = self.keep(content, label, "model")
+        self.opened, self.opened_label = _opened(path), label
+        path.unlink()
+
+    def close_model(self) -> None:
+        """Forget the opened model and what was made with it."""
+        self.drop_fit()
+        self.opened, self.opened_label = None, ""
+
     @property
     def model(self) -> Synthesizer | None:
+        """The opened model, or else the fitted one."""
+        if isinstance(self.opened, Synthesizer):
+            return self.opened
         return None if self.fit is None else self.fit.model
 
     def file(self, name: str, ending: str) -> bytes:
@@ -174,7 +196,8 @@ class Desk:
     @property
     def stem(self) -> str:
         """The label as a part of the names of downloads."""
-        bare = re.sub(r"(\.gz)?$", "", self.label).rpartition(".")[0] or self.label
+        label = self.label or self.opened_label
+        bare = re.sub(r"(\.gz)?$", "", label).rpartition(".")[0] or label
         return re.sub(r"[^\w-]+", "-", bare).strip("-")[:60] or "table"
 
     # the end
@@ -191,8 +214,21 @@ class Desk:
 
     def close(self) -> None:
         """Remove every file."""
-        self.drop_model()
+        self.close_model()
         self._home.cleanup()
+
+
+def _opened(path: Path) -> Synthesizer | UserError:
+    """A model, or what is wrong with it; the file comes from anywhere, so all of it is looked at now."""
+    try:
+        model = load(path)
+        Config.model_validate_json(model.model_.recipe)
+        model.generate(rows=2)
+    except UserError as error:
+        return error
+    except Exception:  # whatever a made-up file leads to
+        return ModelError(f"'{path}' is not a model of dowgan, or is damaged. Make one with: dowgan fit DATA -o MODEL")
+    return model
 
 
 def _taken(path: Path) -> bytes:

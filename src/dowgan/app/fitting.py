@@ -8,35 +8,38 @@ from dowgan.app.intake import complain, plain, sentences
 from dowgan.app.jobs import Fit
 from dowgan.app.pictures import numbers, windows
 from dowgan.catalogue import catalogue
-from dowgan.config import DEFAULT_RECIPE, resolve, seconds
+from dowgan.config import DEFAULT_RECIPE, Config, resolve, seconds
+from dowgan.model import Model
 from dowgan.progress import fidelity_name, gain
-from dowgan.table import Table
+from dowgan.synthesizer import Synthesizer
+from dowgan.table import Schema, Table
 
-BUDGETS = ("30s", "1m", "2m", "5m", "15m", "1h")
+BUDGET = "1m"
+TIMES = (
+    "Such as 90s, 5m or 1h. Finding season and distributions before it, and the correction of what the model draws "
+    "after it, take their own time."
+)
 REFRESH = 1.5  # seconds between two looks at a running job
 MOST_SEED = 2**31
 
 
-def show_fit(desk: Desk, table: Table) -> None:
-    """Let the user fit a model; show how it gets on and how it ended."""
-    st.subheader("3 · Fit a model", divider="gray")
-    if desk.fit is None:
+def show_fit(desk: Desk, table: Table | None) -> None:
+    """Let the user fit a model; show how it gets on and how it ended, or the model that was opened instead."""
+    opened = isinstance(desk.opened, Synthesizer)
+    st.subheader("3 · The opened model" if opened else "3 · Fit a model", divider="gray")
+    if isinstance(desk.opened, Synthesizer):
+        _show_opened(desk, desk.opened)
+    elif desk.fit is not None:
+        _ended(desk, desk.fit) if desk.fit.done else _watch(desk, desk.fit)
+    elif table is not None:
         _settings(desk, table)
-    elif not desk.fit.done:
-        _watch(desk, desk.fit)
-    else:
-        _ended(desk, desk.fit)
 
 
 def _settings(desk: Desk, table: Table) -> None:
     phrases = catalogue("recipes")["recipes"]
     with st.form("settings"):
         left, right = st.columns(2)
-        budget = left.selectbox(
-            "Longest training time", BUDGETS, index=1, accept_new_options=True,
-            help="Such as 90s, 5m or 1h. Finding season and distributions before it, and the correction of what the "
-            "model draws after it, take their own time.",
-        )  # fmt: skip
+        budget = left.text_input("Longest training time", BUDGET, help=TIMES)
         seed = right.number_input("Seed", 0, MOST_SEED, 0, help="The same seed gives the same model.")
         names = list(phrases)
         recipe = st.selectbox(
@@ -44,7 +47,7 @@ def _settings(desk: Desk, table: Table) -> None:
         )
         if st.form_submit_button("Fit", type="primary", icon=":material/play_arrow:"):
             with sentences(desk):
-                config = resolve(recipe, {"train.budget": seconds(str(budget))})
+                config = resolve(recipe, {"train.budget": seconds(budget)})
                 desk.fit = Fit(table, config, int(seed))
                 desk.fit.start()
                 st.rerun()
@@ -58,7 +61,7 @@ def _watch(desk: Desk, fit: Fit) -> None:
     if fit.step:
         _figures(fit)
     if fit.real is not None and fit.made is not None:
-        tag = choose_tag("Watch", fit.table, "watched")
+        tag = choose_tag("Watch", fit.table.schema, "watched")
         if tag is not None:
             st.plotly_chart(windows(fit.real, fit.made, fit.table.schema, tag), key="windows")
     if fit.checks and fit.curves:
@@ -96,9 +99,9 @@ def _losses(fit: Fit) -> None:
     st.plotly_chart(figures.losses(range(1, count + 1), curves, checks, fidelity, chosen), key="losses")
 
 
-def choose_tag(label: str, table: Table, key: str) -> str | None:
+def choose_tag(label: str, schema: Schema, key: str) -> str | None:
     """The column that the user wants to see drawn, None if none can be."""
-    names = numbers(table.schema)
+    names = numbers(schema)
     return st.selectbox(label, names, key=f"{key}-tag") if names else None
 
 
@@ -112,12 +115,26 @@ def _ended(desk: Desk, fit: Fit) -> None:
     else:
         record = fit.model.model_.training
         st.success(plain(f"Fitted in {_duration(record.seconds)}: {record.stopped}."), icon=":material/check:")
-        brought = gain(fit.model.model_)
-        if brought is not None:
-            st.markdown(plain(f"{brought[0].upper()}{brought[1:]}."))
-            with st.expander("Losses and fidelity", icon=":material/show_chart:"):
-                st.plotly_chart(
-                    figures.losses(record.steps, record.losses, record.checks, record.fidelity, record.chosen),
-                    key="record",
-                )
-    st.button("Fit again", on_click=desk.drop_model, icon=":material/replay:")
+        _show_training(fit.model.model_)
+    st.button("Fit again", on_click=desk.drop_fit, icon=":material/replay:")
+
+
+def _show_opened(desk: Desk, opened: Synthesizer) -> None:
+    model = opened.model_
+    rows, recipe = sum(past.rows for past in model.past), Config.model_validate_json(model.recipe).recipe
+    text = f"{desk.opened_label}: recipe {recipe}, fitted on {rows:,} rows in {_duration(model.training.seconds)}"
+    st.success(plain(f"{text}: {model.training.stopped}."), icon=":material/check:")
+    _show_training(model)
+    st.caption("To fit another model, remove the file above.")
+
+
+def _show_training(model: Model) -> None:
+    """What training brought, and its curves; nothing if no network was trained."""
+    record, brought = model.training, gain(model)
+    if brought is None:
+        return
+    st.markdown(plain(f"{brought[0].upper()}{brought[1:]}."))
+    with st.expander("Losses and fidelity", icon=":material/show_chart:"):
+        st.plotly_chart(
+            figures.losses(record.steps, record.losses, record.checks, record.fidelity, record.chosen), key="record"
+        )

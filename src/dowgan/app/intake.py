@@ -6,10 +6,12 @@ from contextlib import contextmanager
 import streamlit as st
 
 from dowgan.app.desk import Desk, Roles
+from dowgan.app.jobs import ENGINE
 from dowgan.errors import UserError
 from dowgan.table import Table, describe
 
 LIKE = "A CSV (.csv, .csv.gz, .tsv) or Parquet file: one row per time, one column per measurement."
+MODEL = "A model file (.dowgan), from this page or from `dowgan fit`. It needs no table to generate and to extend."
 EXAMPLE_CONDITIONS = ("grade",)
 MOST_LINES = 12  # of the table of columns, before it scrolls
 
@@ -49,6 +51,21 @@ def show_table(desk: Desk) -> None:
     elif upload is None:
         st.success(f"The example is loaded: {plain(desk.label)}", icon=":material/science:")
         st.button("Put it away", on_click=desk.clear)
+    with st.expander("Open a model that was saved before", icon=":material/folder_open:"):
+        _show_opening(desk)
+
+
+def _show_opening(desk: Desk) -> None:
+    upload = st.file_uploader(MODEL, key="model-upload", help=f"At most {_limit()} MB.")
+    if upload is not None and st.session_state.get("opened") != upload.file_id:
+        st.session_state.opened = upload.file_id
+        with ENGINE:
+            desk.open_model(upload.getvalue(), upload.name)
+    if upload is None and st.session_state.get("opened"):
+        st.session_state.opened = None
+        desk.close_model()
+    if isinstance(desk.opened, UserError):
+        complain(desk, desk.opened)
 
 
 def _limit() -> int:
@@ -96,10 +113,13 @@ def _describe(table: Table) -> None:
 
 
 def _roles(desk: Desk) -> Roles:
-    names, key, fixed = desk.names(), desk.number, desk.fit is not None
+    names, key = desk.names(), desk.number
+    fixed = desk.fit is not None or desk.model is not None
     own = [name for name in (EXAMPLE_CONDITIONS if desk.example else ()) if name in names]
-    if fixed:
+    if desk.fit is not None:
         st.caption("A model stands on it. To change it, press 'Fit again' below first.")
+    elif fixed:
+        st.caption("It is read as the table of the opened model.")
     time = st.selectbox(
         "Time column", names, index=None, placeholder="found by itself", key=f"time-{key}", disabled=fixed
     )

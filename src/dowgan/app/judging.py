@@ -16,13 +16,16 @@ HEIGHT = 900
 ICONS = {"good": ":material/check:", "look": ":material/visibility:", "bad": ":material/error:"}
 
 
-def show_report(desk: Desk, table: Table, model: Synthesizer) -> None:
+def show_report(desk: Desk, table: Table | None, model: Synthesizer) -> None:
     """Test the model, and show what was found."""
     st.markdown(
-        "**How far to trust it.** A second model is fitted on the early rows and tested on the late ones, which it "
-        "has not seen: each verb, each column, beside what real rows and plain methods score."
+        "**How far to trust it.** Each verb and each column is tested on rows that the tested model has not seen, "
+        "beside what real rows and plain methods score. For the fitted table that is a second model, fitted on its "
+        "early rows."
     )
-    if desk.judging is None:
+    if table is None:
+        st.info("It needs a table: bring the one that the model was fitted on, or another like it, at the top.")
+    elif desk.judging is None:
         st.button("Test the model", type="primary", on_click=desk.judge)
         st.caption("It takes about as long as the fit, and some more.")
     elif not desk.judging.done:

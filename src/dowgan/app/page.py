@@ -31,9 +31,8 @@ def main() -> None:
     st.markdown(INTRO)
     show_table(desk)
     table = show_understood(desk) if desk.source is not None else None
-    if table is None:
-        return
-    show_fit(desk, table)
+    if table is not None or desk.model is not None:
+        show_fit(desk, table)
     if desk.model is not None:
         show_verbs(desk, table)
 

@@ -19,6 +19,7 @@ from dowgan.table import Schema
 if TYPE_CHECKING:
     from pandas import DataFrame
 
+Curve = tuple[np.ndarray, np.ndarray]  # clock values and values, [T] each
 SHOWN = 16  # windows of each side
 LEAST_STEPS = 4  # of a window that is drawn as a curve
 HISTORY = 3  # a continuation is shown behind so many times its own length
@@ -46,7 +47,7 @@ def windows(real: Float[np.ndarray, "A S C"], made: Float[np.ndarray, "B S C"], 
     return figure.update_xaxes(title_text="step of the window", title_font_size=11)
 
 
-def curve_of(frame: "DataFrame", schema: Schema, tag: str, runs: Sequence[str]) -> tuple[np.ndarray, np.ndarray]:
+def curve_of(frame: "DataFrame", schema: Schema, tag: str, runs: Sequence[str]) -> Curve:
     """Clock values and values of one tag in the first run of a table.
 
     Args:
@@ -65,12 +66,14 @@ def curve_of(frame: "DataFrame", schema: Schema, tag: str, runs: Sequence[str]) 
     return wall.tz_localize(None).to_numpy().astype("datetime64[ms]"), values
 
 
-def beside(real: tuple[np.ndarray, np.ndarray], made: tuple[np.ndarray, np.ndarray], tag: str) -> go.Figure:
-    """Draw a real and a synthetic series."""
+def beside(real: Curve | None, made: Curve, tag: str) -> go.Figure:
+    """Draw a synthetic series, over the real one if there is one."""
+    if real is None:
+        return drawn([line("generated", *made, MADE)], f"{tag} over time", height=320, xaxis=time_axis(made[0]))
     return figures.overlay(real[1], made[1], tag, real[0], made[0])
 
 
-def finer(points: tuple[np.ndarray, np.ndarray], series: tuple[np.ndarray, np.ndarray], tag: str) -> go.Figure:
+def finer(points: Curve, series: Curve, tag: str) -> go.Figure:
     """Draw the finer series as a line and the rows as they came as dots."""
     known = ~np.isnan(points[1])
     marker = {"color": REAL, "size": 5}
@@ -81,17 +84,15 @@ def finer(points: tuple[np.ndarray, np.ndarray], series: tuple[np.ndarray, np.nd
     return drawn(traces, tag, height=320, xaxis=time_axis(series[0]))
 
 
-def longer(
-    history: tuple[np.ndarray, np.ndarray], middle: tuple[np.ndarray, np.ndarray], low: np.ndarray, high: np.ndarray,
-    tag: str,
-) -> go.Figure:  # fmt: skip
-    """Draw the last rows of a series, the median of what may follow, and the band between which the paths lie."""
-    kept = min(len(history[0]), max(60, HISTORY * len(middle[0])))
+def longer(history: Curve | None, middle: Curve, low: np.ndarray, high: np.ndarray, tag: str) -> go.Figure:
+    """Draw the median of what may follow, the band between which the paths lie, and the last rows before, if known."""
     band = {"mode": "lines", "line": {"width": 0}, "hoverinfo": "skip", "legendgroup": "band"}
     traces = [
         go.Scatter(x=middle[0], y=low, showlegend=False, **band),
         go.Scatter(x=middle[0], y=high, fill="tonexty", fillcolor="rgba(232,113,10,.2)", name="band", **band),
-        line("as it came", history[0][-kept:], history[1][-kept:], REAL),
-        line("median", middle[0], middle[1], MADE, width=2),
+        line("median", *middle, MADE, width=2),
     ]
+    if history is not None:
+        kept = min(len(history[0]), max(60, HISTORY * len(middle[0])))
+        traces.append(line("as it came", history[0][-kept:], history[1][-kept:], REAL))
     return drawn(traces, tag, height=320, xaxis=time_axis(middle[0]))

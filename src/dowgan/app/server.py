@@ -10,7 +10,7 @@ from pathlib import Path
 
 from dowgan.errors import OptionError
 
-WAIT = 60.0  # seconds that the server may take to come up
+WAIT = 300.0  # seconds that the server may take to come up on a busy machine
 EVERYWHERE = ("0.0.0.0", "::")
 FLAGS = {
     "server.headless": "true",  # the server neither asks for an address nor opens a browser: we do
