@@ -736,6 +736,10 @@ def load(path: str | Path) -> Synthesizer:
     """
     model = read_model(path, KINDS)
     out = Synthesizer(random_state=model.seed)
+    out.model_ = model
+    return out
+
+
 def configured(
     recipe: str | None, settings: Mapping[str, Any] | Sequence[str], start: Synthesizer | str | Path | None
 ) -> Config:
@@ -743,10 +747,6 @@ def configured(
     if recipe is None and start is not None:
         return resolve(Config.model_validate_json(_source(start).network.recipe), settings)
     return resolve(recipe or DEFAULT_RECIPE, settings)
-
-
-    out.model_ = model
-    return out
 
 
 def _source(start: Synthesizer | str | Path) -> Source:
