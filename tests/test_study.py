@@ -96,6 +96,7 @@ def test_diverging_trial_is_recorded_with_its_reason(tmp_path: Path) -> None:
     bad, good = run_study(table, trials, tmp_path, 1, False, silent)
     assert bad.failed is not None
     assert bad.failed.startswith("the losses were no longer finite at step ")
+    assert bad.score is None, "not that of the generator before training"
     assert good.failed is None
     assert good.score is not None
 

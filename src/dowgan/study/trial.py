@@ -44,8 +44,8 @@ class Outcome:
 
     @property
     def score(self) -> float | None:
-        """Fidelity of the weights that are kept."""
-        return dict(zip(self.checks, self.fidelity, strict=True)).get(self.chosen)
+        """Fidelity of the weights that are kept; None if the trial failed."""
+        return None if self.failed else dict(zip(self.checks, self.fidelity, strict=True)).get(self.chosen)
 
 
 def read_outcome(path: Path) -> Outcome:
