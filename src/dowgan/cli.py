@@ -147,6 +147,10 @@ def fit(
     start: Annotated[
         str | None, Parameter(name="--from", help="Begin with the weights of a model of a like table, or library:NAME.")
     ] = None,
+    track: Annotated[
+        str | None,
+        Parameter(name="--track", help="Also pass the training's figures on: tensorboard:FOLDER or mlflow:URI."),
+    ] = None,
     dry_run: Annotated[
         bool, Parameter(name="--dry-run", negative="", show_default=False, help="Print the resolved recipe and stop.")
     ] = False,
@@ -158,6 +162,7 @@ def fit(
     from dowgan.progress import Progress
     from dowgan.synthesizer import Synthesizer, configured
     from dowgan.table import read
+    from dowgan.track import tracking
 
     asked = list(settings or ()) + ([f"train.budget={seconds(budget)}"] if budget else [])
     config = configured(recipe, asked, start)
@@ -170,8 +175,8 @@ def fit(
     roles = tuple(runs or ()), tuple(conditions or ())
     table = read(data, time=time, runs=roles[0], conditions=roles[1], missing=tuple(missing or ()))
     _show(table, quiet)
-    with Progress(quiet, config.train.budget) as progress:
-        model = Synthesizer(recipe, asked, time, *roles, seed, progress.update, start)
+    with Progress(quiet, config.train.budget) as progress, tracking(track, config, progress.update) as update:
+        model = Synthesizer(recipe, asked, time, *roles, seed, update, start)
         try:
             model.fit_table(table, config)
         except KeyboardInterrupt:

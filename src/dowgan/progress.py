@@ -1,8 +1,10 @@
 """Progress of a training on stderr: a live line in a terminal, plain lines elsewhere; and what it brought, in words."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping
+from pathlib import Path
 from types import TracebackType
 from typing import Any
 
@@ -14,7 +16,7 @@ LIVE_EVERY = 0.2
 
 
 class Progress:
-    """Shows losses, fidelity and its best, steps a second, and the time left.
+    """Shows losses, fidelity and its best, steps a second, the time left, and memory.
 
     Args:
         quiet: show nothing.
@@ -65,7 +67,9 @@ class Progress:
         left = (steps - step) / rate
         if self.budget is not None:
             left = min(left, max(self.budget - (now - self._began), 0.0))
-        text = f"step {step:,} of {steps:,}, {rate:.1f}/s, {left:.0f} s left at most"
+        memory = resident()
+        held = "" if memory is None else f", {memory / 1e6:,.0f} MB"
+        text = f"step {step:,} of {steps:,}, {rate:.1f}/s, {left:.0f} s left at most{held}"
         return text + "".join(f", {name} {value:.4g}" for name, value in self._figures.items() if name != "gradient")
 
     def _say(self, text: str) -> None:
@@ -73,6 +77,14 @@ class Progress:
             self._status.update(text)
         else:
             sys.stderr.write(text + "\n")
+
+
+def resident() -> int | None:
+    """Bytes of memory that this process holds (its resident set); None where the system has no /proc to tell it."""
+    try:
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    except OSError:
+        return None
 
 
 def fidelity_name(config: Config) -> str:

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from dowgan import Synthesizer, progress
@@ -16,6 +17,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """A clock that stands where the test puts it."""
     now = [100.0]
     monkeypatch.setattr(progress.time, "monotonic", lambda: now[0])
+    monkeypatch.setattr(progress, "resident", lambda: 1_234_000_000)
     return now
 
 
@@ -28,8 +30,8 @@ def test_the_rate_is_that_of_the_steps_after_the_first(clock: list[float], capsy
             live.update(step, 1000, {"critic": 0.5, "gradient": 3.0})
     lines = capsys.readouterr().err.splitlines()
     assert lines[0] == "fitting the prior"
-    assert lines[1] == "step 2 of 1,000, 2.0/s, 499 s left at most, critic 0.5"
-    assert lines[2].startswith("step 22 of 1,000, 2.0/s, 489 s left at most")
+    assert lines[1] == "step 2 of 1,000, 2.0/s, 499 s left at most, 1,234 MB, critic 0.5"
+    assert lines[2].startswith("step 22 of 1,000, 2.0/s, 489 s left at most, 1,234 MB")
 
 
 def test_the_last_step_is_shown_and_quiet_says_nothing(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
@@ -40,7 +42,7 @@ def test_the_last_step_is_shown_and_quiet_says_nothing(clock: list[float], capsy
             live.update(3, 3, {"fidelity": 0.25})
     said = capsys.readouterr()
     assert said.out == ""
-    assert said.err == "fitting the prior\nstep 3 of 3, 2.0/s, 0 s left at most, fidelity 0.25\n"
+    assert said.err == "fitting the prior\nstep 3 of 3, 2.0/s, 0 s left at most, 1,234 MB, fidelity 0.25\n"
 
 
 def test_a_budget_bounds_the_time_left(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
@@ -48,7 +50,17 @@ def test_a_budget_bounds_the_time_left(clock: list[float], capsys: pytest.Captur
         live.update(1, 10_000, {})
         clock[0] += 20
         live.update(21, 10_000, {})
-    assert capsys.readouterr().err.splitlines()[-1] == "step 21 of 10,000, 1.0/s, 40 s left at most"
+    assert capsys.readouterr().err.splitlines()[-1] == "step 21 of 10,000, 1.0/s, 40 s left at most, 1,234 MB"
+
+
+def test_memory_is_what_the_process_holds() -> None:
+    before = progress.resident()
+    if before is None:
+        pytest.skip("this system has no /proc to tell the memory of a process")
+    held = np.ones(8_000_000)  # 64 MB
+    after = progress.resident()
+    assert after is not None
+    assert 0.8 * held.nbytes < after - before < 1.5 * held.nbytes
 
 
 @pytest.fixture(scope="module")

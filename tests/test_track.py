@@ -1,0 +1,89 @@
+"""The figures of a training arrive where --track sends them, and a wrong place is one line."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+
+from dowgan import track
+from dowgan.cli import run
+from dowgan.config import resolve
+from dowgan.errors import OptionError
+from dowgan.track import tracking
+from small_tables import waves
+
+FIGURES = {"critic": 0.5, "fidelity": 0.25}
+
+
+def seen(where: str | None, steps: int) -> list[int]:
+    """Track so many steps, of which the third has a fidelity; return the steps that the terminal was told."""
+    told: list[int] = []
+
+    def update(step: int, steps: int, figures: Mapping[str, float]) -> None:
+        told.append(step)
+
+    with tracking(where, resolve("r3gan"), update) as note:
+        for step in range(1, steps + 1):
+            note(step, steps, FIGURES if step == 3 else {"critic": 1.0 * step})
+    return told
+
+
+def test_without_a_place_only_the_terminal_is_told() -> None:
+    assert seen(None, 3) == [1, 2, 3]
+
+
+def test_tensorboard_gets_every_tenth_step_and_every_fidelity(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install tensorboard")
+    from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+
+    assert seen(f"tensorboard:{tmp_path}", 25) == list(range(1, 26))
+    found = EventAccumulator(str(tmp_path)).Reload()
+    assert [(e.step, e.value) for e in found.Scalars("critic")] == [(3, 0.5), (10, 10.0), (20, 20.0)]
+    assert [(e.step, e.value) for e in found.Scalars("fidelity")] == [(3, 0.25)]
+    text = found.Tensors("recipe/text_summary")[0].tensor_proto.string_val[0].decode()
+    assert "critic_steps" in text
+
+
+@pytest.mark.filterwarnings("default")  # MLflow and SQLAlchemy are not at one about what is deprecated
+def test_mlflow_gets_the_same_in_a_run_that_ends(tmp_path: Path) -> None:
+    mlflow = pytest.importorskip("mlflow", reason="MLflow is not installed: pip install 'dowgan[track]'")
+    pytest.importorskip("sqlalchemy", reason="MLflow without SQLAlchemy keeps nothing on this machine")
+    uri = f"sqlite:///{tmp_path}/mlflow.db"
+    assert seen(f"mlflow:{uri}", 25) == list(range(1, 26))
+    client = mlflow.MlflowClient(tracking_uri=uri)
+    (found,) = client.search_runs([client.get_experiment_by_name("dowgan").experiment_id])
+    assert found.info.status == "FINISHED"
+    assert "critic_steps" in found.data.tags["recipe"]
+    history = client.get_metric_history(found.info.run_id, "critic")
+    assert [(m.step, m.value) for m in history] == [(3, 0.5), (10, 10.0), (20, 20.0)]
+
+
+def test_a_fit_is_tracked_from_the_command_line(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install tensorboard")
+    waves(120).to_csv(tmp_path / "data.csv", index=False)
+    call = ["fit", str(tmp_path / "data.csv"), "-o", str(tmp_path / "m.dowgan"), "--recipe", "r3gan", "--quiet"]
+    small = ["--set", "train.steps=10", "--set", "window=6", "--set", "train.collapse=warn"]
+    assert run([*call, *small, "--track", f"tensorboard:{tmp_path / 'runs'}"]) == 0
+    assert list((tmp_path / "runs").glob("events.out.tfevents.*"))
+
+
+@pytest.mark.parametrize(
+    ("where", "said"),
+    [
+        ("tensorbord:x", "Unknown tracker 'tensorbord'. Did you mean 'tensorboard'? Known: mlflow, tensorboard."),
+        ("mlflow", "'mlflow' names no place; write tensorboard:FOLDER or mlflow:URI."),
+        ("mlflow:x", "--track mlflow needs a package that is not installed: pip install 'dowgan[track]'."),
+    ],
+)
+def test_a_wrong_place_is_one_line(where: str, said: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(track, "find_spec", lambda name: None)
+    with pytest.raises(OptionError) as caught:
+        seen(where, 1)
+    assert str(caught.value) == said
+
+
+def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    pytest.importorskip("tensorboard", reason="TensorBoard is not installed: pip install tensorboard")
+    (tmp_path / "file").touch()
+    with pytest.raises(OptionError, match=r"Cannot write to '.*file/runs'"):
+        seen(f"tensorboard:{tmp_path / 'file' / 'runs'}", 1)
