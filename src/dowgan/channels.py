@@ -2,7 +2,8 @@
 
 A numeric column becomes one channel on a scale where its spread is even (as it is, square root or logarithm),
 centred and of unit spread. A category becomes one channel per level. Conditions that are categories, or set-points
-that move between a few settings, become no channel: their combination is the regime of a row.
+that move between a few settings, become no channel: their combination is the regime of a row. A column that always
+equals an earlier one becomes no channel of its own.
 
 Shapes: T rows, C columns (the schema's channels), D channels, Q condition columns, R regimes.
 """
@@ -101,6 +102,7 @@ class Channels:
         counted: which of them hold numbers, such as a set-point.
         regimes: [R Q] the level numbers, or the numbers themselves, of each regime.
         columns: how many columns there are.
+        same: (column, the earlier column that it equals).
     """
 
     codes: tuple[Code, ...]
@@ -108,6 +110,7 @@ class Channels:
     counted: tuple[bool, ...]
     regimes: Float[np.ndarray, "R Q"]
     columns: int
+    same: tuple[tuple[int, int], ...] = ()
 
     @property
     def width(self) -> int:
@@ -115,18 +118,28 @@ class Channels:
 
     def encode(self, values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T D"]:
         """Return the channels of a table's values (user's units, NaN missing)."""
+        if self.same:
+            values = values.copy()
+            for place, first in self.same:
+                values[:, first] = np.where(np.isnan(values[:, first]), values[:, place], values[:, first])
         return np.concatenate([code.forward(values[:, code.place]) for code in self.codes], axis=1)
 
     def decode(self, channels: Float[np.ndarray, "T D"], regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
-        """Return values in the user's units; the conditions come from the regime."""
+        """Return values in the user's units."""
         out = np.empty((len(channels), self.columns))
         first = 0
         for code in self.codes:
             out[:, code.place] = code.back(channels[:, first : first + code.width])
             first += code.width
+        return self.complete(out, regime)
+
+    def complete(self, values: Float[np.ndarray, "T C"], regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
+        """Put in, in place, the columns that are no channel: conditions from the regime, and equal columns."""
         for number, place in enumerate(self.conditions):
-            out[:, place] = self.regimes[regime, number]
-        return out
+            values[:, place] = self.regimes[regime, number]
+        for place, first in self.same:
+            values[:, place] = values[:, first]
+        return values
 
     def regime(self, values: Float[np.ndarray, "T C"]) -> Int[np.ndarray, " T"]:
         """Return the regime of each row; a missing condition is taken from the row before.
@@ -154,7 +167,7 @@ class Channels:
 
     def first_channel(self, place: int) -> int | None:
         """Number of the first channel of a column, None for a condition that is part of the regime."""
-        first = 0
+        first, place = 0, dict(self.same).get(place, place)
         for code in self.codes:
             if code.place == place:
                 return first
@@ -175,8 +188,12 @@ def _filled(levels: Float[np.ndarray, "T Q"]) -> Float[np.ndarray, "T Q"]:
     return out
 
 
-def fit_channels(schema: Schema, runs: Sequence[Run]) -> Channels:
+def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, int]] = ()) -> Channels:
     """Choose the scale of each column and list the regimes.
+
+    Args:
+        schema, runs: of the table.
+        same: (column, the earlier column that it equals).
 
     Raises:
         OptionError: every column that could be modelled is a condition.
@@ -186,13 +203,14 @@ def fit_channels(schema: Schema, runs: Sequence[Run]) -> Channels:
     for place, column in enumerate(schema.channels):
         if column.role == "condition" and (column.kind in ("category", "boolean") or column.levels):
             conditions.append(place)
-        else:
+        elif place not in dict(same):
             codes.append(_code(place, column, values[:, place]))
     if not codes:
         raise OptionError("Every column that varies is a condition; leave at least one column that is not.")
     levels = _filled(values[:, conditions]) if conditions else np.zeros((1, 0))
     counted = tuple(schema.channels[place].kind in ("float", "integer") for place in conditions)
-    return Channels(tuple(codes), tuple(conditions), counted, np.unique(levels, axis=0), values.shape[1])
+    regimes = np.unique(levels, axis=0)
+    return Channels(tuple(codes), tuple(conditions), counted, regimes, values.shape[1], tuple(same))
 
 
 def _code(place: int, column: Column, values: Float[np.ndarray, " N"]) -> Code:

@@ -1,10 +1,10 @@
 """The coordinates in which networks and the closed-form calibration work: whole windows, whitened by the prior.
 
-A window is taken as the table has it, its season and its level included. Each channel goes to normal scores by its
-own quantiles, the window is whitened by the covariance of windows that the prior draws, and each coordinate is made
-normal by its own quantiles. In them the prior is about N(0, I), so a network that starts from the identity starts
-from the prior. One round of rotation-based iterative Gaussianisation (Laparra, Camps-Valls and Malo 2011, IEEE TNN
-22:537).
+A window is taken as the table has it, its season and its level included. Each channel goes to scores on which it is
+about normal and moves about as much from step to step at every level; the window is whitened by the covariance of
+windows that the prior draws, and each coordinate is made normal by its own quantiles. In them the prior is about
+N(0, I), so a network that starts from the identity starts from the prior. One round of rotation-based iterative
+Gaussianisation (Laparra, Camps-Valls and Malo 2011, IEEE TNN 22:537).
 
 Shapes: B windows, T steps, D channels, U = T * D coordinates.
 """
@@ -14,19 +14,22 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from dowgan.marginals import Marginals, fit_marginals
+from dowgan.marginals import Marginals, fit_marginals, line_through
 
 FEW = 60.0  # independent windows at which measured quantiles weigh as much as a normal distribution
 FLOOR = 1e-6  # least variance of a coordinate, as a share of the mean variance
+LEVELS = 12  # levels of a channel, evenly filled, at which its movement is measured
+STILL = 200.0  # rows of a level at which its own movement weighs as much as that of all
+FINE = 400  # places between the outer knots, at which scores are stretched
 
 
 @dataclass(frozen=True)
 class Coordinates:
-    """Windows of normal scores to coordinates and back.
+    """Windows of scores to coordinates and back.
 
     Attributes:
         steps: T.
-        scores: channels to normal scores, season and all.
+        scores: channels to scores, season and all.
         centre: [TD] mean of the scores of a window.
         whiten: [TD U], columns are eigenvectors over the root of their variance.
         colour: [U TD], the inverse.
@@ -62,6 +65,39 @@ class Coordinates:
         return (windows.reshape(len(windows), -1) - self.centre) @ self.whiten
 
 
+def even_scores(scores: Marginals, windows: Float[np.ndarray, "B T D"], rows: float) -> Marginals:
+    """Stretch normal scores where a channel moves little and press them where it moves much.
+
+    A price moves more when it is high, a flow when the valve is open. In the stretched scores the movement is alike
+    everywhere, as in a stationary process. Those of a Gaussian process stay as they are: there the middle of two
+    neighbouring values tells nothing of their difference (variance-stabilising transform, Bartlett 1947).
+
+    Args:
+        scores: channels to normal scores.
+        windows: in channels.
+        rows: about how many rows they hold.
+    """
+    if windows.shape[1] < 2:
+        return scores
+    normal = scores.to_normal(windows)
+    middle, change = (normal[:, 1:] + normal[:, :-1]) / 2, np.diff(normal, axis=1) ** 2
+    grid = np.linspace(scores.scores[0], scores.scores[-1], FINE)
+    places = np.empty((len(scores.scores), windows.shape[2]))  # normal scores of the stretched knots
+    for channel in range(windows.shape[2]):
+        order = np.argsort(middle[:, :, channel], axis=None)
+        parts = np.array_split(order, LEVELS)
+        usual = change[:, :, channel].mean() + 1e-12
+        moved = np.array([change[:, :, channel].ravel()[part].mean() for part in parts])
+        weight = rows / LEVELS / (rows / LEVELS + STILL)
+        stretch = 1 / np.sqrt(weight * moved / usual + (1 - weight))
+        centres = [middle[:, :, channel].ravel()[part].mean() for part in parts]
+        slope = np.interp(grid, centres, stretch)
+        stretched = np.concatenate([[0.0], np.cumsum((slope[1:] + slope[:-1]) / 2 * np.diff(grid))])
+        own = np.interp(normal[:, :, channel], grid, stretched)
+        places[:, channel] = line_through(scores.scores, (stretched - own.mean()) / (own.std() + 1e-12), grid)
+    return Marginals(scores.scores, scores.from_normal(places))
+
+
 def fit_coordinates(
     drawn: Float[np.ndarray, "M T D"], windows: Float[np.ndarray, "B T D"], independent: float
 ) -> Coordinates:
@@ -74,7 +110,7 @@ def fit_coordinates(
     """
     steps, channels = windows.shape[1:]
     weight = independent / (independent + FEW)
-    scores = fit_marginals(windows.reshape(-1, channels), weight)
+    scores = even_scores(fit_marginals(windows.reshape(-1, channels), weight), windows, independent * steps)
     flat = scores.to_normal(drawn).reshape(len(drawn), -1)
     centre = flat.mean(axis=0)
     variance, vectors = np.linalg.eigh(np.cov(flat, rowvar=False))

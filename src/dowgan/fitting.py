@@ -14,6 +14,7 @@ from dowgan.coordinates import Coordinates, fit_coordinates
 from dowgan.errors import DataError
 from dowgan.prior import Prior, fit_prior
 from dowgan.process import Process
+from dowgan.relations import Relations, find_relations
 from dowgan.rng import CHUNK, Streams
 from dowgan.season import Stretch, fit_season, split, trending
 from dowgan.table.schema import Run, Table
@@ -43,6 +44,7 @@ class Fitted:
         held_out: which of them lie in the held-out blocks; windows that reach across a border are left out.
     """
 
+    relations: Relations
     channels: Channels
     window: Prior
     path: Prior
@@ -254,7 +256,8 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
         DataError: there are fewer rows than two windows.
         OptionError: every column is a condition.
     """
-    channels = fit_channels(table.schema, table.runs)
+    relations = find_relations(table.schema.channels, np.concatenate([run.values for run in table.runs]))
+    channels = fit_channels(table.schema, table.runs, relations.same)
     steps = window_steps(table.runs, channels.width, window)
     stretches = [_calm(stretch_of(channels, run)) for run in table.runs]
     periods, regimes = table.schema.clock.periods(), len(channels.regimes)
@@ -268,7 +271,7 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     calibration = calibrate(refit(split(stretches)[0]), stretches, refit, streams)
     path = refit(stretches)
     coordinates, windows, held = window_coordinates(generated, stretches, steps, streams)
-    return Fitted(channels, generated, path, calibration, coordinates, windows, held)
+    return Fitted(relations, channels, generated, path, calibration, coordinates, windows, held)
 
 
 def _calm(stretch: Stretch) -> Stretch:

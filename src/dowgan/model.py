@@ -16,6 +16,7 @@ from dowgan.marginals import Marginals
 from dowgan.polish import Grid, Polish
 from dowgan.prior import Prior
 from dowgan.process import Process
+from dowgan.relations import Relations
 from dowgan.season import Season
 from dowgan.table.schema import Run, Schema
 from dowgan.transport import Slice, Transport
@@ -115,6 +116,7 @@ class Model:
         seed: of the fit.
         digest: sha256 of the fitted table.
         versions: of the program and its libraries.
+        relations: rules between columns that are kept.
         channels: columns to channels.
         window: prior of generated series; their level wanders as the table's did.
         path: prior of densified and extended series, whose trend goes on.
@@ -134,6 +136,7 @@ class Model:
     seed: int
     digest: str
     versions: dict[str, str]
+    relations: Relations
     channels: Channels
     window: Prior
     path: Prior
@@ -171,6 +174,7 @@ KINDS: dict[str, type] = {
         Past,
         Prior,
         Process,
+        Relations,
         Season,
         Training,
     )

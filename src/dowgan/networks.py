@@ -47,7 +47,7 @@ def told_of(regime: Int[np.ndarray, "*T"], regimes: int) -> Float[np.ndarray, "*
 
 
 def raw_places(channels: Channels) -> list[int]:
-    """Return which of the schema's channels a network in raw space works with: all but the regime's."""
+    """Return which of the schema's channels a network in raw space works with: those that become channels."""
     return [code.place for code in channels.codes]
 
 
@@ -64,9 +64,7 @@ def values_of(
         return channels.decode(series, regime)
     out = np.empty((len(series), channels.columns))
     out[:, raw_places(channels)] = series
-    for number, place in enumerate(channels.conditions):
-        out[:, place] = channels.regimes[regime, number]
-    return out
+    return channels.complete(out, regime)
 
 
 @dataclass(frozen=True)

@@ -454,8 +454,7 @@ class Synthesizer:
     def _placed(self, plan: Plan, values: np.ndarray, fixed: np.ndarray | None) -> Run:
         """Values of a plan as a run on the clock, given values as they were given."""
         model, clock = self._model, self.schema.clock
-        if fixed is not None:
-            values = np.where(np.isnan(fixed[: plan.rows]), values, fixed[: plan.rows])
+        values = model.relations.keep(values, np.full(values.shape, np.nan) if fixed is None else fixed[: plan.rows])
         start = clock.at(clock.decode(model.past[0].start), np.array([plan.position - model.past[0].offset]))[0]
         return Run(plan.key, start, plan.position, values)
 
@@ -554,10 +553,10 @@ class Synthesizer:
                 model.path, process, stretch.values, factor, rows,
                 path_normals(streams, f"densify/{number}", 0) if paths else None, mixture,
             )  # fmt: skip
-            middle = model.channels.decode(filled.middle, rows.regime)
-            coarse = ~np.isnan(run.values)
-            middle[::factor][coarse] = run.values[coarse]
-            kept = [model.channels.decode(p, rows.regime) for p in filled.paths[:paths]]
+            given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
+            given[::factor] = run.values
+            decoded = [model.channels.decode(p, rows.regime) for p in (filled.middle, *filled.paths[:paths])]
+            middle, *kept = [model.relations.keep(values, given) for values in decoded]
             out.append((run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))))
         return out
 
@@ -712,13 +711,10 @@ class Synthesizer:
                 path_normals(streams, f"extend/{number}", chunk), model.calibration.extend_band,
             )  # fmt: skip
             chunks.append(out.paths)
-        values = np.stack([model.channels.decode(p, regime) for p in np.concatenate(chunks)[:paths]])
-        middle = model.channels.decode(out.middle, regime)
-        if fixed is not None:
-            known = ~np.isnan(fixed)
-            middle[known] = fixed[known]
-            values[:, known] = fixed[known]
-        return middle, values
+        given = np.full((steps, model.channels.columns), np.nan) if fixed is None else fixed
+        decoded = [model.channels.decode(p, regime) for p in (out.middle, *np.concatenate(chunks)[:paths])]
+        middle, *values = [model.relations.keep(path, given) for path in decoded]
+        return middle, np.stack(values)
 
     def _coming(self, regime: np.ndarray, where: Mapping[str, str], fixed: np.ndarray | None) -> np.ndarray:
         model = self._model
@@ -769,6 +765,7 @@ def _assemble(table: Table, config: Config, seed: int, fitted: Fitted, network: 
         seed=seed,
         digest=table.digest,
         versions=versions(),
+        relations=fitted.relations,
         channels=fitted.channels,
         window=fitted.window,
         path=fitted.path,
@@ -780,7 +777,7 @@ def _assemble(table: Table, config: Config, seed: int, fitted: Fitted, network: 
         polish_long=None,
         past=past,
         training=training,
-        notes=table.notes,
+        notes=(*table.notes, *fitted.relations.words([c.name for c in schema.channels])),
     )
 
 

@@ -264,14 +264,19 @@ def sound_rounds(
     trust: float,
     rng: np.random.Generator,
 ) -> int:
-    """Return the most rounds, fitted on some windows, after which the draw is hardly further from held-out ones."""
+    """Return the most rounds, fitted on some windows, after which the draw is hardly further from held-out ones.
+
+    A draw that follows the windows may be as far from held-out ones as the windows themselves are: where the level
+    of a table wanders, held-out blocks lie elsewhere.
+    """
     moved = _straighten(drawn, gaussian_map(drawn, train, trust))
     steps, seed = shares(drawn.shape[1]), int(rng.integers(2**31))
     scores, every = [distance(moved, held, np.random.default_rng(seed))], -(-len(steps) // CHECKS)
     for first in range(0, len(steps), every):
         _slices(moved, train, steps[first : first + every], colour, rng)
         scores.append(distance(moved, held, np.random.default_rng(seed)))
-    return int(np.flatnonzero(np.array(scores) <= HARDLY * min(scores))[-1]) * every
+    enough = max(min(scores), distance(train, held, np.random.default_rng(seed)))
+    return int(np.flatnonzero(np.array(scores) <= HARDLY * enough)[-1]) * every
 
 
 def fit_transport(

@@ -1,0 +1,80 @@
+"""Rules between columns: found where they always hold, kept in what is made, what is given left alone."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+import dowgan
+from dowgan.relations import Relations, find_relations
+from dowgan.table.schema import Column
+
+RULES = Relations(below=((0, 1), (1, 2)))
+
+
+def prices(rows: int = 300, seed: int = 0) -> pd.DataFrame:
+    """A wandering price with its low and high, and a copy of it with a hole."""
+    rng = np.random.default_rng(seed)
+    price = (50 + rng.standard_normal(rows).cumsum()).round(2)
+    low, high = (price + sign * rng.exponential(0.5, rows) for sign in (-1, 1))
+    frame = pd.DataFrame({"price": price, "low": low.round(2), "high": high.round(2), "again": price})
+    frame["volume"] = rng.integers(100, 200, rows)
+    frame.loc[40:44, "again"] = np.nan
+    return frame
+
+
+def columns(frame: pd.DataFrame) -> list[Column]:
+    return [Column(name, "value", "float", "float64", decimals=2) for name in frame]
+
+
+def test_rules_are_found_where_they_hold_by_more_than_chance() -> None:
+    frame = prices()
+    found = find_relations(columns(frame), frame.to_numpy(float))
+    assert found == Relations(same=((3, 0),), below=((1, 0), (0, 2)))
+    frame["far"] = frame["high"] + 1000  # never below, but neither would it be by chance
+    assert find_relations(columns(frame), frame.to_numpy(float)) == found
+
+
+def test_one_row_that_breaks_a_rule_is_enough() -> None:
+    frame = prices()
+    frame.loc[7, "low"] = frame.loc[7, "price"] + 0.01
+    frame.loc[9, "again"] = frame.loc[9, "price"] + 0.01
+    found = find_relations(columns(frame), frame.to_numpy(float))
+    assert found.same == ()
+    assert not {(1, 0), (3, 0)} & set(found.below)
+    assert {(0, 3), (3, 2)} <= set(found.below)  # and so price is never above high
+
+
+def test_few_rows_and_other_decimals_make_no_rule() -> None:
+    frame = prices(40)
+    assert find_relations(columns(frame), frame.to_numpy(float)) == Relations()
+    frame = prices()
+    other = [replace(c, decimals=3) if c.name == "low" else c for c in columns(frame)]
+    assert (1, 0) not in find_relations(other, frame.to_numpy(float)).below
+
+
+def test_what_is_given_stays_and_the_rest_follows() -> None:
+    free = np.full((1, 3), np.nan)
+    assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), free).tolist() == [[2.0, 2.0, 2.0]]
+    assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), np.array([[np.nan, 1.0, np.nan]])).tolist() == [[1.0, 1.0, 2.0]]
+    assert RULES.keep(np.array([[3.0, 4.0, 9.0]]), np.array([[np.nan, np.nan, 2.0]])).tolist() == [[2.0, 2.0, 2.0]]
+    assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), np.array([[5.0, np.nan, 2.0]]))[0, [0, 2]].tolist() == [5.0, 2.0]
+    equal = Relations(same=((1, 0),))
+    assert equal.keep(np.array([[3.0, 1.0]]), np.array([[np.nan, 7.0]])).tolist() == [[7.0, 7.0]]
+
+
+def test_the_three_verbs_keep_the_rules() -> None:
+    frame = prices()
+    model = dowgan.Synthesizer().fit(frame)
+    assert any("'low' is never above 'price'" in note for note in model.model_.notes)
+    made = [
+        model.generate(rows=2000),
+        model.densify(frame, factor=4),
+        model.extend(steps=40, paths=20).median,
+        model.generate(given=frame[["low"]].assign(**{c: np.nan for c in frame if c != "low"})),
+    ]
+    for table in made:
+        assert (table["low"] <= table["price"]).all()
+        assert (table["price"] <= table["high"]).all()
+        assert (table["price"] == table["again"]).all()
+    assert made[3]["low"].equals(frame["low"])
