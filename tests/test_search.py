@@ -240,6 +240,22 @@ def test_a_trial_waits_for_the_settings_of_an_earlier_one(tmp_path: Path) -> Non
     _refuse_double(early)  # the earlier one is run
 
 
+def test_the_same_settings_are_not_trained_again(table: Table, tmp_path: Path) -> None:
+    """Three values are left to try, five trials are asked for."""
+    dense = ("width=18", "activation=relu", "norm=none", "dropout=0")
+    held = [f"{role}.{option}" for role in ("generator", "critic") for option in dense]
+    held += ["train.beta1=0.5", "train.lr=0.001", "train.ema=0.99", "noise=white"]
+    run_search(table, task(tmp_path, *held), 5, tmp_path, 1, False, silent)
+    rows = trials_of(tmp_path)
+    done = [r["train.critic_steps"] for r in rows if r["state"] == "COMPLETE"]
+    assert len(done) == len(set(done)) <= 3
+    again = [r for r in rows if r["state"] == "PRUNED"]
+    assert len(again) == 5 - len(done)
+    for row in again:
+        first = next(r for r in rows if r["train.critic_steps"] == row["train.critic_steps"])
+        assert row["reason"] == f"the same settings as trial {first['trial']}"
+
+
 def test_without_optuna_it_says_what_to_install(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     waves(120).to_csv(tmp_path / "data.csv", index=False)
     with mock.patch.dict(sys.modules, {"optuna": None}):
