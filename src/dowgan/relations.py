@@ -18,6 +18,7 @@ FEWEST = 50  # rows in which both columns must be known
 LOOK = 2_000  # rows, spread evenly, on which all pairs are tried first
 CHANCE = 0.05  # share of the rows, put together at random, that must break a rule that does not hold by chance
 EXPECTED = 30  # rows that must break it then
+SWEEPS = 2  # rounds in which values change places
 TRIED = 10_000  # rows put together at random
 
 
@@ -36,8 +37,8 @@ class Relations:
     def keep(self, values: Float[np.ndarray, "N C"], given: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
         """Return the values with what is given put in and the rules kept.
 
-        Two values that break a rule meet half way, then the rest follows from the lowest column up, and, below given
-        values, from the highest one down.
+        Two values that break a rule change places, so that they stay as far apart. What is left, beside given values,
+        follows from the lowest column up and then from the highest one down.
 
         Args:
             values: as they were made.
@@ -48,9 +49,9 @@ class Relations:
         for place, first in self.same:
             told = known[:, place] & ~known[:, first]
             out[told, first], known[told, first] = out[told, place], True
-        for low, high in self.below:
+        for low, high in self.below * SWEEPS:
             wrong = (out[:, low] > out[:, high]) & ~known[:, low] & ~known[:, high]
-            out[wrong, low] = out[wrong, high] = (out[wrong, low] + out[wrong, high]) / 2
+            out[wrong, low], out[wrong, high] = out[wrong, high], out[wrong, low]
         for low, high in self.below:
             wrong = (out[:, low] > out[:, high]) & ~known[:, high]
             out[wrong, high] = out[wrong, low]
