@@ -12,6 +12,7 @@ from dowgan.evaluate.contest import ahead, contest, stretches
 from dowgan.evaluate.findings import find_traits
 from dowgan.evaluate.generation import cuts_of, find, judge_faults
 from dowgan.evaluate.traits import asymmetry, joined, normal_places
+from dowgan.evaluate.verdict import mark
 
 ROWS, STEPS = 640, 12
 NAMES = ["flow", "level", "heat", "valve", "feed"]
@@ -98,6 +99,21 @@ def test_a_reversible_table_is_not_said_to_run_backwards() -> None:
     assert told <= 1
 
 
+def test_a_score_that_real_rows_do_not_have_either_is_not_held_against_anyone() -> None:
+    assert mark(np.inf, np.inf, "lower", 0.0)[0] == "good"
+    assert mark(np.inf, 1.0, "lower", 0.0)[0] == "bad"
+
+
+def test_what_is_certain_but_slight_is_worth_a_look_only() -> None:
+    """A spread 6 % too small in one long, clean table is beyond doubt, and of little weight."""
+    rng = np.random.default_rng(0)
+    real, fake = rng.standard_normal((2, 20_000, 2))
+    fake[:, 0] *= 0.94
+    found = [f for f in find([real], [fake], ["a", "b"]) if f["kind"] == "spread"]
+    assert [(f["tag"], f["mark"]) for f in found if f["tag"]] == [("a", "look")]
+    assert found[0]["p"] < 1e-4
+
+
 def test_too_few_rows_for_blocks_are_no_error() -> None:
     assert find([REAL[:30]], [HELD[:30]], NAMES) == []
 
@@ -138,6 +154,19 @@ def test_equal_methods_are_no_different_and_pooled_r2_is_not_in_the_verdict() ->
     assert "a difference of -0.001 with a standard error of 0.01; R² " in said.text
     assert "pooled" not in said.text
     assert scores["r2_of_levels"] == pytest.approx(0.99, abs=0.01)  # tags in other units: any guess looks good pooled
+
+
+def test_the_difference_that_is_tested_is_that_of_the_scores() -> None:
+    rng = np.random.default_rng(3)
+    origins = (300, 330, 400)
+    guess = [HELD[o : o + 29] + HELD.std(0) * rng.standard_normal((29, 5)) for o in origins]
+    paths = [g + HELD.std(0) * rng.standard_normal((20, 29, 5)) for g in guess]
+    cases = [Ahead(HELD[:o], HELD[o : o + 29], g, p) for o, g, p in zip(origins, guess, paths, strict=True)]
+    scores = judge_extend(cases, NAMES, 24.0)
+    for measure, ways in scores["against"].items():
+        for way, found in ways.items():
+            between = scores["model"][measure] - scores["naive"][way][measure]
+            assert found["difference"] == pytest.approx(between, abs=1e-9)
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.9])

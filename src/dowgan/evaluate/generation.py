@@ -27,6 +27,17 @@ from dowgan.rng import Streams
 RHYTHM = 2.0  # times the z of a rhythm of that length in the real rows, that a seam has at least
 ALARM = 0.01  # probability below which a seam or copies are not put down to chance
 CERTAIN = 1e-4  # probability below which what is off is bad
+SLIGHT = 0.1  # on the scale of a trait, what is off by less is no more than worth a look
+MEASURED = (
+    "spread",
+    "steps",
+    "memory 3",
+    "memory 8",
+    "calm",
+    "quiet",
+    "level",
+    "relation",
+)  # logarithms, or deviations
 BY_ITSELF = ("authenticity",)  # is about the training windows, so `judge_copying` measures it
 NEAR_SHARE = (0.2, 0.5)  # of near-copies, of which .01 are expected, that is worth a look, and that is bad
 
@@ -241,9 +252,14 @@ def _told(found: Finding, names: Sequence[str]) -> dict[str, Any]:
         "p": found.p,
         "real": found.real,
         "fake": found.fake,
-        "mark": BAD if found.p < CERTAIN else LOOK,
+        "mark": BAD if found.p < CERTAIN and not _slight(found) else LOOK,
         "text": words(found, names),
     }
+
+
+def _slight(found: Finding) -> bool:
+    """Whether it is certain but of little weight: a tenth off, or a tenth of a standard deviation."""
+    return found.kind in MEASURED and abs(found.fake - found.real) < SLIGHT
 
 
 def judge_seams(

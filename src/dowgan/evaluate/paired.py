@@ -186,10 +186,17 @@ def _judged(guesses: dict[str, Guess], names: Sequence[str]) -> dict[str, Any]:
 
 
 def _stretch_errors(guesses: dict[str, Guess], name: str) -> dict[str, Float[np.ndarray, "K C"]]:
-    """Error of each method on each stretch of time, in standard deviations (mse in variances)."""
+    """Error of each method on each stretch of time, in standard deviations (mse in variances).
+
+    A stretch weighs as its rows do, so that the mean over the stretches is the error over all rows.
+    """
     model = guesses["model"]
     parts, scale = stretches(model.case), moments(model.truth)[1] ** (2 if name == "mse" else 1)
-    return {way: np.stack([_error(name, guess, rows) for rows in parts]) / scale for way, guess in guesses.items()}
+    weight = [len(rows) * len(parts) / len(model.truth) / scale for rows in parts]
+    return {
+        way: np.stack([w * _error(name, guess, rows) for w, rows in zip(weight, parts, strict=True)])
+        for way, guess in guesses.items()
+    }
 
 
 def _contests(guesses: dict[str, Guess], name: str) -> dict[str, Any]:

@@ -20,6 +20,7 @@ ORDER: tuple[Mark, ...] = (GOOD, LOOK, BAD)
 TWICE = 2.0  # times the worst floor beyond which a score is bad
 CLOSE = 1.05  # an error up to this many times the best naive one is worth a look, a greater one is bad
 MUCH = 1.2  # the same for a single tag
+LEAST = 0.01  # standard deviations of a tag by which its error must be greater to be told
 AIM = 0.9  # coverage of the bands
 COVERAGE_ROOM = 0.05  # that a band may be off, beside its own sampling error
 SHARE_OF_TAGS = 0.1  # share of tags that are off before the verb as a whole is
@@ -60,7 +61,7 @@ def mark(value: float, floor_worst: float, better: str, best: float) -> tuple[Ma
     Args:
         best: the ideal value; NaN where there is none, then only "good" and "look" are told apart.
     """
-    if np.isnan(value) or np.isnan(floor_worst):
+    if np.isnan(value) or not np.isfinite(floor_worst):
         return GOOD, float("nan")
     if np.isnan(best):
         worse = value > floor_worst if better == "lower" else value < floor_worst
@@ -209,10 +210,11 @@ def _bands(verb: str, scores: Mapping[str, Any]) -> list[Judgement]:
 
 
 def _lost_tags(verb: str, scores: Mapping[str, Any], best: str) -> list[Judgement]:
-    """Tags whose error is greater than that of the plain method by more than noise."""
+    """Tags whose error is greater than that of the plain method by more than noise, and by enough to be seen."""
     out = []
     for tag, line in scores["tags"].items():
-        if ahead(line["against"][best]) == "theirs":
+        found = line["against"][best]
+        if ahead(found) == "theirs" and found["difference"] >= LEAST:
             ours, theirs = line["model"]["mae"], line["naive"][best]["mae"]
             told = LOOK if ours <= MUCH * theirs else BAD
             text = f"{tag}: mean absolute error {ours:.3g}, {best.replace('_', ' ')} has {theirs:.3g}."

@@ -99,7 +99,8 @@ def losses(
     if best is not None:
         marker = {"color": MADE, "size": 11, "symbol": "star"}
         figure.add_trace(go.Scatter(x=[chosen], y=[best], name="chosen", mode="markers", marker=marker), row=2, col=1)
-    framed(figure, "Training: losses and fidelity", height=420)
+    framed(figure, "Training: losses and fidelity", height=470)
+    figure.update_layout(legend={"y": -0.14, "yanchor": "top"}, margin_b=110, margin_t=40)  # four names need their room
     figure.update_yaxes(title_text="loss", row=1, col=1)
     figure.update_yaxes(title_text="fidelity", row=2, col=1)
     return figure.update_xaxes(title_text="step", row=2, col=1)

@@ -184,7 +184,7 @@ def _row_by_row(section: str, material: Material) -> Panel:
     centre, scale = moments(own)
     x, y = (own[:rows] - centre) / scale, (made[:rows] - centre) / scale
     r2 = 1 - np.nanmean((x - y) ** 2) / max(float(np.nanvar(x)), 1e-300)
-    title = f"Generated against real, row by row: R² = {r2:.2f} (no measure)"
+    title = f"Row by row: R² = {r2:.2f} (no measure)"
     drawn = figures.parity(x, y, title).update_xaxes(title_text="real").update_yaxes(title_text="generated")
     return Panel(section, NOT_ROW_BY_ROW, drawn)
 
@@ -249,9 +249,10 @@ def _scaled_parity(verb: str, truth: np.ndarray, middle: np.ndarray, scores: Map
     """True against predicted values of all tags, each in its standard deviations."""
     centre, scale = moments(truth)
     r2 = scores["model"]["r2_median"]
-    told = "" if r2 is None else f", R² = {r2:.2f} in the median tag"
-    title = f"{verb}: true against predicted, all tags in standard deviations{told}"
-    return Panel(verb, NOTES["parity"], figures.parity((truth - centre) / scale, (middle - centre) / scale, title))
+    told = "" if r2 is None else f", R² = {r2:.2f} (median tag)"
+    drawn = figures.parity((truth - centre) / scale, (middle - centre) / scale, f"{verb}: true against predicted{told}")
+    drawn.update_xaxes(title_text="true (standard deviations)").update_yaxes(title_text="predicted")
+    return Panel(verb, NOTES["parity"], drawn)
 
 
 def _ahead(material: Material, scores: Mapping[str, Any]) -> Iterator[Panel]:

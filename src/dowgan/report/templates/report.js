@@ -15,6 +15,15 @@ const ready = () => {  // the library is only read when the first figure comes i
   source.remove();
   document.head.append(script);
 };
+const narrow = (layout, data) => {  // room for a title and a legend of several lines
+  const words = (layout.title?.text ?? "").split(" "), lines = [""];
+  words.forEach((w) => { if (lines.at(-1).length + w.length > 42) lines.push(""); lines[lines.length - 1] += (lines.at(-1) ? " " : "") + w; });
+  const named = data.filter((t) => t.showlegend !== false && t.name).length;
+  const more = 18 * (lines.length - 1) + 20 * (layout.legend && named > 2 ? Math.ceil(named / 2) - 1 : 0);
+  if (layout.title) Object.assign(layout.title, {text: lines.join("<br>"), y: 0.98 - 14 * (lines.length - 1) / layout.height});
+  Object.assign(layout.margin, {l: 40, r: 6, t: layout.margin.t + more});
+  layout.height += more;
+};
 const draw = (place) => {
   ready();
   const figure = JSON.parse(place.querySelector("script").textContent);
@@ -23,7 +32,7 @@ const draw = (place) => {
     if (/^[xy]axis/.test(key)) { delete layout[key].gridcolor; delete layout[key].zerolinecolor; }
   }
   layout.template = skin();
-  if (innerWidth < 600) { layout.margin.l = 40; layout.margin.r = 6; }
+  if (innerWidth < 600) narrow(layout, figure.data);
   place.querySelector("script").remove();
   drawn.add(place);
   return Plotly.newPlot(place, figure.data, layout, {responsive: true, displaylogo: false, displayModeBar: innerWidth < 600 ? false : "hover"});
