@@ -24,7 +24,7 @@ from dowgan.verbs import Lots, Normals, Solver
 
 SMALL_SPREAD = 1e-9  # added to a spread before its logarithm
 SHORT = 2_048  # rows of an epoch, up to which joined series are levelled too
-WINDOWS = 512  # that go through the generator at once
+WINDOWS = 256  # that go through the generator at once
 
 Refine = Callable[[Float[np.ndarray, "B U"]], Float[np.ndarray, "B U"]]  # the generator, in coordinates
 
@@ -44,7 +44,8 @@ class Place:
     def longer(self, steps: int) -> "Place":
         """The same with so many rows more."""
         more = self.positions[-1] + 1 + np.arange(steps)
-        return Place(np.concatenate([self.positions, more]), np.pad(self.regime, (0, steps), mode="edge"))
+        regime = np.concatenate([self.regime, np.full(steps, self.regime[-1])])
+        return Place(np.concatenate([self.positions, more]), regime)
 
 
 class Sampler:
@@ -84,16 +85,16 @@ class Sampler:
             refined = self.transport.apply(refined, self._bases)
         return self.coordinates.from_coordinates(refined)[: len(straight)]
 
-    def paths(self, places: Sequence[Place], normals: Normals) -> Float[np.ndarray, "P N D"]:
+    def paths(self, places: Sequence[Place], normals: Sequence[Normals]) -> Float[np.ndarray, "P N D"]:
         """Draw series of which nothing is known, one for each place, in channels.
 
         Args:
             places: of each path, all of N rows.
-            normals: the randomness, one row per path.
+            normals: the randomness of each chunk of paths, one row per path.
         """
         rows, steps = len(places[0].positions), self.coordinates.steps
         blank = np.full((rows + steps, self.prior.channels), np.nan)
-        slow = self._solver(0).paths(blank, normals)[: len(places)]
+        slow = np.concatenate([self._solver(0).paths(blank, chunk) for chunk in normals])[: len(places)]
         return self._finished(slow, [place.longer(steps) for place in places], blank[:rows])
 
     def series(
@@ -134,16 +135,18 @@ class Sampler:
         self, slow: Float[np.ndarray, "P M D"], places: Sequence[Place], known: Float[np.ndarray, "N D"]
     ) -> Float[np.ndarray, "P N D"]:
         """Put season and level back and take the windows through the generator; the padding behind is cut off."""
-        plain = np.stack([self._channels(path, place) for path, place in zip(slow, places, strict=True)])
+        plain = self._channels(slow, places)
         if not self._changes:
             return plain[:, : len(known)]
         scores = self.coordinates.scores
         return scores.from_normal(self._refined(scores.to_normal(known), scores.to_normal(plain)))
 
-    def _channels(self, normal: Float[np.ndarray, "N D"], place: Place) -> Float[np.ndarray, "N D"]:
+    def _channels(self, normal: Float[np.ndarray, "P N D"], places: Sequence[Place]) -> Float[np.ndarray, "P N D"]:
         """Put season and level back."""
-        rows = np.arange(len(normal), dtype=float)
-        return self.prior.from_normal(normal[None], place.positions, place.regime, rows, hold_trend=True)[0]
+        rows, season = np.arange(normal.shape[1], dtype=float), self.prior.season
+        found = [season.mean_and_spread(place.positions, place.regime, rows, hold_trend=True) for place in places]
+        mean, spread = (np.stack(part) for part in zip(*found, strict=True))
+        return self.prior.marginals.from_normal(normal) * spread + mean
 
     def _normal(self, channels: Float[np.ndarray, "N D"], place: Place) -> Float[np.ndarray, "N D"]:
         rows = np.arange(len(channels), dtype=float)

@@ -21,7 +21,7 @@ from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
 from dowgan.polish import fit_polish
 from dowgan.rng import CHUNK, Streams
-from dowgan.sampling import Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
+from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
 from dowgan.season import Stretch
 from dowgan.table import Column, Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
@@ -31,7 +31,7 @@ from dowgan.versions import versions
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
-    from pandas import DataFrame
+    from pandas import DataFrame, Index
 
     from dowgan.report import Report
     from dowgan.transfer import Source
@@ -406,14 +406,16 @@ class Synthesizer:
             for number, plan in enumerate(plans):
                 known = None if fixed is None else self._model.channels.encode(fixed[: plan.rows])
                 lots = series_lots(streams, f"series/{number}")
-                out.append(self._run(plan, self._sampler.series(_place(plan), known, lots, hold=single), fixed))
+                series = self._sampler.series(_place(plan), known, lots, hold=single)
+                out += self._runs([plan], series[None], fixed)
             return out
-        for first in range(0, len(plans), CHUNK):
-            part = plans[first : first + CHUNK]
+        for first in range(0, len(plans), WINDOWS):
+            part = plans[first : first + WINDOWS]
             longest = max(plan.rows for plan in part)
             places = [_place(plan).longer(longest - plan.rows) for plan in part]
-            drawn = self._sampler.paths(places, path_normals(streams, "run", first // CHUNK))
-            out += [self._run(plan, values[: plan.rows], fixed) for plan, values in zip(part, drawn, strict=True)]
+            chunks = range(first // CHUNK, -(-(first + len(part)) // CHUNK))
+            drawn = self._sampler.paths(places, [path_normals(streams, "run", chunk) for chunk in chunks])
+            out += self._runs(part, drawn, fixed)
         return out
 
     def _draw_windows(
@@ -439,24 +441,33 @@ class Synthesizer:
                 if single
                 else windows.runs(told, streams, "run", first // CHUNK)
             )
-            for plan, series in zip(part, drawn, strict=True):
-                out.append(self._placed(plan, values_of(channels, series[: plan.rows], plan.regime, space), fixed))
+            for plan, start, series in zip(part, self._starts(part), drawn, strict=True):
+                values = values_of(channels, series[: plan.rows], plan.regime, space)
+                out.append(Run(plan.key, start, plan.position, self._kept(values, fixed)))
         return out
 
-    def _run(self, plan: Plan, channels: np.ndarray, fixed: np.ndarray | None) -> Run:
-        model = self._model
-        values = model.channels.decode(channels, plan.regime)
-        polish = model.polish if plan.rows <= model.coordinates.steps else model.polish_long
-        if polish is not None:
-            values = polish.apply(values)
-        return self._placed(plan, values, fixed)
+    def _runs(self, plans: Sequence[Plan], channels: np.ndarray, fixed: np.ndarray | None) -> list[Run]:
+        """Channels [P N D] of some plans as runs; a plan of fewer than N rows takes the first of them."""
+        model, (paths, rows, width) = self._model, channels.shape
+        regime = np.concatenate([_place(plan).longer(rows - plan.rows).regime for plan in plans])
+        values = model.channels.decode(channels.reshape(-1, width), regime)  # [PN C]
+        short = np.repeat([plan.rows <= model.coordinates.steps for plan in plans], rows)
+        for polish, chosen in ((model.polish, short), (model.polish_long, ~short)):
+            if polish is not None:
+                values[chosen] = polish.apply(values[chosen])
+        by_plan = self._kept(values, fixed).reshape(paths, rows, -1)
+        both = zip(plans, self._starts(plans), by_plan, strict=True)
+        return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]
 
-    def _placed(self, plan: Plan, values: np.ndarray, fixed: np.ndarray | None) -> Run:
-        """Values of a plan as a run on the clock, given values as they were given."""
-        model, clock = self._model, self.schema.clock
-        values = model.relations.keep(values, np.full(values.shape, np.nan) if fixed is None else fixed[: plan.rows])
-        start = clock.at(clock.decode(model.past[0].start), np.array([plan.position - model.past[0].offset]))[0]
-        return Run(plan.key, start, plan.position, values)
+    def _kept(self, values: np.ndarray, fixed: np.ndarray | None) -> np.ndarray:
+        """Values [N C] with those that are given put in and the table's rules kept."""
+        given = np.full(values.shape, np.nan) if fixed is None else fixed[: len(values)]
+        return self._model.relations.keep(values, given)
+
+    def _starts(self, plans: Sequence[Plan]) -> Index:
+        """The clock values at which plans begin."""
+        clock, first = self.schema.clock, self._model.past[0]
+        return clock.at(clock.decode(first.start), np.array([plan.position - first.offset for plan in plans]))
 
     def draw(self, random_state: int = 0) -> list[Run]:
         """Return as many generated runs as the table has, as arrays in the user's units."""
