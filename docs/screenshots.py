@@ -1,6 +1,7 @@
 """Screenshots of the page for the documentation, of the running page with the example: `python docs/screenshots.py`."""
 
 import shutil
+import socket
 import subprocess
 import sys
 import time
@@ -18,7 +19,7 @@ def main() -> None:
     PLACE.mkdir(exist_ok=True)
     server = subprocess.Popen([sys.executable, "-m", "dowgan", "app", "--no-browser", "--port", str(PORT)])
     try:
-        time.sleep(8)
+        _until_served()
         with sync_playwright() as player:
             browser = player.chromium.launch(executable_path=shutil.which("chromium"), args=["--no-sandbox"])
             for (name, (width, height)), scheme in zip(SIZES.items(), ("light", "dark"), strict=True):
@@ -30,8 +31,18 @@ def main() -> None:
         server.wait(30)
 
 
+def _until_served() -> None:
+    end = time.monotonic() + 300
+    while time.monotonic() < end:
+        with socket.socket() as trial:
+            if trial.connect_ex(("localhost", PORT)) == 0:
+                return
+        time.sleep(0.1)
+
+
 def _work(page: Page) -> None:
     """Fit the example in closed form and generate."""
+    page.set_default_timeout(300_000)
     page.goto(f"http://localhost:{PORT}")
     page.get_by_role("button", name="Use the example").click()
     recipe = page.get_by_role("combobox", name="Recipe")
@@ -39,9 +50,9 @@ def _work(page: Page) -> None:
     recipe.fill("prior")
     page.get_by_role("option", name="prior", exact=True).click()
     page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Fit").click()
-    page.get_by_text("4 · Use it").wait_for(timeout=300_000)
+    page.get_by_text("4 · Use it").wait_for()
     page.get_by_test_id("stFormSubmitButton").get_by_role("button", name="Generate").click()
-    page.get_by_text("The first rows").first.wait_for(timeout=120_000)
+    page.get_by_text("The first rows").first.wait_for()
     page.get_by_role("button", name="Fit again").scroll_into_view_if_needed()
     page.wait_for_timeout(1_500)
 

@@ -25,6 +25,14 @@ def sentences(desk: Desk) -> Iterator[None]:
         complain(desk, error)
 
 
+@contextmanager
+def at_work(desk: Desk, doing: str) -> Iterator[None]:
+    """Compute when no other window does; a mistake is shown as its sentence."""
+    waiting = "Waiting for the work of another window to end, then " if ENGINE.locked() else ""
+    with sentences(desk), st.spinner(f"{waiting}{doing}"), ENGINE:
+        yield
+
+
 def complain(desk: Desk, error: UserError | str) -> None:
     """Show a sentence that says what is wrong; what a file holds is shown letter by letter."""
     st.error(plain(desk.sentence(error)), icon=":material/error:")
@@ -59,7 +67,8 @@ def _show_opening(desk: Desk) -> None:
     upload = st.file_uploader(MODEL, key="model-upload", help=f"At most {_limit()} MB.")
     if upload is not None and st.session_state.get("opened") != upload.file_id:
         st.session_state.opened = upload.file_id
-        with ENGINE:
+        desk.drop_fit()
+        with at_work(desk, "opening the model"):
             desk.open_model(upload.getvalue(), upload.name)
     if upload is None and st.session_state.get("opened"):
         st.session_state.opened = None

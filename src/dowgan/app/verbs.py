@@ -1,7 +1,6 @@
 """The fourth part of the page: generate, densify and extend, the report, and the model file."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 
@@ -10,8 +9,7 @@ import streamlit as st
 from dowgan.app import pictures
 from dowgan.app.desk import Desk, Made
 from dowgan.app.fitting import MOST_SEED, choose_tag
-from dowgan.app.intake import plain, sentences
-from dowgan.app.jobs import ENGINE
+from dowgan.app.intake import at_work, plain
 from dowgan.app.judging import show_report
 from dowgan.errors import OptionError
 from dowgan.synthesizer import BANDS, Synthesizer
@@ -36,14 +34,6 @@ def show_verbs(desk: Desk, table: Table | None) -> None:
             show(desk, table, model)
 
 
-@contextmanager
-def _at_work(desk: Desk, doing: str) -> Iterator[None]:
-    """Compute when no other window does; a mistake is shown as its sentence."""
-    waiting = "Waiting for the work of another window to end, then " if ENGINE.locked() else ""
-    with sentences(desk), st.spinner(f"{waiting}{doing}"), ENGINE:
-        yield
-
-
 def _generate(desk: Desk, table: Table | None, model: Synthesizer) -> None:
     st.markdown("**A synthetic series** with the same columns, kinds, units and step. No row of it is a real one.")
     each = " of each run" if model.schema.run_names else ""
@@ -58,7 +48,7 @@ def _generate(desk: Desk, table: Table | None, model: Synthesizer) -> None:
             given = _given(desk, "generate")
         asked = st.form_submit_button("Generate", type="primary")
     if asked:
-        with _at_work(desk, "generating"):
+        with at_work(desk, "generating"):
             frame, _ = model.generated(rows, runs, start.strip() or None, where, given, int(seed))
             desk.made["synthetic"] = Made(lambda: frame, model.schema, f"{len(frame):,} synthetic rows", table)
     made = desk.made.get("synthetic")
@@ -92,7 +82,7 @@ def _densify(desk: Desk, table: Table | None, model: Synthesizer) -> None:
             other = _other(desk, "densify")
         asked = st.form_submit_button("Densify", type="primary")
     if asked:
-        with _at_work(desk, "densifying"):
+        with at_work(desk, "densifying"):
             coarse = _given_table(desk, other, model)
             if coarse is None:
                 raise OptionError("There is no table to make finer; bring one at the top of the page, or under More.")
@@ -129,7 +119,7 @@ def _extend(desk: Desk, table: Table | None, model: Synthesizer) -> None:
             given, other = _given(desk, "extend"), _other(desk, "extend")
         asked = st.form_submit_button("Extend", type="primary")
     if asked:
-        with _at_work(desk, "extending"):
+        with at_work(desk, "extending"):
             before = _given_table(desk, other, model)
             result = model.extended(before, int(steps), int(paths), where, given, int(seed))
             band = result.band(share)
