@@ -18,9 +18,10 @@ from dowgan.evaluate.plain import known_mean, plain, plain_list
 from dowgan.evaluate.values import few_levels, find_values
 from dowgan.evaluate.verdict import BAD, GOOD, LOOK, mark
 from dowgan.evaluate.words import words
-from dowgan.metrics import METRICS, Score
+from dowgan.metrics import METRICS, Metric, Score
 from dowgan.metrics.marginal import moments
 from dowgan.metrics.memorisation import LOWEST, Memorisation, memorisation, nearest
+from dowgan.metrics.metric import PairedMetric, WindowMetric
 from dowgan.metrics.seams import FEWEST_BORDERS, find_seams, folded, pooled, sizes
 from dowgan.rng import Streams
 
@@ -83,12 +84,12 @@ def judge_generation(
     steps = cuts[0].fake.shape[1]
     tell = progress or (lambda name: None)
     out: dict[str, Any] = {"window": steps, "windows": len(cuts[0].reference), "splits": len(cuts), "metrics": {}}
-    for name, measure, title, better, best in _measures(slow):
-        tell(name)
-        few = cuts[:1] if METRICS_COST.get(name) == "slow" else cuts
-        found = _scored(measure, few, seed)
+    for metric in _metrics(slow):
+        tell(metric.name)
+        found = _scored(metric.measure, cuts[:1] if metric.cost == "slow" else cuts, seed)
         if found is not None:
-            out["metrics"][name] = {"title": title, "better": better} | _entry(found, names, better, best)
+            entry = _entry(found, names, metric.better, metric.floor)
+            out["metrics"][metric.name] = {"title": metric.title, "better": metric.better} | entry
     known = real if train is None else train
     out["spread"] = _spreads(known, real if train is not None else halves(real, fake, steps)[0].real, fake, names)
     tell("what is off, by name")
@@ -112,22 +113,17 @@ def _whole(train: Sequence[np.ndarray], unseen: Sequence[np.ndarray], fake: Sequ
     return Cut(known, new, made, known[:0])
 
 
-Measure = Callable[[np.ndarray, np.ndarray, int], Score]
-METRICS_COST = {name: metric.cost for name, metric in METRICS}
+def _metrics(slow: bool) -> list[Metric]:
+    """What is measured: the registered metrics of windows, and the checks."""
+    known = [m for _, m in METRICS if m.needs == "windows" and m.name not in BY_ITSELF and (slow or m.cost == "fast")]
+    checks = [
+        Metric(name, title, "lower", needs="windows", cost="fast", measure=_as_measure(check), floor=0.0)
+        for name, (title, check) in CHECKS.items()
+    ]
+    return known + checks
 
 
-def _measures(slow: bool) -> list[tuple[str, Measure, str, str, float]]:
-    """Name, function, title, good direction and ideal value of all that is measured."""
-    out: list[tuple[str, Measure, str, str, float]] = []
-    for name, metric in METRICS:
-        if metric.needs == "windows" and name not in BY_ITSELF and (slow or metric.cost == "fast"):
-            out.append((name, metric.measure, metric.title, metric.better, metric.floor))  # type: ignore[arg-type]
-    for name, (title, check) in CHECKS.items():
-        out.append((name, _as_measure(check), title, "lower", 0.0))
-    return out
-
-
-def _as_measure(check: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> Measure:
+def _as_measure(check: Callable[[np.ndarray, np.ndarray], np.ndarray]) -> WindowMetric:
     def measure(real: np.ndarray, fake: np.ndarray, seed: int) -> Score:
         channels = check(real, fake)
         return Score(known_mean(channels), tuple(map(float, channels)))
@@ -143,13 +139,13 @@ class Scored:
     channels: dict[str, np.ndarray]
 
 
-def _scored(measure: Measure, cuts: Sequence[Cut], seed: int) -> Scored | None:
+def _scored(measure: WindowMetric | PairedMetric, cuts: Sequence[Cut], seed: int) -> Scored | None:
     """Measure on all splits; None where the measure says nothing about this table."""
     total: dict[str, list[float]] = {}
     channels: dict[str, list[tuple[float, ...]]] = {}
     for cut in cuts:
         for name, other in (("value", cut.fake), ("floor", cut.real), ("naive", cut.naive)):
-            score = measure(*_alike(cut.reference, other), seed)
+            score = measure(*_alike(cut.reference, other), seed)  # type: ignore[arg-type]
             total.setdefault(name, []).append(score.value)
             channels.setdefault(name, []).append(score.channels)
     found = Scored({k: np.array(v) for k, v in total.items()}, {k: np.array(v) for k, v in channels.items()})

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -25,7 +26,7 @@ from dowgan.report.backtest import (
     split,
     within_rules,
 )
-from dowgan.report.page import Report
+from dowgan.report.page import VERBS, Report
 from dowgan.report.panels import Material
 from dowgan.table import Table, read
 from dowgan.table.adopt import multiple
@@ -35,14 +36,37 @@ from dowgan.versions import versions
 if TYPE_CHECKING:
     from pandas import DataFrame
 
-    from dowgan.evaluate import Judgement
+    from dowgan.evaluate import Ahead, Dense, Judgement
     from dowgan.synthesizer import Synthesizer
 
 Tell = Callable[[str], None]
 SEED = 0  # of the judges and the bootstrap
-VERBS = ("generate", "densify", "extend")
+LEAST_WINDOW = 8  # rows
 ON_UNSEEN = "Other rows than the model was fitted on: the model itself was tested on them."
+IN_HALVES = (
+    "Scored on rows that the tested model has not seen: a second model of the same recipe was fitted on the first "
+    "{early:,} of {rows:,} rows and tested on the rest. The figures of generated rows show the model itself beside the "
+    "whole table."
+)
 IN_PART = "Rows of the fitted table stand in this one, so a second model was tested, as if it were the fitted table."
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What is tested on what.
+
+    Attributes:
+        tested: the model itself, or a second one that was fitted on the early rows.
+        early, late: parts of the table.
+        seen: the model has seen rows of the table, so that a second one is tested.
+        notes: what the reader has to know of that.
+    """
+
+    tested: Synthesizer
+    early: Table
+    late: Table
+    seen: bool
+    notes: tuple[str, ...]
 
 
 def report_on(
@@ -65,37 +89,60 @@ def report_on(
     """
     began, say = monotonic(), tell or _silent
     table = _table_of(synthesizer, data)
-    same = table.digest == synthesizer.model_.digest
-    seen = same or overlaps(synthesizer, table)
-    early, late = split(table)
-    tested = _second(synthesizer, early, say) if seen else synthesizer
-    columns, names = table.schema.channels, [c.name for c in table.schema.channels]
+    trial = _trial(synthesizer, table, say)
     say("scoring generated rows")
-    fake = [within_rules(columns, run.values) for run in tested.draw()]
-    known = [run.values for run in early.runs] if seen else None
-    real = [run.values for run in (late if seen else table).runs]
-    window = synthesizer.model_.coordinates.steps
-    scores: dict[str, Any] = {
-        "generate": judge_generation(real, fake, names, train=known, window=max(window, 8), slow=slow, progress=say)
-    }
-    scores["generate"] |= audit(table, real if known is None else known, fake)
+    fake = [within_rules(table.schema.channels, run.values) for run in trial.tested.draw()]
+    window = max(synthesizer.model_.coordinates.steps, LEAST_WINDOW)
+    scores: dict[str, Any] = {"generate": _judge_generated(trial, table, fake, window, slow, say)}
     say("backtests of densify and extend")
-    dense, ahead = dense_cases(tested, late), ahead_cases(tested, table, late)
-    judged = [names[i] for i in numbers_of(table)]
-    if dense:
-        scores["densify"] = judge_densify([case for _, case in dense], judged)
-    if ahead:
-        scores["extend"] = judge_extend([case for _, case in ahead], judged, season_of(tested, ahead))
-        scores["extend"]["conditions_given"] = list(table.schema.condition_names)
-    how = _how(early, table) if seen else ON_UNSEEN
-    drawn = synthesizer.draw() if seen else None
-    made = [lane(table, _kept(table, run)) for run in drawn] if drawn else [Lane(np.arange(len(v)), v) for v in fake]
-    lanes = [lane(table, run) for run in table.runs]
-    material = Material(columns, tuple(lanes), tuple(made), tuple(dense), tuple(ahead), synthesizer.model_.training)
-    notes = [*([] if same or not seen else [IN_PART]), *table.notes]
-    about = {"kind": "report", "how": how, "second_model": seen, "rows_held_out": late.rows if seen else table.rows}
-    about |= _about_model(synthesizer, data) | _about_table(table, notes)
+    dense, ahead = dense_cases(trial.tested, trial.late), ahead_cases(trial.tested, table, trial.late)
+    scores |= _judge_backtests(trial.tested, table, dense, ahead)
+    lanes = tuple(lane(table, run) for run in table.runs)
+    made = tuple(_lanes_of_model(synthesizer, table)) if trial.seen else tuple(Lane(np.arange(len(v)), v) for v in fake)
+    material = Material(table.schema.channels, lanes, made, tuple(dense), tuple(ahead), synthesizer.model_.training)
+    about = (
+        _about_trial(trial, table) | _about_model(synthesizer, data) | _about_table(table, trial.notes + table.notes)
+    )
     return _finished(scores, about, material, began)
+
+
+def _trial(synthesizer: Synthesizer, table: Table, say: Tell) -> Trial:
+    same = table.digest == synthesizer.model_.digest
+    early, late = split(table)
+    if same or overlaps(synthesizer, table):
+        return Trial(_second(synthesizer, early, say), early, late, True, () if same else (IN_PART,))
+    return Trial(synthesizer, early, late, False, ())
+
+
+def _judge_generated(
+    trial: Trial, table: Table, fake: Sequence[np.ndarray], window: int, slow: bool, say: Tell
+) -> dict[str, Any]:
+    """Generated rows against those that the tested model has not seen."""
+    known = [run.values for run in trial.early.runs] if trial.seen else None
+    real = [run.values for run in (trial.late if trial.seen else table).runs]
+    names = [c.name for c in table.schema.channels]
+    found = judge_generation(real, fake, names, train=known, window=window, slow=slow, seed=SEED, progress=say)
+    return found | audit(table, real if known is None else known, fake)
+
+
+def _judge_backtests(
+    tested: Synthesizer, table: Table, dense: list[tuple[Lane, Dense]], ahead: list[tuple[Lane, Ahead]]
+) -> dict[str, Any]:
+    """Densified and extended rows against the true ones, as far as there are rows for it."""
+    judged = [table.schema.channels[i].name for i in numbers_of(table)]
+    out: dict[str, Any] = {}
+    if dense:
+        out["densify"] = judge_densify([case for _, case in dense], judged)
+    if ahead:
+        out["extend"] = judge_extend([case for _, case in ahead], judged, season_of(tested, ahead))
+        out["extend"]["conditions_given"] = list(table.schema.condition_names)
+    return out
+
+
+def _lanes_of_model(synthesizer: Synthesizer, table: Table) -> Iterator[Lane]:
+    """What the model itself draws, as it stands beside the whole table."""
+    for run in synthesizer.draw():
+        yield lane(table, replace(run, values=within_rules(table.schema.channels, run.values)))
 
 
 def compare(
@@ -159,16 +206,10 @@ def _second(synthesizer: Synthesizer, early: Table, say: Tell) -> Synthesizer:
     return fresh.fit_table(early, Config.model_validate_json(model.recipe))
 
 
-def _how(early: Table, table: Table) -> str:
-    return (
-        "Scored on rows that the tested model has not seen: a second model of the same recipe was fitted on the first "
-        f"{early.rows:,} of {table.rows:,} rows and tested on the rest. The figures of generated rows show the model "
-        "itself beside the whole table."
-    )
-
-
-def _kept(table: Table, run: Any) -> Any:
-    return type(run)(run.key, run.start, run.offset, within_rules(table.schema.channels, run.values))
+def _about_trial(trial: Trial, table: Table) -> dict[str, Any]:
+    how = IN_HALVES.format(early=trial.early.rows, rows=table.rows) if trial.seen else ON_UNSEEN
+    held_out = trial.late.rows if trial.seen else table.rows
+    return {"kind": "report", "how": how, "second_model": trial.seen, "rows_held_out": held_out}
 
 
 def audit(table: Table, real: Sequence[np.ndarray], fake: Sequence[np.ndarray]) -> dict[str, Any]:
