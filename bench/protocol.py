@@ -7,7 +7,9 @@ encoders), as Yoon et al. 2019 and Yuan and Qiao 2024 do; the floor is one rando
 other. B: every third of twelve blocks of time is blanked before the fit, and the draw is judged against its windows
 by boosted trees and a GRU of 64 (AUC); the floor is the blocks that were fitted against those. All windows of stride
 1; of more than MOST, as many are drawn at random, once. Nothing is tuned for a set. Results are written after every
-fit.
+fit. `--keep-sample` also stores what was drawn of a simulated set, so that anyone can score it again:
+
+    python bench/protocol.py . --sets sines_small --seeds 0 --keep-sample -o bench/results/protocol_sample.json
 """
 
 import argparse
@@ -23,11 +25,12 @@ import numpy as np
 import pandas as pd
 
 import dowgan
+from dowgan.baselines import block_bootstrap
 from dowgan.metrics.context_fid import encoder, frechet
 from dowgan.metrics.correlational import correlational
 from dowgan.metrics.discriminative import discriminative, minmax
 from dowgan.metrics.gru_judge import gru_judge
-from dowgan.metrics.memorisation import memorisation
+from dowgan.metrics.memorisation import lowest, memorisation
 from dowgan.metrics.twosample import twosample
 
 STEPS = 24
@@ -35,6 +38,8 @@ MOST = 5_000
 REPEATS = range(5)
 BLOCKS, HELD = 12, 3  # blocks of time, of which every so many is held out
 RUN = "run"
+SIMULATED = {"sines": 5_000, "sines_small": 400}  # sets that are made here, and their windows
+SAMPLES = Path("bench/results/samples")
 MACHINE = {"python": platform.python_version(), "cores": os.cpu_count(), "processor": platform.machine()}
 FILES = {
     "stocks": "stock_data.csv",
@@ -44,7 +49,7 @@ FILES = {
 }
 
 
-def sines(count: int = MOST) -> pd.DataFrame:
+def sines(count: int) -> pd.DataFrame:
     """Return the papers' Sines: independent windows of five sines of random frequency and phase (Yoon et al. 2019)."""
     rng = np.random.default_rng(0)
     frequency, phase = rng.uniform(0, 0.1, (2, count, 1, 5))
@@ -55,7 +60,7 @@ def sines(count: int = MOST) -> pd.DataFrame:
 
 def table(name: str, folder: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return a set's table and its run columns."""
-    return (sines(), (RUN,)) if name == "sines" else (pd.read_csv(folder / FILES[name]), ())
+    return (sines(SIMULATED[name]), (RUN,)) if name in SIMULATED else (pd.read_csv(folder / FILES[name]), ())
 
 
 def windows(frame: pd.DataFrame) -> np.ndarray:
@@ -126,17 +131,29 @@ def blocks(frame: pd.DataFrame, recipe: str, seed: int) -> dict[str, object]:
     train, held = (rows[~np.isnan(rows).any(axis=(1, 2))] for rows in (windows(known), windows(hidden)))
     model, seconds = fitted(known, recipe, seed, ())
     fake = drawn(model, frame, len(held), seed)
-    near = memorisation(train, some(held), some(fake))
-    lowest = near.lowest
     return {
-        "generated": judges(held, fake),
+        "generated": judges(held, fake) | distances(train, held, fake),
         "training_block": judges(held, train),
-        "closer_than_held_out": near.closer,
-        "lowest_generated": lowest[0],
-        "lowest_held_out": lowest[1],
-        "copies": near.copies,
+        "bootstrap": judges(held, redrawn(train, len(held), seed)),
         "fit_seconds": seconds,
     }
+
+
+def distances(train: np.ndarray, held: np.ndarray, fake: np.ndarray) -> dict[str, float]:
+    """Distances to the nearest training window; those of training windows are to the ones that do not overlap."""
+    near = memorisation(train, some(held), some(fake))
+    found = {"generated": near.fake, "held_out": near.held_out, "training": near.train}
+    return {
+        "closer_than_held_out": near.closer,
+        "copies": near.copies,
+        **{f"lowest_{name}": lowest(values) for name, values in found.items()},
+    }
+
+
+def redrawn(train: np.ndarray, count: int, seed: int) -> np.ndarray:
+    """Windows put together from halves of training windows: a block bootstrap."""
+    rows = block_bootstrap(list(train), count * STEPS, STEPS // 2, np.random.default_rng(seed))
+    return rows.reshape(count, STEPS, -1)
 
 
 def main() -> None:
@@ -146,6 +163,7 @@ def main() -> None:
     parser.add_argument("--recipes", default="flagship")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--blocks", action="store_true", help="protocol B instead of A")
+    parser.add_argument("--keep-sample", action="store_true", help=f"store the draws of {', '.join(SIMULATED)}")
     parser.add_argument("-o", "--out", type=Path)
     options = parser.parse_args()
     out = options.out or Path("bench/results") / f"protocol_{'b' if options.blocks else 'a'}.json"
@@ -170,6 +188,9 @@ def main() -> None:
                     found = {"fit_seconds": seconds, "generate_seconds": time.monotonic() - began}
                     found |= published.score(fake)
                     found["spread"] = (fake.std((0, 1)) / real.std((0, 1))).tolist()
+                    if options.keep_sample and name in SIMULATED:
+                        SAMPLES.mkdir(exist_ok=True)
+                        np.savez_compressed(SAMPLES / f"{name}_{recipe}_{seed}.npz", windows=fake.astype(np.float32))
                 result.setdefault(recipe, {})[str(seed)] = found
                 sys.stderr.write(f"{name} {recipe} seed {seed}: {json.dumps(found)}\n")
                 machine = {

@@ -29,11 +29,18 @@ LOWEST = 0.01  # share of the distances that is looked at by itself
 
 @dataclass(frozen=True)
 class Memorisation:
-    """Distances to the nearest training window, in standard deviations, of generated and held-out windows."""
+    """Distances to the nearest training window, in standard deviations.
+
+    Attributes:
+        fake, held_out: of generated and of held-out windows.
+        train: of training windows, to those that they share no step with.
+        authenticity, authenticity_held_out: of the generated and of the held-out windows.
+    """
 
     fake: Float[Array, "M"]
     held_out: Float[Array, "K"]
-    authenticity: float  # of the generated windows
+    train: Float[Array, "N"]
+    authenticity: float
     authenticity_held_out: float
 
     @property
@@ -80,6 +87,7 @@ def memorisation(
     return Memorisation(
         near_new,
         near_unseen,
+        own,
         float((near_new > own[at_new]).mean()),
         float((near_unseen > own[at_unseen]).mean()),
     )
