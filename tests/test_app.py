@@ -305,7 +305,10 @@ def test_the_report_inside(visit: Visit, table: pd.DataFrame, home: Path, tmp_pa
     frame.locator(".js-plotly-plot svg.main-svg").first.wait_for()
     page = visit.download(panel.get_by_role("button", name="Report"), tmp_path)
     assert page.name == "counts-report.html"
-    assert "<h1>" in page.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
+    assert "<h1>" in text
+    assert "dowgan report model.dowgan counts.csv -o report.html" in text
+    assert str(visit.site.folder) not in text
 
 
 BAD = {

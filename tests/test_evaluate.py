@@ -150,7 +150,7 @@ def test_equal_methods_are_no_different_and_pooled_r2_is_not_in_the_verdict() ->
     scores["against"]["crps"]["last_value"] = {"difference": -0.001, "error": 0.01, "p": 0.92}
     said = paired_verdict("extend", scores)[0]
     assert said.mark == "look"
-    assert "no different from the best plain method (last value)" in said.text
+    assert "no clear difference from the best plain method (last value)" in said.text
     assert "a difference of -0.001 with a standard error of 0.01; R² " in said.text
     assert "pooled" not in said.text
     assert scores["r2_of_levels"] == pytest.approx(0.99, abs=0.01)  # tags in other units: any guess looks good pooled
@@ -167,6 +167,22 @@ def test_the_difference_that_is_tested_is_that_of_the_scores() -> None:
         for way, found in ways.items():
             between = scores["model"][measure] - scores["naive"][way][measure]
             assert found["difference"] == pytest.approx(between, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("covered", "error", "mark", "said"),
+    [
+        (0.88, 0.0, "good", "88% of the true values: as they should."),
+        (0.75, 0.06, "look", "75% of the true values: too narrow, unless by chance, as rows are few."),
+        (0.98, 0.01, "look", "98% of the true values: too wide."),
+        (0.60, 0.01, "bad", "60% of the true values: too narrow."),
+    ],
+)
+def test_bands_are_as_they_should_only_near_nine_in_ten(covered: float, error: float, mark: str, said: str) -> None:
+    truth = HELD[:121]
+    scores = judge_densify([Dense(truth, truth, np.stack([truth, truth + 1]), 4)], NAMES)
+    found = paired_verdict("densify", scores | {"coverage_90": covered, "coverage_error": error})[1]
+    assert (found.mark, found.text) == (mark, f"The 90 % bands hold {said}")
 
 
 @pytest.mark.parametrize("memory", [0.0, 0.9])

@@ -183,7 +183,7 @@ class Desk:
         """Begin to test the model."""
         assert self.model is not None
         assert self.source is not None
-        self.judging = Judging(self.model, self.source, self.folder / "report.html")
+        self.judging = Judging(self.model, self.source, self.label, self.folder / "report.html")
         self.judging.start()
 
     def model_file(self) -> bytes:

@@ -4,6 +4,7 @@ One job computes at a time, over all sessions: networks draw on torch's global r
 disturb, and a plain machine has few processors.
 """
 
+import shlex
 import sys
 import threading
 import time
@@ -173,14 +174,17 @@ class Fit(Job):
 class Judging(Job):
     """Tests a model on rows that the tested model has not seen, and writes the report.
 
+    Args:
+        data: the table; the report knows it by its label, the user's name for it.
+
     Attributes:
         report: the finding, None until it is there.
         page: the report as a file.
     """
 
-    def __init__(self, model: Synthesizer, data: Path, page: Path) -> None:
+    def __init__(self, model: Synthesizer, data: Path, label: str, page: Path) -> None:
         super().__init__()
-        self.model, self.data, self.page = model, data, page
+        self.model, self.data, self.label, self.page = model, data, label, page
         self.report: Report | None = None
         self._step = ""
 
@@ -188,6 +192,8 @@ class Judging(Job):
         self.phase = "reading the table"
         self.model.progress = self.note
         report = self.model.report(self.data, tell=self.tell)
+        about = report.scores["about"]
+        about["command"] = about["command"].replace(str(self.data), shlex.quote(self.label))
         self.tell("drawing the report")
         report.to_html(self.page)
         self.report = report

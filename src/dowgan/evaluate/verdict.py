@@ -158,7 +158,7 @@ def paired_verdict(verb: str, scores: Mapping[str, Any]) -> list[Judgement]:
     ours, theirs = scores["model"][measure], scores["naive"][best][measure]
     found = scores["against"][measure][best]
     told = against(found, ours, theirs)
-    words = {"ours": "better than", "theirs": "worse than", "": "no different from"}[ahead(found)]
+    words = {"ours": "better than", "theirs": "worse than", "": "no clear difference from"}[ahead(found)]
     titles = {"mse": "mean square error", "crps": "CRPS"}
     text = (
         f"On rows it has not seen {words} the best plain method ({best.replace('_', ' ')}): {titles[measure]} "
@@ -203,9 +203,10 @@ def _bands(verb: str, scores: Mapping[str, Any]) -> list[Judgement]:
     covered, error = scores["coverage_90"], scores["coverage_error"] or 0.0
     if covered is None:
         return []
-    room = COVERAGE_ROOM + 2 * error
-    told = GOOD if abs(covered - AIM) <= room else LOOK if abs(covered - AIM) <= TWICE * room else BAD
-    how = "as they should" if told == GOOD else "too wide" if covered > AIM else "too narrow"
+    off, room = abs(covered - AIM), COVERAGE_ROOM + 2 * error
+    told = GOOD if off <= COVERAGE_ROOM else LOOK if off <= TWICE * room else BAD
+    side = "too wide" if covered > AIM else "too narrow"
+    how = "as they should" if told == GOOD else f"{side}, unless by chance, as rows are few" if off <= room else side
     return [Judgement(verb, None, told, f"The 90 % bands hold {covered:.0%} of the true values: {how}.", "coverage")]
 
 
