@@ -27,9 +27,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
-from founding_page import RECIPES, write_page
+from founding_page import ALONE, RECIPES, write_page
 from threadpoolctl import threadpool_limits
-from transfer import ROWS, measured, plain, verdict
+from transfer import ROWS, measured, plain, seeds_of, verdict
 
 import dowgan
 from dowgan.config import Config, resolve
@@ -81,16 +81,16 @@ class Budget:
     recipes: tuple[str, ...] = RECIPES
     starts: tuple[str, ...] = names()
     settings: tuple[str, ...] = ()
-    trials: int = 24
-    minutes: int = 10
-    search: tuple[str, ...] = ("train.steps=300",)
+    trials: int = 20
+    minutes: int = 7
+    search: tuple[str, ...] = ("window=24", "train.steps=300", "train.budget=15")
     transfer: int = 120
     paths: int = 200
 
 
 FULL = Budget()
 QUICK = Budget(
-    (1, 2), (0.01, 0.001), 1, 1, 1, ("dense-gan", "wgan", "gru-wgan", "prior", "flagship"), ("counts",),
+    (1, 2), (0.01, 0.001), 1, 1, 1, ("dense-gan", "wgan", "gru-wgan", "prior", "flagship", "r3gan"), ("counts",),
     ("train.checks=2", "calibrated=false", "encoder.steps=5"), 2, 1,
     ("train.steps=6", "train.checks=2", "window=8"), 6, 20,
 )  # fmt: skip
@@ -265,15 +265,27 @@ def one_fit(job: Job, recipe: str, settings: Sequence[str], seed: int) -> Found:
     return told_of | judged(job, made) | {"series": numbers(made)[:, :SHOWN].T if not seed else None}
 
 
-def recipes(job: Job, done: Found, keep: Keep) -> None:
-    """Every recipe by name, one fit at a time: all with the first seed, then the next."""
+def fits_of(job: Job, done: Found, keep: Keep, names: Sequence[str], settings: Sequence[str]) -> None:
+    """Recipes by name, one fit at a time: all with the first seed, then the next."""
     for seed in range(job.budget.fits):
-        for recipe in job.budget.recipes:
+        for recipe in names:
             fits = done.setdefault(recipe, {"fits": []})["fits"]
             if len(fits) == seed and (seed == 0 or resolve(recipe).trained):
                 told(f"{recipe}, seed {seed}")
-                fits.append(one_fit(job, recipe, job.settings(recipe), seed))
+                fits.append(one_fit(job, recipe, [*job.settings(recipe), *settings], seed))
                 keep(done)
+
+
+def recipes(job: Job, done: Found, keep: Keep) -> None:
+    """Every recipe as it is."""
+    fits_of(job, done, keep, job.budget.recipes, ())
+
+
+def alone(job: Job, done: Found, keep: Keep) -> None:
+    """What the networks that begin as the prior give by themselves, whether they beat it or not."""
+    configs = {name: resolve(name) for name in job.budget.recipes}
+    names = [name for name, config in configs.items() if config.trained and config.space == "prior"]
+    fits_of(job, done, keep, names, ALONE)
 
 
 def carried(job: Job) -> Found:
@@ -281,14 +293,15 @@ def carried(job: Job) -> Found:
     before = job.results / "transfer.json"
     if before.is_file():
         told = json.loads(before.read_text(encoding="utf-8"))
-        found = told["results"]["chickenpox"] | {"steps": told["steps"], "seeds": told["seeds"]}
+        found = told["results"]["chickenpox"] | {"steps": told["steps"]}
     else:
         steps, seeds = job.budget.transfer, job.budget.fits
         rows: dict[str, Any] = {}
         measured(job.frame, (), job.budget.starts, steps, seeds, rows)
         alone = plain(job.frame, ())
-        found = {"prior": alone, "rows": rows, "verdict": verdict(rows), "steps": steps, "seeds": seeds}
-    return {"recipe": "gru-gan", "points": ROWS} | found
+        found = {"prior": alone, "rows": rows, "steps": steps}
+    told_of = {"verdict": verdict(found["rows"]), "seeds": seeds_of(found["rows"])}
+    return {"recipe": "gru-gan", "points": ROWS} | found | told_of
 
 
 def searched(job: Job) -> dict[str, Any]:
@@ -436,7 +449,7 @@ def run(job: Job, results: Path, rows: Path, only: Sequence[str], minutes: float
 WHOLE: dict[str, Callable[[Job], Found]] = {
     "about": about, "original": original, "paired": paired, "transfer": carried, "search": searched,
 }  # fmt: skip
-IN_PARTS: dict[str, Callable[[Job, Found, Keep], None]] = {"studies": studies, "recipes": recipes}
+IN_PARTS: dict[str, Callable[[Job, Found, Keep], None]] = {"studies": studies, "recipes": recipes, "alone": alone}
 
 
 def main() -> None:

@@ -18,6 +18,7 @@ SUBSET = 52
 DRAWN = ("dense-gan", "gru-wgan", "flagship")  # recipes whose series are shown
 CLOSED = ("prior", "flagship")  # recipes that train nothing
 DECKS = ("dense-gan", "wgan", "gru-wgan", "conv-gan", "encoder-gan")
+ALONE = ("train.keep=last", "calibrated=false")  # with which a network is judged by itself
 Results = Mapping[str, Any]
 
 
@@ -48,10 +49,13 @@ def mean_score(entry: Results, name: str, side: str = "value") -> float | None:
 def findings(results: Results) -> list[str]:
     """Sentences about the table of scores, each decided by the numbers."""
     entries = results["recipes"]
-    near = {n: sum(_at_floor(e, s) for s in JUDGED) for n, e in entries.items()}
+    shown = {f"`{n}`": e for n, e in entries.items()}
+    if "search" in results:
+        shown["found by search"] = results["search"]
+    near = {n: sum(_at_floor(e, s) for s in JUDGED) for n, e in shown.items()}
     out = [
         f"Scores within the floor's own range (no worse than the worst of the real stretches), of {len(JUDGED)}: "
-        + ", ".join(f"`{n}` {near[n]}" for n in sorted(near, key=lambda n: -near[n]))
+        + ", ".join(f"{n} {near[n]}" for n in sorted(near, key=lambda n: -near[n]))
         + "."
     ]
     least = min((n for n in DECKS[1:] if n in entries), key=lambda n: mean_score(entries[n], "autocorrelation") or 0)
@@ -60,6 +64,13 @@ def findings(results: Results) -> list[str]:
         f"Memory, the fault of single rows: `dense-gan` is off by {first}, the best of the deck's own, `{least}`, "
         f"by {last}."
     )
+    idle = [f"`{n}`" for n, e in entries.items() if n not in CLOSED and not any(f["chosen"] for f in e["fits"])]
+    if idle:
+        out.append(
+            f"The networks of {', '.join(idle)} did not beat the prior on held-out weeks in any training, so none of "
+            "their weights are used: their rows are the prior with the calibration. What these networks give by "
+            f"themselves stands below ({' '.join(f'`--set {s}`' for s in ALONE)})."
+        )
     return out
 
 
@@ -165,14 +176,15 @@ def render(results: Results) -> str:
         "naive": lambda entries, name: number(mean_score(entries["prior"], name, "naive")),
     }  # fmt: skip
     studies = results["studies"]
+    entries = {name: results["recipes"][name] for name in RECIPES if name in results["recipes"]}
     points = [f for p in studies["epochs"] + studies["rates"] for f in p["fits"]]
     return environment.get_template("founding_page.md.j2").render(
-        missing=[r for r in RECIPES if r not in results["recipes"]],
+        missing=[r for r in RECIPES if r not in entries],
         faded=min(points, key=lambda f: f["gradient_last"] / f["gradient_first"]),
-        **{"search": None, "transfer": None} | dict(results), judged=JUDGED,
+        **{"search": None, "transfer": None, "alone": {}} | dict(results) | {"recipes": entries}, judged=JUDGED,
         subset=min(SUBSET, results["about"]["rows"]),
         worst=max(points, key=lambda f: (f["critic_right"], f["epochs"])),
-        seeds=len(studies["epochs"][0]["fits"]), fits=_seeds(results["recipes"]),
+        seeds=len(studies["epochs"][0]["fits"]), fits=_seeds(entries),
         findings=findings(results), transfer_finding=transfer_finding(results) if "transfer" in results else "",
     )  # fmt: skip
 

@@ -100,10 +100,16 @@ def measured(
                 keep()
 
 
+def seeds_of(rows: dict[str, list[Row]]) -> int:
+    """With how many seeds every way to begin was measured."""
+    return min((len(found) for found in rows.values()), default=0) if len(rows) > 1 else 0
+
+
 def verdict(rows: dict[str, list[Row]]) -> dict[str, Any]:
-    """Compare each start with nothing, by the mean over seeds."""
+    """Compare each start with nothing, by the mean over the seeds that all have."""
+    seeds = seeds_of(rows) or None
     mean = {
-        name: {k: float(np.mean([r[k] for r in found])) for k in ("start", "third", "all")}
+        name: {k: float(np.mean([r[k] for r in found[:seeds]])) for k in ("start", "third", "all")}
         for name, found in rows.items()
     }
     alone = mean["nothing"]["all"]
@@ -115,30 +121,31 @@ def verdict(rows: dict[str, list[Row]]) -> dict[str, Any]:
 
 def page(told: dict[str, Any]) -> str:
     """The table of the results as Markdown."""
+    measured = {t: e for t, e in told["results"].items() if seeds_of(e["rows"])}
     lines = [
         "# Transfer, measured",
         "",
-        f"The first {told['points']} points of {', '.join(told['results'])}, trained by the recipe `gru-gan` "
+        f"The first {told['points']} points of {', '.join(measured)}, trained by the recipe `gru-gan` "
         f"from nothing and from each starting point of the library (S11, U2): not at all, for a third of "
         f"{told['steps']} steps, for all. "
-        f"Fidelity of generated windows on the points that follow, at most {AFTER} (lower is better), "
-        f"{'one seed' if told['seeds'] == 1 else 'mean over ' + str(told['seeds']) + ' seeds'}. "
+        f"Fidelity of generated windows on the points that follow, at most {AFTER} (lower is better), mean over seeds. "
         "*Helps*: after a third of the steps at least as good as nothing after all, or better after all. "
         "`prior` is the closed form fitted to the same points, without any network and without the library, to compare "
         "with. `bench/transfer.py` writes this page.",
         "",
-        "| table | begins with | no step | a third | all | helps |",
-        "|---|---|---|---|---|---|",
+        "| table | seeds | begins with | no step | a third | all | helps |",
+        "|---|---|---|---|---|---|---|",
     ]
-    for table, entry in told["results"].items():
-        for start, found in entry["verdict"].items():
+    for table, entry in measured.items():
+        first = f"| {table} | {seeds_of(entry['rows'])} |"
+        for start, found in verdict(entry["rows"]).items():
             figures = " | ".join(f"{found[key]:.3f}" for key in ("start", "third", "all"))
-            lines.append(f"| {table} | {start} | {figures} | {_helps(found)} |")
-        lines.append(f"| {table} | `prior` | {entry['prior']:.3f} | | | |")
-    left = [t for t in TABLES if t not in told["results"]]
+            lines.append(f"{first} {start} | {figures} | {_helps(found)} |")
+        lines.append(f"{first} `prior` | {entry['prior']:.3f} | | | |")
+    left = [t for t in TABLES if t not in measured]
     if left:
         lines += ["", f"Not measured yet: {', '.join(left)}; the same command goes on with them."]
-    return "\n".join([*lines, "", *(f"- {t}: {_sentence(e['verdict'])}" for t, e in told["results"].items()), ""])
+    return "\n".join([*lines, "", *(f"- {t}: {_sentence(e)}" for t, e in measured.items()), ""])
 
 
 def _helps(found: dict[str, Any]) -> str:
@@ -148,12 +155,29 @@ def _helps(found: dict[str, Any]) -> str:
     return ", ".join(ways) or "no"
 
 
-def _sentence(found: dict[str, Any]) -> str:
+def _sentence(entry: Row) -> str:
     """What it comes to for a table."""
-    good = [f"`{n}`" for n, f in found.items() if f.get("reaches_in_a_third")]
-    if not good:
-        return "no start reaches after a third of the steps what nothing reaches after all: transfer does not help."
-    return f"{', '.join(good)}: after a third of the steps at least as good as training from nothing after all."
+    found = verdict(entry["rows"])
+    good = [n for n, f in found.items() if f.get("reaches_in_a_third")]
+    best = min(f[k] for f in found.values() for k in ("start", "third", "all"))
+    told = ["no start reaches after a third of the steps what nothing reaches after all: transfer does not help."]
+    if good:
+        told = [f"{_named(good)}: after a third of the steps at least as good as training from nothing after all."]
+    late = [n for n, f in found.items() if f.get("better_at_the_end") and n not in good]
+    if late:
+        told.append(f"{_named(late)}: better only after all steps.")
+    spoilt = [n for n in good if found[n]["start"] <= min(found[n]["third"], found[n]["all"])]
+    if spoilt:
+        told.append(f"{_named(spoilt)}: best before any step; so few points do not make it better.")
+    if found["nothing"]["all"] > found["nothing"]["start"]:
+        told.append("Training from nothing makes it worse here than it was before any step.")
+    if entry["prior"] <= best:
+        told.append("The closed form of the same points is better than every network here.")
+    return " ".join(told)
+
+
+def _named(names: Sequence[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
 
 
 def arguments(about: str | None, steps: int) -> argparse.Namespace:
@@ -183,7 +207,6 @@ def main() -> None:
         sys.stderr.write(f"{table}\n")
         entry = told["results"].setdefault(table, {"prior": plain(frame, runs), "rows": {}})
         measured(frame, runs, names(), options.steps, options.seeds, entry["rows"], keep)
-        entry["verdict"] = verdict(entry["rows"])
     keep()
     written(options.out / PAGE, page(told))
 

@@ -40,4 +40,4 @@ def phrase(name: str) -> str:
     network = starting_point(name).network
     recipe = Config.model_validate(json.loads(network.recipe)).recipe
     told = (PROCESSES.get(name).__doc__ or "").strip().split("\n")[0]
-    return f"{told} For --recipe {recipe}."
+    return f"{told} Its recipe is {recipe}."
