@@ -1,7 +1,9 @@
-"""What all tests share: the real data files, and one thread per process."""
+"""What all tests share: the real data files, a browser, and one thread per process."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -29,3 +31,16 @@ def data() -> Callable[[str], Path]:
         return path
 
     return find
+
+
+@pytest.fixture(scope="module")
+def chromium() -> Iterator[Any]:
+    """A running Chromium, driven by Playwright; the test is skipped where either is absent."""
+    driver = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
+    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    if found is None:
+        pytest.skip("there is no Chromium: apt-get install chromium")
+    with driver.sync_playwright() as player:
+        browser = player.chromium.launch(executable_path=found, args=["--no-sandbox"], timeout=240_000)
+        yield browser
+        browser.close()

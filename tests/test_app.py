@@ -1,7 +1,6 @@
 """The web page, driven in a real Chromium: a user's whole work, a bad table, two sessions that must not meet."""
 
 import os
-import shutil
 import signal
 import socket
 import stat
@@ -28,7 +27,6 @@ from dowgan.table import read, write
 from small_tables import waves
 
 pytest.importorskip("streamlit", reason="Streamlit is not installed: pip install 'dowgan[app]'")
-playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed: pip install playwright")
 
 ROWS, COLUMNS, AHEAD, FACTOR = 130, 4, 12, 4
 PATIENCE = 240  # seconds: other work may keep the machine busy; nothing waits longer than it has to
@@ -78,17 +76,6 @@ def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
                 return
         time.sleep(0.1)
     raise AssertionError("the page did not come up")
-
-
-@pytest.fixture(scope="module")
-def chromium() -> Iterator[Any]:
-    found = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
-    if found is None:
-        pytest.skip("there is no Chromium: apt-get install chromium")
-    with playwright.sync_playwright() as player:
-        browser = player.chromium.launch(executable_path=found, args=["--no-sandbox"])
-        yield browser
-        browser.close()
 
 
 class Visit:
