@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Float
 
 QUANTILES = 101
+LEAST_SPREAD = 1e-6  # on the common scale, below which a channel does not move
 
 
 def _wasserstein(a: Float[np.ndarray, "N D"], b: Float[np.ndarray, "M D"]) -> float:
@@ -32,7 +33,13 @@ def _correlation(windows: Float[np.ndarray, "B T D"]) -> Float[np.ndarray, "D D"
 
 
 def fidelity(fake: Float[np.ndarray, "B T D"], held_out: Float[np.ndarray, "M T D"]) -> float:
-    """Return the score; inputs on a common scale."""
+    """Return the score; inputs on a common scale.
+
+    Channels that do not move in the held-out windows give no scale to measure by, and are left out if others move.
+    """
+    moving = held_out.std(axis=(0, 1)) > LEAST_SPREAD
+    if moving.any() and not moving.all():
+        fake, held_out = fake[..., moving], held_out[..., moving]
     parts = [_wasserstein(*(w.reshape(-1, w.shape[2]) for w in (fake, held_out)))]
     if fake.shape[1] > 2:
         steps = (np.diff(w, axis=1).reshape(-1, w.shape[2]) for w in (fake, held_out))

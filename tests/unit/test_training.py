@@ -248,6 +248,15 @@ def wavy(rows: int, seed: int) -> np.ndarray:
     return np.sin(steps / 2 + phase) * [1.0, 0.8, -0.5] + 0.2 * rng.standard_normal((rows, 12, 3))
 
 
+def test_fidelity_leaves_out_what_does_not_move_in_the_held_out_windows() -> None:
+    """A set-point that stood still there made it 29 million, whatever the other channels did."""
+    rng = np.random.default_rng(0)
+    fake, truth = rng.standard_normal((2, 200, 8, 3))
+    still = truth.copy()
+    still[..., 1] = 0.3
+    assert fidelity(fake, still) == fidelity(fake[..., [0, 2]], truth[..., [0, 2]])
+
+
 def test_fidelity_is_zero_for_the_same_and_small_for_alike_windows() -> None:
     assert fidelity(wavy(500, 0), wavy(500, 0)) == 0
     assert fidelity(wavy(4_000, 0), wavy(4_000, 1)) < 0.03
