@@ -32,7 +32,11 @@ ROWS, COLUMNS, AHEAD, FACTOR = 130, 4, 12, 4
 PATIENCE = 240  # seconds: other work may keep the machine busy; nothing waits longer than it has to
 NAMES = [f"county_{i}" for i in range(COLUMNS)]
 CLOCK = "%d/%m/%Y"
-STOP = "[...document.querySelectorAll('button')].find(b => b.innerText.includes('Stop and keep the best'))?.click()"
+STOP = """() => {
+  const stop = [...document.querySelectorAll('button')].find(b => b.innerText.includes('Stop and keep the best'));
+  if (stop && !stop.disabled) stop.click();
+  return stop ? !stop.disabled : document.body.innerText.includes('4 · Use it');
+}"""  # once it can be pressed, unless the fit has ended by then
 
 
 @dataclass(frozen=True)
@@ -186,7 +190,7 @@ def fitted(chromium: Any, site: Site, home: Path, table: pd.DataFrame) -> Iterat
     visit.page.get_by_role("cell", name="whole number").nth(COLUMNS - 1).wait_for()
     visit.fit("10m", "r3gan")
     visit.page.get_by_text("generated now").first.wait_for()  # samples beside the real ones, while it trains
-    visit.page.evaluate(STOP)
+    visit.page.wait_for_function(STOP)
     visit.page.get_by_text("4 · Use it").wait_for()
     yield visit
     visit.close()
