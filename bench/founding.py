@@ -2,6 +2,7 @@
 
     python bench/founding.py [DATA.csv]          measure, then write the page; a stopped run goes on where it was
     python bench/founding.py --quick -o FOLDER   the same on a small simulated table with tiny budgets, in seconds
+    python bench/founding.py DATA.csv --again RECIPE   the same after the program has changed
     python bench/founding.py --page              write the page again from the results
 
 Without DATA the chickenpox table is downloaded from its archive and checked. The results go to
@@ -420,6 +421,15 @@ def save(done: Found, results: Path, rows: Path) -> None:
         file.write_text(json.dumps(value, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
+def forget(results: Path, rows: Path, recipes: Sequence[str]) -> None:
+    """Take the fits of recipes out of the results, so that they are measured again."""
+    done = load(results, rows)
+    for section in ("recipes", "alone"):
+        for recipe in recipes:
+            done.get(section, {}).pop(recipe, None)
+    save(done, results, rows)
+
+
 def run(job: Job, results: Path, rows: Path, only: Sequence[str], minutes: float) -> None:
     """Do what the results file does not have yet; of all sections, or of some.
 
@@ -460,11 +470,14 @@ def main() -> None:
     parser.add_argument(
         "--only", action="append", default=[], choices=[*WHOLE, *IN_PARTS], help="some sections, no page"
     )
+    parser.add_argument("--again", action="append", default=[], choices=RECIPES, help="measure a recipe again")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then; the same command goes on")
     parser.add_argument("-o", "--out", type=Path, default=ROOT)
     options = parser.parse_args()
     results = options.out / "bench" / "results" / "founding_study.json"
     rows = options.out / "build" / "founding_rows.json"
+    if options.again:
+        forget(results, rows, options.again)
     if not options.page:
         with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
             torch.set_num_threads(1)
