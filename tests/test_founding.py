@@ -148,3 +148,11 @@ def test_the_page_on_transfer_is_what_its_results_say(monkeypatch: pytest.Monkey
 
     results = json.loads((BENCH / "results" / "transfer.json").read_text())
     assert transfer.page(results) == (ROOT / "docs" / "transfer.md").read_text()
+
+
+def test_the_page_on_noises_is_what_its_results_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCH))
+    import noises
+
+    results = json.loads((BENCH / "results" / "noises.json").read_text())
+    assert noises.page(results) == (ROOT / "docs" / "noises.md").read_text()
