@@ -53,11 +53,13 @@ class Slice:
     wanted: Float[np.ndarray, "K r"]
 
     @cached_property
-    def _table(self) -> tuple[Float[np.ndarray, "G r"], Float[np.ndarray, "H r"]]:
-        """The maps at CELLS + 1 even places, and their rise from each to the next."""
+    def _lines(self) -> tuple[Float[np.ndarray, " Gr"], Float[np.ndarray, " Gr"]]:
+        """Start and slope of the map's line in each cell; the first and the last are those beyond the outer knots."""
         even = np.linspace(self.own[0], self.own[-1], CELLS + 1)
         moved = np.stack([np.interp(even[:, i], self.own[:, i], self.wanted[:, i]) for i in range(even.shape[1])], 1)
-        return moved, np.diff(moved, axis=0)
+        slope = np.pad(np.diff(moved, axis=0) / np.diff(even, axis=0), ((1, 1), (0, 0)), constant_values=1.0)
+        at = np.concatenate([even[:1], even])  # a place on each line
+        return (np.concatenate([moved[:1], moved]) - slope * at).ravel(), slope.ravel()
 
     def basis(self, colour: Float[np.ndarray, "T D U"]) -> Float[np.ndarray, "U r"] | None:
         """Return the directions of picked values, None where leading coordinates are rotated."""
@@ -74,12 +76,12 @@ class Slice:
 
     def _moved(self, turned: Float[np.ndarray, "B r"]) -> Float[np.ndarray, "B r"]:
         """Piecewise linear; beyond the outer knots as far off as the outer knot is moved."""
-        table, rise = self._table
-        inside = np.clip(turned, self.own[0], self.own[-1])
-        place = (inside - self.own[0]) * (CELLS / (self.own[-1] - self.own[0]))
-        cell = np.minimum(place.astype(np.int64), CELLS - 1)
-        flat = cell * table.shape[1] + np.arange(table.shape[1])
-        return table.ravel()[flat] + (place - cell) * rise.ravel()[flat] + (turned - inside)
+        start, slope = self._lines
+        scale = CELLS / (self.own[-1] - self.own[0])
+        cell = (turned * scale + (1 - self.own[0] * scale)).clip(0, CELLS + 1).astype(np.int64)
+        cell *= turned.shape[1]
+        cell += np.arange(turned.shape[1])
+        return start.take(cell) + slope.take(cell) * turned
 
 
 def directions(picks: Int[np.ndarray, "r 2"], colour: Float[np.ndarray, "T D U"]) -> Float[np.ndarray, "U r"]:
