@@ -58,8 +58,8 @@ def page(results: dict[str, Any]) -> str:
         "",
         "Structured noise was one of the deck's next steps (S16). `bench/noises.py` trains the recipe "
         f"`{results['recipe']}` for {results['steps']} steps with each of them and writes this page: on chickenpox "
-        "(counts with a season) and on the simulated plant of `dowgan demo` (tags that follow set points). Held-out fidelity "
-        f"(lower is better): mean of the best of {CHECKS} looks, in brackets the least and the most of "
+        "(counts with a season) and on the simulated plant of `dowgan demo` (tags that follow set points). Held-out "
+        f"fidelity (lower is better): mean of the best of {CHECKS} looks, in brackets the least and the most of "
         f"{results['seeds']} seeds. Differences within the brackets mean nothing.",
         "",
         f"| noise | {' | '.join(names)} | what it is |",
