@@ -66,11 +66,13 @@ def findings(results: Results) -> list[str]:
     )
     idle = [f"`{n}`" for n, e in entries.items() if n not in CLOSED and not any(f["chosen"] for f in e["fits"])]
     if idle:
-        out.append(
+        told = (
             f"The networks of {', '.join(idle)} did not beat the prior on held-out weeks in any training, so none of "
-            "their weights are used: their rows are the prior with the calibration. What these networks give by "
-            f"themselves stands below ({' '.join(f'`--set {s}`' for s in ALONE)})."
+            "their weights are used: their rows are the prior with the calibration."
         )
+        alone = " What these networks give by themselves stands below them"
+        settings = f" ({' '.join(f'`--set {s}`' for s in ALONE)})."
+        out.append(told + (alone + settings if results.get("alone") else ""))
     return out
 
 
