@@ -9,7 +9,7 @@ by boosted trees and a GRU of 64 (AUC); the floor is the blocks that were fitted
 1; of more than MOST, as many are drawn at random, once. Nothing is tuned for a set. Results are written after every
 fit. `--keep-sample` also stores what was drawn of a simulated set, so that anyone can score it again:
 
-    python bench/protocol.py . --sets sines_small --seeds 0 --keep-sample -o bench/results/protocol_sample.json
+    python bench/protocol.py . --sets plant --seeds 0 --keep-sample -o bench/results/protocol_sample.json
 """
 
 import argparse
@@ -26,6 +26,7 @@ import pandas as pd
 
 import dowgan
 from dowgan.baselines import block_bootstrap
+from dowgan.demo import simulate
 from dowgan.metrics.context_fid import encoder, frechet
 from dowgan.metrics.correlational import correlational
 from dowgan.metrics.discriminative import discriminative, minmax
@@ -38,7 +39,7 @@ MOST = 5_000
 REPEATS = range(5)
 BLOCKS, HELD = 12, 3  # blocks of time, of which every so many is held out
 RUN = "run"
-SIMULATED = {"sines": 5_000, "sines_small": 400}  # sets that are made here, and their windows
+SIMULATED = {"sines": 5_000, "plant": 424}  # sets that are made here, and their windows or rows
 SAMPLES = Path("bench/results/samples")
 MACHINE = {"python": platform.python_version(), "cores": os.cpu_count(), "processor": platform.machine()}
 FILES = {
@@ -60,7 +61,11 @@ def sines(count: int) -> pd.DataFrame:
 
 def table(name: str, folder: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
     """Return a set's table and its run columns."""
-    return (sines(SIMULATED[name]), (RUN,)) if name in SIMULATED else (pd.read_csv(folder / FILES[name]), ())
+    if name == "sines":
+        return sines(SIMULATED[name]), (RUN,)
+    if name == "plant":
+        return simulate(SIMULATED[name]).truth.drop(columns="grade"), ()
+    return pd.read_csv(folder / FILES[name]), ()
 
 
 def windows(frame: pd.DataFrame) -> np.ndarray:
