@@ -58,9 +58,10 @@ HEAD = """# Beside other packages
 Written by `python bench/peers_page.py` from `bench/results/peers.json`. Packages that install from the registry, each
 in an environment of its own, on the same windows of 24 rows, judged by the same judges at the same n. Each peer has the
 settings of its own example and trains on one thread for the processor seconds given; the default recipe of DowGAN is
-fitted as it is. Lower is better; *authentic* is the share of drawn windows that are no near-copies (higher is better),
-and shows what the block bootstrap does; so is what lies far from all data. A package without a row did not finish. One training seed, a short budget and no tuning: this says what a first try
-gives, not what a peer can reach. Context-FID is only comparable within a table, as it depends on n.
+fitted as it is. Lower is better; *authentic* is the share of drawn windows that are no near-copies (higher is better):
+it shows what the block bootstrap does, but what lies far from all data is authentic too. A package without a row did
+not finish. One training seed, a short budget and no tuning: this says what a first try gives, not what a peer can
+reach. Context-FID is only comparable within a table, as it depends on n.
 
 """
 INSTALLS = """## What was tried
