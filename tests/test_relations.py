@@ -55,12 +55,28 @@ def test_few_rows_and_other_decimals_make_no_rule() -> None:
 
 def test_what_is_given_stays_and_the_rest_follows() -> None:
     free = np.full((1, 3), np.nan)
-    assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), free).tolist() == [[1.0, 2.0, 3.0]]
+    assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), free).tolist() == [[2.0, 2.0, 2.0]]
     assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), np.array([[np.nan, 1.0, np.nan]])).tolist() == [[1.0, 1.0, 2.0]]
     assert RULES.keep(np.array([[3.0, 4.0, 9.0]]), np.array([[np.nan, np.nan, 2.0]])).tolist() == [[2.0, 2.0, 2.0]]
     assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), np.array([[5.0, np.nan, 2.0]]))[0, [0, 2]].tolist() == [5.0, 2.0]
     equal = Relations(same=((1, 0),))
     assert equal.keep(np.array([[3.0, 1.0]]), np.array([[np.nan, 7.0]])).tolist() == [[7.0, 7.0]]
+
+
+def test_ends_are_columns_that_others_never_cross() -> None:
+    bars = Relations(below=((2, 0), (2, 3), (0, 1), (3, 1)))
+    assert [(e.place, e.others, e.sign) for e in bars.ends()] == [(1, (0, 3), 1.0), (2, (0, 3), -1.0)]
+    assert [(e.place, e.others) for e in Relations(below=((0, 1),)).ends()] == [(1, (0,))]
+    assert bars.ends()[1].nearest(np.array([[4.0, 9.0, 1.0, 3.0]])).tolist() == [3.0]
+
+
+def test_distances_are_as_large_as_in_the_table_and_ties_as_rare() -> None:
+    frame = prices(600)
+    made = dowgan.Synthesizer().fit(frame).generate(rows=3000)
+    for low, high in (("low", "price"), ("price", "high")):
+        own, wanted = made[high] - made[low], frame[high] - frame[low]
+        assert abs(own.mean() / wanted.mean() - 1) < 0.15
+        assert (own < 0.005).mean() < 0.05
 
 
 def test_the_three_verbs_keep_the_rules() -> None:

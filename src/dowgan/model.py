@@ -13,10 +13,10 @@ from dowgan.calibrate import Calibration
 from dowgan.channels import Channels, Code
 from dowgan.coordinates import Coordinates
 from dowgan.marginals import Marginals
-from dowgan.polish import Grid, Polish
+from dowgan.polish import Gap, Grid, Polish
 from dowgan.prior import Prior
 from dowgan.process import Process
-from dowgan.relations import Relations
+from dowgan.relations import End, Relations
 from dowgan.season import Season
 from dowgan.table.schema import Run, Schema
 from dowgan.transport import Slice, Transport
@@ -163,6 +163,8 @@ KINDS: dict[str, type] = {
         Code,
         Coordinates,
         Encoder,
+        End,
+        Gap,
         Grid,
         Polish,
         Slice,

@@ -1,10 +1,11 @@
-"""The last touch on generated values: the marginals of every column, and the resolution of its sensor.
+"""The last touch on generated values: the marginals of every column, the distance to a column that it never crosses,
+and the resolution of its sensor.
 
 A long draw of the finished generator is set against the table, column by column, in the user's units. The
 difference in quantiles is taken off; and where a column only ever holds few distinct numbers, evenly or not (a
 sensor's resolution, a converter's steps), generated values are put on the nearest of them.
 
-Shapes: N rows, C columns, K knots.
+Shapes: N rows, C columns, K knots, B levels.
 """
 
 from collections.abc import Sequence
@@ -13,12 +14,15 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from dowgan.relations import End, Relations
 from dowgan.table.schema import Column
 
 KNOTS = 1001
 MOST_LEVELS = 4_096  # distinct numbers of a column that are kept as its resolution
 REPEATS = 4.0  # times that each number must occur on average
-LEAST = 200  # rows from which a column's quantiles are corrected
+LEAST = 200  # rows from which a column's quantiles are corrected, and rows of each level of a distance
+LEVELS = 8  # at most, at which a distance is corrected
+GAP_KNOTS = 65
 
 
 @dataclass(frozen=True)
@@ -31,8 +35,7 @@ class Grid:
 
     def apply(self, values: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
         if len(self.own):
-            shift = np.minimum(values - self.own[0], 0) + np.maximum(values - self.own[-1], 0)
-            values = np.interp(values, self.own, self.wanted) + shift
+            values = _carried(values, self.own, self.wanted)
         if not len(self.numbers):
             return values
         middles = (self.numbers[1:] + self.numbers[:-1]) / 2
@@ -41,23 +44,84 @@ class Grid:
         return np.where(inside, near, values)
 
 
+def _carried(
+    values: Float[np.ndarray, " N"], own: Float[np.ndarray, " K"], wanted: Float[np.ndarray, " K"]
+) -> Float[np.ndarray, " N"]:
+    """From quantiles to quantiles; beyond the outer ones as far off as they are moved."""
+    shift = np.minimum(values - own[0], 0) + np.maximum(values - own[-1], 0)
+    return np.interp(values, own, wanted) + shift
+
+
+@dataclass(frozen=True)
+class Gap:
+    """Quantiles from and to of the distance of a column from those that it never crosses, by the level of these.
+
+    Attributes:
+        end: the column.
+        edges: between the levels.
+        own, wanted: quantiles at each level.
+    """
+
+    end: End
+    edges: Float[np.ndarray, " E"]
+    own: Float[np.ndarray, "B K"]
+    wanted: Float[np.ndarray, "B K"]
+
+    def apply(self, values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, " N"]:
+        base = self.end.nearest(values)
+        distance, level = self.end.sign * (values[:, self.end.place] - base), np.searchsorted(self.edges, base)
+        for number, (own, wanted) in enumerate(zip(self.own, self.wanted, strict=True)):
+            here = level == number
+            distance[here] = _carried(distance[here], own, wanted)
+        return base + self.end.sign * np.maximum(distance, 0.0)
+
+
 @dataclass(frozen=True)
 class Polish:
-    """Grids of the columns, None where a column is left as it is."""
+    """Grids of the columns, None where a column is left as it is, and distances between columns."""
 
     grids: tuple[Grid | None, ...]
+    gaps: tuple[Gap, ...] = ()
 
     def apply(self, values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
         out = values.copy()
         for column, grid in enumerate(self.grids):
             if grid is not None:
                 out[:, column] = grid.apply(values[:, column])
+        for gap in self.gaps:
+            out[:, gap.end.place] = gap.apply(out)
         return out
 
 
-def fit_polish(columns: Sequence[Column], drawn: Float[np.ndarray, "M C"], real: Float[np.ndarray, "N C"]) -> Polish:
+def fit_polish(
+    columns: Sequence[Column], relations: Relations, drawn: Float[np.ndarray, "M C"], real: Float[np.ndarray, "N C"]
+) -> Polish:
     """Fit from a long draw and the table's rows, both in the user's units."""
-    return Polish(tuple(_grid(c, drawn[:, i], real[:, i]) for i, c in enumerate(columns)))
+    grids = Polish(tuple(_grid(c, drawn[:, i], real[:, i]) for i, c in enumerate(columns)))
+    even = grids.apply(drawn)
+    ends = [end for end in relations.ends() if (grid := grids.grids[end.place]) is None or not len(grid.numbers)]
+    gaps = [_gap(end, even, real) for end in ends]
+    return Polish(grids.grids, tuple(gap for gap in gaps if gap is not None))
+
+
+def _gap(end: End, drawn: Float[np.ndarray, "M C"], real: Float[np.ndarray, "N C"]) -> Gap | None:
+    base = end.nearest(real)
+    wanted = end.sign * (real[:, end.place] - base)
+    base, wanted = base[~np.isnan(wanted)], wanted[~np.isnan(wanted)]
+    levels = min(len(wanted) // LEAST, LEVELS)
+    if not levels:
+        return None
+    edges = np.quantile(base, np.arange(1, levels) / levels)
+    drawn_base, shares = end.nearest(drawn), np.linspace(0, 1, GAP_KNOTS)
+    own = end.sign * (drawn[:, end.place] - drawn_base)
+    hair = 1e-9 * (wanted.std() + 1e-12) * np.arange(GAP_KNOTS)
+
+    def by_level(values: Float[np.ndarray, " N"], at: Float[np.ndarray, " N"]) -> Float[np.ndarray, "B K"]:
+        level = np.searchsorted(edges, at)
+        parts = [values[level == number] for number in range(levels)]
+        return np.stack([np.quantile(part if len(part) else values, shares) for part in parts])
+
+    return Gap(end, edges, by_level(own, drawn_base) + hair, by_level(wanted, base))
 
 
 def _grid(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"]) -> Grid | None:

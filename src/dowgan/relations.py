@@ -18,8 +18,26 @@ FEWEST = 50  # rows in which both columns must be known
 LOOK = 2_000  # rows, spread evenly, on which all pairs are tried first
 CHANCE = 0.05  # share of the rows, put together at random, that must break a rule that does not hold by chance
 EXPECTED = 30  # rows that must break it then
-SWEEPS = 2  # rounds in which values change places
 TRIED = 10_000  # rows put together at random
+
+
+@dataclass(frozen=True)
+class End:
+    """A column that others never cross.
+
+    Attributes:
+        place: its number.
+        others: those next to it.
+        sign: 1 if it is never below them, -1 if it is never above.
+    """
+
+    place: int
+    others: tuple[int, ...]
+    sign: float
+
+    def nearest(self, values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, " N"]:
+        """Return the nearest of the others, NaN where one is missing."""
+        return self.sign * np.max(self.sign * values[:, list(self.others)], axis=1)
 
 
 @dataclass(frozen=True)
@@ -37,8 +55,8 @@ class Relations:
     def keep(self, values: Float[np.ndarray, "N C"], given: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
         """Return the values with what is given put in and the rules kept.
 
-        Two values that break a rule change places, so that they stay as far apart. What is left, beside given values,
-        follows from the lowest column up and then from the highest one down.
+        Two values that break a rule meet half way. What is left, beside given values, follows from the lowest column up
+        and then from the highest one down.
 
         Args:
             values: as they were made.
@@ -49,9 +67,9 @@ class Relations:
         for place, first in self.same:
             told = known[:, place] & ~known[:, first]
             out[told, first], known[told, first] = out[told, place], True
-        for low, high in self.below * SWEEPS:
+        for low, high in self.below:
             wrong = (out[:, low] > out[:, high]) & ~known[:, low] & ~known[:, high]
-            out[wrong, low], out[wrong, high] = out[wrong, high], out[wrong, low]
+            out[wrong, low] = out[wrong, high] = (out[wrong, low] + out[wrong, high]) / 2
         for low, high in self.below:
             wrong = (out[:, low] > out[:, high]) & ~known[:, high]
             out[wrong, high] = out[wrong, low]
@@ -61,6 +79,14 @@ class Relations:
         for place, first in self.same:
             out[:, place] = np.where(known[:, place], given[:, place], out[:, first])
         return out
+
+    def ends(self) -> tuple[End, ...]:
+        """Return the columns that are only ever above others, and those only ever below such as are no ends."""
+        lows, highs = {low for low, _ in self.below}, {high for _, high in self.below}
+        tops = highs - lows
+        above = [End(top, tuple(low for low, high in self.below if high == top), 1.0) for top in sorted(tops)]
+        under = [End(b, tuple(high for low, high in self.below if low == b), -1.0) for b in sorted(lows - highs)]
+        return (*above, *(end for end in under if not tops & set(end.others)))
 
     def words(self, names: Sequence[str]) -> tuple[str, ...]:
         """Return one sentence for each rule."""

@@ -20,6 +20,7 @@ from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
 from dowgan.polish import fit_polish
+from dowgan.relations import Relations
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
 from dowgan.season import Stretch
@@ -208,7 +209,9 @@ class Synthesizer:
         transport = fit_transport(
             drawn, fitted.windows, fitted.held_out, coordinates.value_directions, streams.numpy("directions")
         )
-        self._hold(replace(self.model_, transport=transport))
+        self._hold(
+            replace(self.model_, transport=transport, relations=Relations())
+        )  # what is polished breaks rules yet
         real = np.concatenate([run.values for run in table.runs])
         scores = coordinates.from_coordinates(transport.apply(drawn, transport.bases(coordinates.value_directions)))[
             :, ::POLISH_STEP
@@ -220,8 +223,8 @@ class Synthesizer:
         runs = POLISHED[0] // (len(real) // len(table.runs)) + 1 if many else 1
         plans = plan_runs(self.model_, self.schema, rows, runs, None, {}, streams.numpy("polish"))
         series = np.concatenate([run.values for run in self._draw(plans, None, streams, single=not many)])
-        found = [fit_polish(self.schema.channels, drawn, real) for drawn in (windows, series)]
-        self._hold(replace(self.model_, polish=found[0], polish_long=found[1]))
+        found = [fit_polish(self.schema.channels, fitted.relations, drawn, real) for drawn in (windows, series)]
+        self._hold(replace(self.model_, polish=found[0], polish_long=found[1], relations=fitted.relations))
 
     def save(self, path: str | Path) -> None:
         """Write the model whole or not at all.

@@ -7,6 +7,7 @@ from scipy.stats import norm
 from dowgan.channels import fit_channels
 from dowgan.marginals import fit_marginals
 from dowgan.polish import fit_polish
+from dowgan.relations import Relations
 from dowgan.table import Column, Run, read
 from dowgan.transport import SHRINK, Slice, directions, distance, fit_transport, gaussian_map, levels, sound_trust
 
@@ -204,7 +205,7 @@ def test_polish_gives_every_column_its_quantiles_and_its_resolution() -> None:
     real = np.stack([np.exp(rng.standard_normal(2_000)), steps[rng.integers(0, 5, 2_000)]], axis=1)
     drawn = rng.standard_normal((3_000, 2)) * 0.5 + 1
     columns = [Column(name, "value", "float", "float64") for name in ("smooth", "coarse")]
-    polish = fit_polish(columns, drawn, real)
+    polish = fit_polish(columns, Relations(), drawn, real)
     out = polish.apply(drawn)
     grid = np.linspace(0.02, 0.98, 49)
     assert np.allclose(np.quantile(out[:, 0], grid), np.quantile(real[:, 0], grid), rtol=0.05)
@@ -221,7 +222,7 @@ def test_polish_leaves_conditions_and_short_tables_alone() -> None:
         (Column("x", "condition", "float", "float64"), 300),
         (Column("x", "value", "float", "f8"), 50),
     ):
-        assert np.array_equal(fit_polish([column], drawn, real[:rows]).apply(drawn), drawn)
+        assert np.array_equal(fit_polish([column], Relations(), drawn, real[:rows]).apply(drawn), drawn)
 
 
 def test_runs_may_have_any_length() -> None:
