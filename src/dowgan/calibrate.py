@@ -206,10 +206,9 @@ def calibrate(early: Prior, stretches: Sequence[Stretch], refit: Refit, streams:
     judged = sorted(late, key=lambda s: -len(s.values))[:ORIGINS]
     known: dict[int, Mixture] = {}
     finer: dict[int, Mixture] = {}
-    for factor in FACTORS:
+    for factor in (f for f in FACTORS if 2 * f < len(early.process.lagged)):
         for target, process in ((known, early.process), (finer, early.process.every(factor).finer(factor))):
-            if factor * 2 < len(early.process.lagged):
-                mixture = _measure(early, process, judged, factor, streams)
-                if mixture is not None:
-                    target[factor] = mixture
+            mixture = _measure(early, process, judged, factor, streams)
+            if mixture is not None:
+                target[factor] = mixture
     return Calibration(_extensions(early, stretches, refit, streams), known, finer)

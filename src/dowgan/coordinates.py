@@ -20,6 +20,7 @@ FEW = 60.0  # independent windows at which measured quantiles weigh as much as a
 FLOOR = 1e-6  # least variance of a coordinate, as a share of the mean variance
 LEVELS = 12  # levels of a channel, evenly filled, at which its movement is measured
 STILL = 200.0  # rows of a level at which its own movement weighs as much as that of all
+MOST = 1.5  # times that scores are stretched or pressed at most: a level at which a channel rests says nothing
 FINE = 400  # places between the outer knots, at which scores are stretched
 
 
@@ -89,7 +90,7 @@ def even_scores(scores: Marginals, windows: Float[np.ndarray, "B T D"], rows: fl
         usual = change[:, :, channel].mean() + 1e-12
         moved = np.array([change[:, :, channel].ravel()[part].mean() for part in parts])
         weight = rows / LEVELS / (rows / LEVELS + STILL)
-        stretch = 1 / np.sqrt(weight * moved / usual + (1 - weight))
+        stretch = np.clip(1 / np.sqrt(weight * moved / usual + (1 - weight)), 1 / MOST, MOST)
         centres = [middle[:, :, channel].ravel()[part].mean() for part in parts]
         slope = np.interp(grid, centres, stretch)
         stretched = np.concatenate([[0.0], np.cumsum((slope[1:] + slope[:-1]) / 2 * np.diff(grid))])

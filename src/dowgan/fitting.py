@@ -68,14 +68,16 @@ def window_steps(runs: Sequence[Run], width: int, asked: int | None) -> int:
         asked: what the user set, None for the default.
 
     Raises:
-        DataError: there are fewer rows than two windows.
+        DataError: there are fewer rows than two windows; of many runs the longest must hold one.
     """
-    longest = max(len(run.values) for run in runs)
-    steps = asked or int(np.clip(min(WINDOW, WINDOW_WIDTH // width, longest // 4), SHORTEST, WINDOW))
-    if longest < 2 * steps:
+    longest, many = max(len(run.values) for run in runs), len(runs) >= HOLD
+    steps = asked or int(np.clip(min(WINDOW, WINDOW_WIDTH // width, longest // (1 if many else 4)), SHORTEST, WINDOW))
+    least = steps if many else 2 * steps
+    if longest < least:
         raise DataError(
-            f"{longest} rows{' in the longest run' if len(runs) > 1 else ''} are fewer than two windows of {steps}; "
-            f"give at least {2 * steps} rows{' or set a shorter window: --set window=N' if asked else ''}."
+            f"{longest} rows{' in the longest run' if len(runs) > 1 else ''} are fewer than "
+            f"{'a window' if many else 'two windows'} of {steps}; give at least {least} rows"
+            f"{' or set a shorter window: --set window=N' if asked else ''}."
         )
     return steps
 

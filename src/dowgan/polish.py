@@ -23,6 +23,7 @@ REPEATS = 4.0  # times that each number must occur on average
 LEAST = 200  # rows from which a column's quantiles are corrected, and rows of each level of a distance
 LEVELS = 8  # at most, at which a distance is corrected
 GAP_KNOTS = 65
+RARE = 0.05  # share of crossed rows up to which a distance is left as it is: each level's map bends a smooth column
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ def _gap(end: End, drawn: Float[np.ndarray, "M C"], real: Float[np.ndarray, "N C
     edges = np.quantile(base, np.arange(1, levels) / levels)
     drawn_base, shares = end.nearest(drawn), np.linspace(0, 1, GAP_KNOTS)
     own = end.sign * (drawn[:, end.place] - drawn_base)
+    if np.mean(own < 0) < RARE:
+        return None
     hair = 1e-9 * (wanted.std() + 1e-12) * np.arange(GAP_KNOTS)
 
     def by_level(values: Float[np.ndarray, " N"], at: Float[np.ndarray, " N"]) -> Float[np.ndarray, "B K"]:

@@ -5,6 +5,9 @@ import pytest
 from scipy.stats import norm
 
 from dowgan.channels import fit_channels
+from dowgan.coordinates import even_scores
+from dowgan.errors import DataError
+from dowgan.fitting import window_steps
 from dowgan.marginals import fit_marginals
 from dowgan.polish import fit_polish
 from dowgan.relations import Relations
@@ -231,3 +234,29 @@ def test_runs_may_have_any_length() -> None:
     table = read(pd.DataFrame({"run": [1] * 9 + [2] * 30, "x": np.arange(39.0)}), runs=("run",))
     runs = [Run((0,), 0, 0, run.values) for run in table.runs]
     assert fit_channels(table.schema, runs).width == 1
+
+
+@pytest.mark.parametrize(("high", "before", "after"), [(0.1, 1.0, 1.0), (0.05, 2.0, 1.0)])
+def test_scores_are_stretched_until_a_channel_moves_alike_at_every_level(
+    high: float, before: float, after: float
+) -> None:
+    """Steps of .1 where the level is low, and as many or half of that where it is high."""
+    rng = np.random.default_rng(3)
+    level = rng.standard_normal((8_000, 1))
+    steps = np.where(level < 0, 0.1, high) * rng.standard_normal((8_000, 12))
+    windows = (level + steps.cumsum(axis=1))[:, :, None]
+    plain = fit_marginals(windows.reshape(-1, 1))
+    for scores, wanted in ((plain, before), (even_scores(plain, windows, 96_000.0), after)):
+        x = scores.to_normal(windows)[:, :, 0]
+        moved = [np.diff(x[part], axis=1).std() for part in (level[:, 0] < -0.5, level[:, 0] > 0.5)]
+        assert moved[0] / moved[1] == pytest.approx(wanted, rel=0.12)
+        assert x.std() == pytest.approx(1, rel=0.05)
+
+
+def test_many_short_runs_need_one_window_each() -> None:
+    runs = [Run((i,), 0, 0, np.zeros((24, 2))) for i in range(20)]
+    assert window_steps(runs, 2, 24) == 24
+    with pytest.raises(DataError, match="24 rows in the longest run are fewer than two windows of 24"):
+        window_steps(runs[:3], 2, 24)
+    with pytest.raises(DataError, match="24 rows in the longest run are fewer than a window of 30"):
+        window_steps(runs, 2, 30)
