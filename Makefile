@@ -38,6 +38,7 @@ bench: $(STAMP)  # all figures of the README and docs, about two hours: DATA=fol
 	OMP_NUM_THREADS=1 $(BIN)/python bench/protocol.py $(DATA) --recipes flagship,prior,adversarial
 	OMP_NUM_THREADS=1 $(BIN)/python bench/protocol.py $(DATA) --blocks --sets stocks,etth,energy,chickenpox
 	OMP_NUM_THREADS=1 $(BIN)/python bench/damage.py $(DATA)
+	OMP_NUM_THREADS=1 $(BIN)/python bench/speed.py $(DATA)
 	rm -f bench/results/transfer.json bench/results/noises.json  # they go on with what is there
 	OMP_NUM_THREADS=1 $(BIN)/python bench/transfer.py $(DATA)
 	OMP_NUM_THREADS=1 $(BIN)/python bench/noises.py $(DATA)
