@@ -16,7 +16,7 @@ import numpy as np
 import pandas as pd
 import torch
 from threadpoolctl import threadpool_limits
-from transfer import arguments
+from transfer import arguments, written
 
 import dowgan
 from dowgan import Synthesizer
@@ -100,12 +100,10 @@ def main() -> None:
         for noise in (n for n in NOISES.names() if n not in found):
             found[noise] = [measured(frame, noise, options.steps, seed) for seed in range(options.seeds)]
             sys.stderr.write(f"{name} {noise}: {[round(row['best'], 3) for row in found[noise]]}\n")
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(json.dumps(results, indent=1) + "\n", encoding="utf-8")
+            written(file, json.dumps(results, indent=1) + "\n")
             if time.monotonic() > ends:
                 return
-    (options.out / PAGE).parent.mkdir(parents=True, exist_ok=True)
-    (options.out / PAGE).write_text(page(results), encoding="utf-8")
+    written(options.out / PAGE, page(results))
 
 
 if __name__ == "__main__":

@@ -13,7 +13,6 @@ the other real windows, or n windows of a block bootstrap). The judges are those
 import argparse
 import json
 import os
-import platform
 import subprocess
 import sys
 import tempfile
@@ -24,12 +23,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from protocol import REPEATS, STEPS, drawn, fitted, table, windows
+from protocol import MACHINE, STEPS, Published, drawn, fitted, table, windows
 
 from dowgan.baselines import block_bootstrap
-from dowgan.metrics.context_fid import encoder, frechet
-from dowgan.metrics.correlational import correlational
-from dowgan.metrics.discriminative import discriminative, minmax
+from dowgan.metrics.discriminative import minmax
 from dowgan.metrics.memorisation import authenticity
 from dowgan.metrics.twosample import twosample
 from dowgan.versions import versions
@@ -99,17 +96,12 @@ def some(rows: np.ndarray, count: int, seed: int) -> tuple[np.ndarray, np.ndarra
 
 
 def judge(real: np.ndarray) -> Callable[[np.ndarray], dict[str, float]]:
-    """Return the scores of n windows against n real ones."""
-    eyes = [encoder(real, seed) for seed in REPEATS]
-    own = [eye(real) for eye in eyes]
+    """Return the scores of n windows against n real ones, the papers' as means over their judges."""
+    papers = Published(real)
 
     def scores(fake: np.ndarray) -> dict[str, float]:
-        return {
-            "disc": float(discriminative(real, fake, list(REPEATS)).mean()),
-            "context_fid": float(np.mean([frechet(a, eye(fake)) for a, eye in zip(own, eyes, strict=True)])),
-            "correlational": float(correlational(real, fake, list(REPEATS)).mean()),
-            "trees_auc": twosample(real, fake),
-        }
+        means = {name: float(np.mean(values)) for name, values in papers.score(fake).items()}
+        return means | {"trees_auc": twosample(real, fake)}
 
     return scores
 
@@ -165,7 +157,7 @@ def run(name: str, folder: Path, budget: float, kept: dict[str, Any]) -> None:
 
 
 def save(kept: dict[str, Any]) -> None:
-    machine = {"cores": os.cpu_count(), "processor": platform.machine(), "load": os.getloadavg()[0]}
+    machine = MACHINE | {"load": os.getloadavg()[0]}
     RESULTS.write_text(json.dumps(kept | {"versions": versions(), "machine": machine}, indent=1) + "\n")
 
 

@@ -97,20 +97,19 @@ def drawn(model: dowgan.Synthesizer, frame: pd.DataFrame, count: int, seed: int)
 
 
 class Published:
-    """The papers' judges of one set of real windows; the encoders are trained once."""
+    """The papers' judges of one set of real windows, min-max scaled; the encoders are trained once."""
 
     def __init__(self, real: np.ndarray) -> None:
-        self.real = minmax(real, real)[0]
-        self.span = real
+        self.real = real
         self.encoders = [encoder(self.real, seed) for seed in REPEATS]
         self.seen = [eye(self.real) for eye in self.encoders]
 
     def score(self, fake: np.ndarray) -> dict[str, list[float]]:
-        scaled = minmax(self.span, fake)[1]
+        """Return every judge's score of windows on the same scale."""
         return {
-            "disc": [float(v) for v in discriminative(self.real, scaled, list(REPEATS))],
-            "context_fid": [frechet(own, eye(scaled)) for own, eye in zip(self.seen, self.encoders, strict=True)],
-            "correlational": [float(v) for v in correlational(self.real, scaled, list(REPEATS))],
+            "disc": [float(v) for v in discriminative(self.real, fake, list(REPEATS))],
+            "context_fid": [frechet(own, eye(fake)) for own, eye in zip(self.seen, self.encoders, strict=True)],
+            "correlational": [float(v) for v in correlational(self.real, fake, list(REPEATS))],
         }
 
 
@@ -118,7 +117,8 @@ def floor_a(real: np.ndarray) -> dict[str, list[float]]:
     """The same scores of one random half of the real windows against the other."""
     order = np.random.default_rng(1).permutation(len(real))
     half = len(real) // 2
-    return Published(real[order[:half]]).score(real[order[half : 2 * half]])
+    first, second = minmax(real[order[:half]], real[order[half : 2 * half]])
+    return Published(first).score(second)
 
 
 def judges(held: np.ndarray, other: np.ndarray) -> dict[str, float]:
@@ -179,7 +179,7 @@ def main() -> None:
         if not options.blocks:
             real = some(windows(frame))
             result.setdefault("windows", list(real.shape))
-            published = Published(real)
+            published = Published(minmax(real, real)[0])
             if "floor" not in result:
                 result["floor"] = floor_a(real)
         for recipe in options.recipes.split(","):
@@ -191,19 +191,14 @@ def main() -> None:
                     began = time.monotonic()
                     fake = drawn(model, frame, len(real), seed)
                     found = {"fit_seconds": seconds, "generate_seconds": time.monotonic() - began}
-                    found |= published.score(fake)
+                    found |= published.score(minmax(real, fake)[1])
                     found["spread"] = (fake.std((0, 1)) / real.std((0, 1))).tolist()
                     if options.keep_sample and name in SIMULATED:
                         SAMPLES.mkdir(exist_ok=True)
                         np.savez_compressed(SAMPLES / f"{name}_{recipe}_{seed}.npz", windows=fake.astype(np.float32))
                 result.setdefault(recipe, {})[str(seed)] = found
                 sys.stderr.write(f"{name} {recipe} seed {seed}: {json.dumps(found)}\n")
-                machine = {
-                    "python": platform.python_version(),
-                    "cores": os.cpu_count(),
-                    "processor": platform.machine(),
-                }
-                text = json.dumps({"version": dowgan.__version__, "machine": machine, "results": kept}, indent=1)
+                text = json.dumps({"version": dowgan.__version__, "machine": MACHINE, "results": kept}, indent=1)
                 out.write_text(text + "\n")
 
 

@@ -84,14 +84,13 @@ def even_scores(scores: Marginals, windows: Float[np.ndarray, "B T D"], rows: fl
     middle, change = (normal[:, 1:] + normal[:, :-1]) / 2, np.diff(normal, axis=1) ** 2
     grid = np.linspace(scores.scores[0], scores.scores[-1], FINE)
     places = np.empty((len(scores.scores), windows.shape[2]))  # normal scores of the stretched knots
+    weight = rows / LEVELS / (rows / LEVELS + STILL)
     for channel in range(windows.shape[2]):
-        order = np.argsort(middle[:, :, channel], axis=None)
-        parts = np.array_split(order, LEVELS)
-        usual = change[:, :, channel].mean() + 1e-12
-        moved = np.array([change[:, :, channel].ravel()[part].mean() for part in parts])
-        weight = rows / LEVELS / (rows / LEVELS + STILL)
+        level, squares = middle[:, :, channel].ravel(), change[:, :, channel].ravel()
+        parts = np.array_split(np.argsort(level), LEVELS)
+        centres, moved = (np.array([of[part].mean() for part in parts]) for of in (level, squares))
+        usual = squares.mean() + 1e-12
         stretch = np.clip(1 / np.sqrt(weight * moved / usual + (1 - weight)), 1 / MOST, MOST)
-        centres = [middle[:, :, channel].ravel()[part].mean() for part in parts]
         slope = np.interp(grid, centres, stretch)
         stretched = np.concatenate([[0.0], np.cumsum((slope[1:] + slope[:-1]) / 2 * np.diff(grid))])
         own = np.interp(normal[:, :, channel], grid, stretched)

@@ -35,6 +35,7 @@ class Grid:
     numbers: Float[np.ndarray, " L"]
 
     def apply(self, values: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
+        """Return the column's values [N] with its quantiles corrected, each on the nearest number that it may hold."""
         if len(self.own):
             values = _carried(values, self.own, self.wanted)
         if not len(self.numbers):
@@ -69,6 +70,7 @@ class Gap:
     wanted: Float[np.ndarray, "B K"]
 
     def apply(self, values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, " N"]:
+        """Return the column's values [N], as far from the others as in the table and never across them."""
         base = self.end.nearest(values)
         distance, level = self.end.sign * (values[:, self.end.place] - base), np.searchsorted(self.edges, base)
         for number, (own, wanted) in enumerate(zip(self.own, self.wanted, strict=True)):
@@ -85,6 +87,7 @@ class Polish:
     gaps: tuple[Gap, ...] = ()
 
     def apply(self, values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
+        """Return generated rows [N C] in the user's units, column by column and then distance by distance."""
         out = values.copy()
         for column, grid in enumerate(self.grids):
             if grid is not None:

@@ -131,14 +131,19 @@ def _same(
     columns: Sequence[Column], values: Float[np.ndarray, "N C"], some: Float[np.ndarray, "M C"], usable: Sequence[int]
 ) -> list[tuple[int, int]]:
     out: list[tuple[int, int]] = []
+    leaders: list[int] = []
     for place in usable:
-        for first in usable[: usable.index(place)]:
-            if first in dict(out) or not _alike(columns[place], columns[first]):
-                continue
-            if all(_never_above(x, place, first) and _never_above(x, first, place) for x in (some, values)):
-                out.append((place, first))
-                break
+        alike = (first for first in leaders if _alike(columns[place], columns[first]))
+        first = next((f for f in alike if all(_equal(x, place, f) for x in (some, values))), None)
+        if first is None:
+            leaders.append(place)
+        else:
+            out.append((place, first))
     return out
+
+
+def _equal(values: Float[np.ndarray, "N C"], one: int, other: int) -> bool:
+    return _never_above(values, one, other) and _never_above(values, other, one)
 
 
 def _never_above(values: Float[np.ndarray, "N C"], low: int, high: int) -> bool:
@@ -154,7 +159,7 @@ def _by_more_than_chance(low: Float[np.ndarray, " N"], high: Float[np.ndarray, "
 
 def _in_order(pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:
     """Leave out what follows from other pairs, and sort by how many columns lie below the lower one."""
-    found = set(pairs)
-    kept = [(a, c) for a, c in pairs if not any((a, b) in found and (b, c) in found for b in {p[1] for p in pairs})]
+    found, between = set(pairs), {high for _, high in pairs}
+    kept = [(a, c) for a, c in pairs if not any((a, b) in found and (b, c) in found for b in between)]
     under = {low: sum(high == low for _, high in pairs) for low, _ in kept}
     return tuple(sorted(kept, key=lambda pair: (under[pair[0]], pair)))

@@ -209,9 +209,8 @@ class Synthesizer:
         transport = fit_transport(
             drawn, fitted.windows, fitted.held_out, coordinates.value_directions, streams.numpy("directions")
         )
-        self._hold(
-            replace(self.model_, transport=transport, relations=Relations())
-        )  # what is polished breaks rules yet
+        # the polish is fitted to what breaks the rules: it is what mends most of it
+        self._hold(replace(self.model_, transport=transport, relations=Relations()))
         real = np.concatenate([run.values for run in table.runs])
         scores = coordinates.from_coordinates(transport.apply(drawn, transport.bases(coordinates.value_directions)))[
             :, ::POLISH_STEP

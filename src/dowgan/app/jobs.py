@@ -122,6 +122,7 @@ class Fit(Job):
         return self.step > 0 and not self._ends
 
     def note(self, step: int, steps: int, figures: Mapping[str, float]) -> None:
+        """Take the figures of a training step: losses, and the fidelity where it was measured."""
         super().note(step, steps, figures)
         if step == 1:
             self.training_began = time.monotonic()
@@ -189,6 +190,7 @@ class Judging(Job):
         self._step = ""
 
     def work(self) -> None:
+        """Judge the model and write the page."""
         self.phase = "reading the table"
         self.model.progress = self.note
         report = self.model.report(self.data, tell=self.tell)

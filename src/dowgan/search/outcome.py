@@ -1,7 +1,6 @@
 """What a search leaves: a line and a row for each trial, its plots, and the best recipe."""
 
 import csv
-import io
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -12,7 +11,7 @@ from optuna import visualization
 from optuna.trial import FrozenTrial, TrialState
 
 from dowgan.errors import OptionError
-from dowgan.files import write_whole
+from dowgan.files import write_rows, write_whole
 
 BEST, TABLE, PAGE = "best.toml", "trials.csv", "search.html"
 FIDELITY, SECONDS = "held-out fidelity", "fit seconds"
@@ -51,11 +50,7 @@ def write_trials(study: optuna.Study, path: Path) -> None:
     names = list(dict.fromkeys(name for t in trials for name in t.params))
     front = {t.number for t in study.best_trials} if any(t.state is TrialState.COMPLETE for t in trials) else set()
     rows = [_row(t, t.number in front) | {n: t.params.get(n, "") for n in names} for t in trials]
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, list(rows[0]) if rows else ["trial"])
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, text.getvalue().encode())
+    write_rows(path, list(rows[0]) if rows else ["trial"], rows)
 
 
 def _row(trial: FrozenTrial, best: bool) -> dict[str, Any]:

@@ -72,6 +72,7 @@ def _fidelity(trial: Trial, table: Table, task: Task, config: Config) -> float:
     measured = 0
 
     def progress(step: int, steps: int, figures: Mapping[str, float]) -> None:
+        """End the trial when the time is up or it does worse than most."""
         nonlocal measured
         if task.deadline is not None and time.time() > task.deadline:
             raise TrialPruned("the budget of the search was used up")

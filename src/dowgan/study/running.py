@@ -1,7 +1,5 @@
 """A whole study: the trials that its folder lacks, then a table and a figure of all."""
 
-import csv
-import io
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import asdict
@@ -9,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dowgan.errors import OptionError
-from dowgan.files import write_whole
+from dowgan.files import write_rows, write_whole
 from dowgan.study.figure import study_figure
 from dowgan.study.grid import Trial
 from dowgan.study.trial import Outcome, read_outcome, run_trial
@@ -79,8 +77,4 @@ def write_table(outcomes: Sequence[Outcome], path: Path) -> None:
     """Write the table of all trials as a CSV."""
     rows = rows_of(outcomes)
     names = list(dict.fromkeys(name for row in sorted(rows, key=len, reverse=True) for name in row))
-    text = io.StringIO(newline="")
-    writer = csv.DictWriter(text, names)
-    writer.writeheader()
-    writer.writerows(rows)
-    write_whole(path, text.getvalue().encode())
+    write_rows(path, names, rows)
