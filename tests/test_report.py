@@ -129,3 +129,16 @@ def test_notebooks_get_words_and_figures_and_nothing_is_printed(
     later = dowgan.Synthesizer("prior").fit(frame).extend(steps=6, paths=20)
     assert "median" in [t.name for t in later.plot("skewed").data]
     assert capsys.readouterr() == ("", "")
+
+
+def test_a_table_too_short_to_compare_is_refused_in_one_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    real, short = (tmp_path / name for name in ("real.csv", "short.csv"))
+    waves(240, 1).to_csv(real, index=False)
+    waves(10, 2).to_csv(short, index=False)
+    assert run(["compare", str(real), str(short), "-o", str(tmp_path / "out.html")]) == 1
+    told = capsys.readouterr().err.strip()
+    assert "5 rows, half of the shorter table, hold no window of 15 rows: give tables of at least 30 rows" in told
+    assert "\n" not in told
+    assert not (tmp_path / "out.html").exists()

@@ -228,6 +228,8 @@ def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> Non
     talk(f"fitted in {record.seconds:.0f} s: {record.stopped}", quiet)
     for note in (n for n in model.model_.notes if n.startswith("transfer:")):
         talk(note, quiet)
+    for rule in model.model_.relations.words([c.name for c in model.schema.channels]):
+        talk(f"rule found: {rule}", quiet)
     brought = gain(model.model_)
     if brought is not None:
         talk(brought, quiet)

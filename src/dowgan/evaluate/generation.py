@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Float
 
 from dowgan.baselines import block_bootstrap
+from dowgan.errors import DataError
 from dowgan.evaluate.blocks import Split, against_held_out, halves, hop_for, rows_in, window_for, windows
 from dowgan.evaluate.checks import CHECKS
 from dowgan.evaluate.findings import Finding, find_traits
@@ -79,6 +80,9 @@ def judge_generation(
 
     Returns:
         Plain nested data, see `dowgan.report.Report.scores["generate"]`.
+
+    Raises:
+        DataError: a table is too short to be cut into windows.
     """
     cuts = cuts_of(real, fake, train, window, seed)
     steps = cuts[0].fake.shape[1]
@@ -103,7 +107,11 @@ def _cut(split: Split, steps: int, streams: Streams, number: int) -> Cut:
     hop = hop_for(rows)
     sets = [windows(x, steps, hop) for x in (split.reference, split.real, split.fake, [copied])]
     count = min(map(len, sets))
-    assert count > 0, f"no window of {steps} steps in {rows} rows"
+    if not count:
+        raise DataError(
+            f"{rows} rows, half of the shorter table, hold no window of {steps} rows: give tables of at least "
+            f"{2 * steps} rows, whose runs are not shorter than {steps}."
+        )
     return Cut(*(x[:: max(1, len(x) // count)][:count] for x in sets))
 
 

@@ -163,7 +163,7 @@ def compare(
         tell: called with a word on what is going on.
 
     Raises:
-        DataError: a table cannot be used, or the synthetic one lacks a column of the real one.
+        DataError: a table cannot be used or is too short, or the synthetic one lacks a column of the real one.
         OptionError: an option names a column that the real table does not have.
     """
     began, say = monotonic(), tell or _silent
