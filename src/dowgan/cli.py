@@ -175,7 +175,7 @@ def fit(
     roles = tuple(runs or ()), tuple(conditions or ())
     table = read(data, time=time, runs=roles[0], conditions=roles[1], missing=tuple(missing or ()))
     _show(table, quiet)
-    with Progress(quiet, config.train.budget) as progress, tracking(track, config, progress.update) as update:
+    with Progress(quiet, config.train.budget) as progress, tracking(track, config, progress.update, talk) as update:
         model = Synthesizer(recipe, asked, time, *roles, seed, update, start)
         try:
             model.fit_table(table, config)

@@ -4,8 +4,10 @@ fit data.csv --track tensorboard:runs/first     then: tensorboard --logdir runs
 fit data.csv --track mlflow:http://host:5000
 """
 
+import os
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import Any
 
@@ -14,36 +16,78 @@ from dowgan.errors import OptionError, unknown
 
 EVERY = 10  # steps between two that are passed on; one at which fidelity was measured always is
 EXPERIMENT = "dowgan"
+SHORT_WAITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}  # MLflow's: minutes
 
-Log = Callable[[int, Mapping[str, float]], None]
 Update = Callable[[int, int, Mapping[str, float]], None]
 
 
+@dataclass(frozen=True)
+class Tracker:
+    """What takes the figures of a step, and what is told at the end whether the training ended well."""
+
+    log: Callable[[int, Mapping[str, float]], None]
+    end: Callable[[bool], None]
+
+
+class Line:
+    """The line to a tracker, which may break: a tracker never ends a training.
+
+    Args:
+        where: the tracker, as the user named it.
+        say: takes the one sentence that is said when the line breaks.
+    """
+
+    def __init__(self, where: str, say: Callable[[str], None]) -> None:
+        self.where = where
+        self.say = say
+        self.broken = False
+
+    def use(self, work: Callable[[], None]) -> None:
+        """Do this, unless the line is broken; if it breaks now, say so and let the training go on."""
+        if self.broken:
+            return
+        try:
+            work()
+        except Exception as error:  # a lost server or a full disk shows in many ways
+            self.broken = True
+            self.say(f"--track {self.where} is lost ({_first_line(error)}): the training goes on without it")
+
+
 @contextmanager
-def tracking(where: str | None, config: Config, update: Update) -> Iterator[Update]:
+def tracking(where: str | None, config: Config, update: Update, say: Callable[[str], None]) -> Iterator[Update]:
     """Give what takes the steps of a training, hands them to `update`, and passes their figures on.
 
     Args:
         where: KIND:PLACE, such as tensorboard:FOLDER or mlflow:URI; None passes nothing on.
         config: resolved; it is kept beside the figures.
+        say: takes the sentence that the tracker was lost on the way, at most once.
 
     Raises:
-        OptionError: no such kind, its package is not installed, or the place cannot be used.
+        OptionError: no such kind, its package is not installed, or the place cannot be used at the beginning.
     """
     if where is None:
         yield update
         return
-    with _opened(where, config) as log:
+    tracker, line = _opened(where, config), Line(where, say)
 
-        def both(step: int, steps: int, figures: Mapping[str, float]) -> None:
-            update(step, steps, figures)
-            if step % EVERY == 0 or "fidelity" in figures:
-                log(step, figures)
+    def both(step: int, steps: int, figures: Mapping[str, float]) -> None:
+        update(step, steps, figures)
+        if step % EVERY == 0 or "fidelity" in figures:
+            line.use(lambda: tracker.log(step, figures))
 
+    well = False
+    try:
         yield both
+        well = True
+    finally:
+        line.use(lambda: tracker.end(well))
 
 
-def _opened(where: str, config: Config) -> AbstractContextManager[Log]:
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _opened(where: str, config: Config) -> Tracker:
     kind, _, place = where.partition(":")
     if kind not in TRACKERS:
         raise OptionError(unknown("tracker", kind, TRACKERS))
@@ -54,8 +98,7 @@ def _opened(where: str, config: Config) -> AbstractContextManager[Log]:
     return TRACKERS[kind](place, config)
 
 
-@contextmanager
-def _tensorboard(folder: str, config: Config) -> Iterator[Log]:
+def _tensorboard(folder: str, config: Config) -> Tracker:
     from torch.utils.tensorboard import SummaryWriter
 
     try:
@@ -68,12 +111,12 @@ def _tensorboard(folder: str, config: Config) -> Iterator[Log]:
         for name, value in figures.items():
             writer.add_scalar(name, value, step)
 
-    with writer:
-        yield log
+    return Tracker(log, lambda well: writer.close())
 
 
-@contextmanager
-def _mlflow(uri: str, config: Config) -> Iterator[Log]:
+def _mlflow(uri: str, config: Config) -> Tracker:
+    for name, value in SHORT_WAITS.items():  # read by MLflow at each request; what the user set stays
+        os.environ.setdefault(name, value)
     from mlflow import MlflowClient
     from mlflow.entities import Metric
 
@@ -81,17 +124,12 @@ def _mlflow(uri: str, config: Config) -> Iterator[Log]:
         client = MlflowClient(tracking_uri=uri)
         run = _begin(client, config)
     except Exception as error:  # a server has many ways not to be there, and MLflow as many exceptions
-        raise OptionError(f"MLflow cannot be used at '{uri}': {str(error).splitlines()[0]}") from error
+        raise OptionError(f"MLflow cannot be used at '{uri}': {_first_line(error)}") from error
 
     def log(step: int, figures: Mapping[str, float]) -> None:
         client.log_batch(run, [Metric(name, value, 0, step) for name, value in figures.items()])
 
-    ended = "FAILED"
-    try:
-        yield log
-        ended = "FINISHED"
-    finally:
-        client.set_terminated(run, ended)
+    return Tracker(log, lambda well: client.set_terminated(run, "FINISHED" if well else "FAILED"))
 
 
 def _begin(client: Any, config: Config) -> str:
