@@ -15,13 +15,19 @@ from dowgan.files import write_rows, write_whole
 
 BEST, TABLE, PAGE = "best.toml", "trials.csv", "search.html"
 FIDELITY, SECONDS = "held-out fidelity", "fit seconds"
+KILLED = "the search was killed"  # what else fails prunes a trial
 
 
 def line_of(trial: FrozenTrial) -> str:
     """Say in a line what became of a trial."""
     if trial.state is not TrialState.COMPLETE:
-        return f"trial {trial.number}: {trial.state.name.lower()}, {trial.user_attrs.get('reason', 'no reason known')}"
+        return f"trial {trial.number}: {trial.state.name.lower()}, {_reason(trial)}"
     return f"trial {trial.number}: {FIDELITY} {trial.values[0]:.4f} ({trial.user_attrs['seconds']:.0f} s)"
+
+
+def _reason(trial: FrozenTrial) -> str | None:
+    """Why a trial has no result; None if it has one, or is still in hand."""
+    return KILLED if trial.state is TrialState.FAIL else trial.user_attrs.get("reason")
 
 
 def write_all(study: optuna.Study, folder: Path, tell: Callable[[str], None]) -> Path:
@@ -33,7 +39,7 @@ def write_all(study: optuna.Study, folder: Path, tell: Callable[[str], None]) ->
     write_trials(study, folder / TABLE)
     done = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
     if not done:
-        reasons = {t.user_attrs.get("reason", "") for t in study.get_trials(deepcopy=False)} - {""}
+        reasons = {reason for t in study.get_trials(deepcopy=False) if (reason := _reason(t))}
         raise OptionError(f"No trial came to an end: {'; '.join(sorted(reasons)[:3]) or 'give more --budget'}.")
     best = min(done, key=lambda t: t.values[0])
     found = f"{FIDELITY} {best.values[0]:.4f} in trial {best.number} of {len(study.trials)}"
@@ -57,7 +63,7 @@ def _row(trial: FrozenTrial, best: bool) -> dict[str, Any]:
     told = trial.user_attrs
     return {
         "trial": trial.number, "state": trial.state.name, "fidelity": trial.values[0] if trial.values else None,
-        "seconds": told.get("seconds"), "best": best, "reason": told.get("reason"),
+        "seconds": told.get("seconds"), "best": best, "reason": _reason(trial),
     }  # fmt: skip
 
 

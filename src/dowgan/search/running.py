@@ -11,6 +11,7 @@ import numpy as np
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
+from dowgan.errors import OptionError
 from dowgan.search.asking import Task
 from dowgan.search.outcome import line_of, write_all
 from dowgan.search.storage import begin, load, shared
@@ -98,19 +99,37 @@ def run_search(
         The best recipe's file.
 
     Raises:
-        OptionError: a setting is wrong, the storage holds another search, or no trial succeeded.
+        OptionError: a setting is wrong, the storage holds another search or is lost, or no trial succeeded.
         WorkerError: a worker process died.
     """
     task.base()
     folder.mkdir(parents=True, exist_ok=True)
     study = begin(task, table, resume)
     left = max(0, trials - _count(study, (*ENDED, TrialState.RUNNING)))
-    tell(f"{trials} trials, {left} to do; {'a storage' if shared(task.storage) else 'a journal'} keeps them")
+    busy = _count(study, (TrialState.RUNNING,))
+    kept = "a storage" if shared(task.storage) else "a journal"
+    tell(f"{trials} trials, {left} to do{f', {busy} in hand elsewhere' if busy else ''}; {kept} keeps them")
     shares = [n for n in (left // workers + (i < left % workers) for i in range(workers)) if n > 0]
-    if len(shares) == 1:
-        work(table, task, shares[0], trials, 0, tell)
-    else:
-        look = _teller(study, tell)
-        for _ in each(work, [(table, task, share, trials, i) for i, share in enumerate(shares)], workers, look):
-            look()
+    try:
+        if len(shares) == 1:
+            work(table, task, shares[0], trials, 0, tell)
+        else:
+            look = _teller(study, tell)
+            for _ in each(work, [(table, task, share, trials, i) for i, share in enumerate(shares)], workers, look):
+                look()
+    except Exception as error:
+        _reachable(task, error)
+        raise
     return write_all(load(task), folder, tell)
+
+
+def _reachable(task: Task, error: Exception) -> None:
+    """Look whether the storage is still there after something went wrong.
+
+    Raises:
+        OptionError: it is not.
+    """
+    try:
+        load(task)
+    except OptionError as lost:
+        raise OptionError(f"{lost} What was finished is kept there: go on with --resume.") from error

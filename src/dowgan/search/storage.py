@@ -2,6 +2,8 @@
 
 import os
 import platform
+import re
+import time
 import warnings
 from datetime import datetime, timedelta
 from typing import Literal
@@ -18,6 +20,7 @@ from dowgan.table import Table
 NAME = "dowgan"
 JOURNAL = "journal.log"
 HEARTBEAT = 60  # seconds between the signs of life of a trial in a database
+RACES, PAUSE = 5, 0.5  # tries to lay out an empty database that another machine lays out too, and seconds between them
 BEGUN = timedelta(seconds=30)  # after which a trial has long said which process it runs in
 
 
@@ -30,16 +33,38 @@ def open_storage(place: str) -> BaseStorage:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     if not shared(place):
         return JournalStorage(JournalFileBackend(place))
-    from optuna.storages import RDBStorage
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # the heartbeat, by which a dead worker is known, is said to be new
-            return RDBStorage(place, heartbeat_interval=HEARTBEAT)
-    except (ImportError, SQLAlchemyError) as error:
+            return _database(place)
+    except ImportError as error:
+        raise OptionError(
+            f"The storage '{shown(place)}' needs a driver that is not installed; for PostgreSQL: "
+            "pip install 'dowgan[postgresql]'."
+        ) from error
+    except SQLAlchemyError as error:
         reason = str(error).split("\n")[0].rstrip(".")
-        raise OptionError(f"The storage '{place}' cannot be used: {reason}.") from error
+        raise OptionError(f"The storage '{shown(place)}' cannot be used: {reason}.") from error
+
+
+def _database(place: str) -> BaseStorage:
+    """Open a database; lay out its tables if it is empty, also while another machine does so."""
+    from optuna.storages import RDBStorage
+    from sqlalchemy.exc import IntegrityError, ProgrammingError
+
+    for _ in range(RACES - 1):
+        try:
+            return RDBStorage(place, heartbeat_interval=HEARTBEAT)
+        except (IntegrityError, ProgrammingError):  # the other was faster: its tables are there in a moment
+            time.sleep(PAUSE)
+    return RDBStorage(place, heartbeat_interval=HEARTBEAT)
+
+
+def shown(place: str) -> str:
+    """A storage as it may be printed: without the password."""
+    return re.sub(r"(?<=://)([^:/@]*):[^@]*@", r"\1:***@", place)
 
 
 def shared(place: str) -> bool:
@@ -62,19 +87,25 @@ def begin(task: Task, table: Table, resume: bool) -> optuna.Study:
     storage = open_storage(task.storage)
     there = NAME in optuna.study.get_all_study_names(storage)
     if there and not resume:
-        raise OptionError(f"'{task.storage}' holds a search already; go on with --resume, or choose another place.")
+        raise OptionError(
+            f"'{shown(task.storage)}' holds a search already; go on with --resume, or choose another place."
+        )
     directions: list[Literal["minimize"]] = ["minimize"] * (2 if task.against else 1)
     study = optuna.create_study(storage=storage, study_name=NAME, load_if_exists=resume, directions=directions)
-    if there and study.user_attrs != about:
-        odd = next(k for k in about if study.user_attrs.get(k) != about[k])
-        raise OptionError(f"The search in '{task.storage}' is about another {odd}; choose another place with -o.")
+    told = study.user_attrs  # not all of it yet if another machine begins at this moment
+    odd = next((k for k in about if told.get(k, about[k]) != about[k]), None)
+    if odd is not None:
+        option = "--storage" if shared(task.storage) else "-o"
+        raise OptionError(
+            f"The search in '{shown(task.storage)}' is about another {odd}; choose another place with {option}."
+        )
     for key, value in about.items():
         study.set_user_attr(key, value)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # this too is said to be new
         optuna.storages.fail_stale_trials(study)  # of a database, which knows them by their heartbeat
     if not shared(task.storage):
-        _close_dead(study, storage)
+        _close_dead(study)
     return study
 
 
@@ -84,11 +115,10 @@ def sign(trial: optuna.Trial) -> None:
     trial.set_user_attr("process", os.getpid())
 
 
-def _close_dead(study: optuna.Study, storage: BaseStorage) -> None:
+def _close_dead(study: optuna.Study) -> None:
     """Close the trials that a killed search left open; those of a search that still runs go on."""
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING, TrialState.WAITING)):
         if _dead(trial):
-            storage.set_trial_user_attr(trial._trial_id, "reason", "the search was killed")
             study.tell(trial.number, state=TrialState.FAIL)
 
 
