@@ -103,6 +103,15 @@ def test_spectrum_sees_white_noise_of_a_tenth(real, other):
     assert spectrum(smooth, noisy).min() > 3 * spectrum(smooth, fresh).max()
 
 
+def test_spectrum_of_a_channel_that_stands_still_is_bounded(real):
+    still = np.full_like(real, 7.1)
+    assert power(still).max() == 0
+    most = 10 * np.log10(1e6 * (real.shape[1] // 2) + 1)
+    for first, second in ((still, real), (real, still)):
+        off = spectrum(first, second)
+        assert ((off > 50) & (off < most)).all()
+
+
 def test_constant_and_missing_channels_have_scores(real):
     odd = real.copy()
     odd[:, :, 1] = 7.0

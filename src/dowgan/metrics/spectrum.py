@@ -5,9 +5,9 @@ channel's variance, and
 
     score = sqrt( mean over frequencies of (10 log10 P_real(f) / P_fake(f))^2 )  in dB        0: same (good)
 
-(Gray and Markel 1976, log spectral distance). A floor of a millionth of the real power is added to both, so
-that a frequency that no data has does not decide. It sees noise, over-smoothing, a wrong season and seams,
-which fill the high frequencies.
+(Gray and Markel 1976, log spectral distance). A millionth of the mean power of the stronger side is added to both,
+so that a frequency that no data has does not decide, and a channel that stands still on one side only is about 60 dB
+off. It sees noise, over-smoothing, a wrong season and seams, which fill the high frequencies.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ from dowgan.metrics.marginal import mean_score, moments
 from dowgan.metrics.metric import METRICS, Metric, Score
 
 Array = np.ndarray
-FLOOR = 1e-6  # of the channel's mean power
+FLOOR = 1e-6  # of the mean power of the stronger side
 
 
 def power(windows: Float[Array, "N T C"]) -> Float[Array, "F C"]:
@@ -27,7 +27,8 @@ def power(windows: Float[Array, "N T C"]) -> Float[Array, "F C"]:
     """
     T = windows.shape[1]
     taper = np.hanning(T + 1)[:T, None]
-    centred = windows - windows.mean(1, keepdims=True)
+    centred = windows - windows[:, :1]  # first, so that a channel that stands still is 0 and not a rounding error
+    centred = centred - centred.mean(1, keepdims=True)
     lines = np.abs(np.fft.rfft(centred * taper, axis=1)[:, 1:]) ** 2 / (taper**2).sum()  # [N F C]
     whole = ~np.isnan(lines)
     count = whole.sum(0)
@@ -35,10 +36,10 @@ def power(windows: Float[Array, "N T C"]) -> Float[Array, "F C"]:
 
 
 def spectrum(real: Float[Array, "N T C"], fake: Float[Array, "M T C"]) -> Float[Array, "C"]:
-    """Log spectral distance of each channel in decibels; lower is better; 0 for one constant in both."""
+    """Log spectral distance of each channel in decibels; lower is better; 0 for one constant in both sides."""
     _, scale = moments(real.reshape(-1, real.shape[2]))
     first, second = power(real / scale), power(fake / scale)
-    floor = FLOOR * first.mean(0) + 1e-300
+    floor = FLOOR * np.maximum(first.mean(0), second.mean(0)) + 1e-300
     ratio = 10 * np.log10((first + floor) / (second + floor))
     return np.sqrt((ratio**2).mean(0))
 

@@ -16,6 +16,7 @@ from plotly.io.json import to_json_plotly
 from dowgan import figures
 from dowgan.evaluate import Ahead, Dense
 from dowgan.evaluate.blocks import hop_for, rows_in, windows
+from dowgan.figures.style import plain_text
 from dowgan.metrics.correlational import correlations
 from dowgan.metrics.crosscorrelation import crosscorrelation
 from dowgan.metrics.marginal import moments
@@ -272,9 +273,8 @@ def _tag(material: Material, scores: Mapping[str, Any], name: str) -> Iterator[P
     if any(np.isnan(np.concatenate(side)).all() for side in (real, made)):
         return
     yield from _over_time(material, name, place)
-    if column.kind in ("category", "boolean"):
-        levels = column.levels or (False, True)
-        yield Panel(name, NOTES["states"], figures.states(real, made, name, levels), tag=True)
+    if _levels(column):
+        yield Panel(name, NOTES["states"], figures.states(real, made, name, _levels(column)), tag=True)
         yield Panel(name, NOTES["dwell"], figures.dwell(real, made, name), tag=True)
         return
     for kind in ("distribution", "quantiles", "memory", "spectrum", "ramps"):
@@ -287,7 +287,23 @@ def over_time(material: Material, name: str) -> go.Figure:
     """The longest real and generated series of a tag along time."""
     own, made = (max(side, key=lambda run: len(run.values)) for side in (material.real, material.made))
     place = material.names.index(name)
-    return figures.overlay(own.values[:, place], made.values[:, place], name, own.x, made.x, selectable=True)
+    drawn = figures.overlay(own.values[:, place], made.values[:, place], name, own.x, made.x, selectable=True)
+    return _with_states(drawn, material.columns[place])
+
+
+def _with_states(figure: go.Figure, column: Column) -> go.Figure:
+    """Name the states of a category or truth value at the axis, where their numbers stand."""
+    levels = _levels(column)
+    if levels:
+        figure.update_traces(line_shape="hv")
+        names = [plain_text(str(level)) for level in levels]
+        figure.update_yaxes(tickvals=list(range(len(levels))), ticktext=names)
+    return figure
+
+
+def _levels(column: Column) -> tuple[object, ...]:
+    """The states of a category or a truth value, none of a number."""
+    return (column.levels or (False, True)) if column.kind in ("category", "boolean") else ()
 
 
 def _over_time(material: Material, name: str, place: int) -> Iterator[Panel]:
@@ -305,7 +321,7 @@ def _over_time(material: Material, name: str, place: int) -> Iterator[Panel]:
             made.x[part],
             f"over {SUBSET} rows",
         )
-        yield Panel(name, NOTES["subset"], figures.overlay(*close), tag=True)
+        yield Panel(name, NOTES["subset"], _with_states(figures.overlay(*close), material.columns[place]), tag=True)
 
 
 def _tag_backtests(material: Material, scores: Mapping[str, Any], name: str, place: int) -> Iterator[Panel]:
