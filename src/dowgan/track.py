@@ -16,7 +16,11 @@ from dowgan.errors import OptionError, unknown
 
 EVERY = 10  # steps between two that are passed on; one at which fidelity was measured always is
 EXPERIMENT = "dowgan"
-SHORT_WAITS = {"MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2", "MLFLOW_HTTP_REQUEST_TIMEOUT": "10"}  # MLflow's: minutes
+MANNERS = {  # for MLflow, which reads them at each request: by itself it waits for minutes, and talks on stdout
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "2",
+    "MLFLOW_HTTP_REQUEST_TIMEOUT": "10",
+    "MLFLOW_SUPPRESS_PRINTING_URL_TO_STDOUT": "true",
+}
 
 Update = Callable[[int, int, Mapping[str, float]], None]
 
@@ -115,7 +119,7 @@ def _tensorboard(folder: str, config: Config) -> Tracker:
 
 
 def _mlflow(uri: str, config: Config) -> Tracker:
-    for name, value in SHORT_WAITS.items():  # read by MLflow at each request; what the user set stays
+    for name, value in MANNERS.items():  # what the user set stays
         os.environ.setdefault(name, value)
     from mlflow import MlflowClient
     from mlflow.entities import Metric
