@@ -22,7 +22,7 @@ import pandas as pd
 
 from dowgan.baselines import block_bootstrap
 from dowgan.evaluate import Judgement, generation_verdict
-from dowgan.evaluate.generation import cuts_of, judge_faults
+from dowgan.evaluate.generation import judge_faults
 from dowgan.report.judging import audit
 from dowgan.table import Table, read
 from dowgan.table.rules import keep
@@ -98,7 +98,7 @@ def verdict_of(known: Table, fake: np.ndarray) -> list[Judgement]:
     """The verdict of `compare`, without the scores beside it."""
     names = [c.name for c in known.schema.channels]
     real = [run.values for run in known.runs]
-    scores = {"metrics": {}} | judge_faults(real, [fake], names, cuts_of(real, [fake], None, WINDOW, SEED))
+    scores = {"metrics": {}} | judge_faults(real, [fake], names, None, WINDOW)
     return generation_verdict(scores | audit(known, real, [fake]))
 
 

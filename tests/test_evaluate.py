@@ -8,9 +8,10 @@ from scipy.signal import lfilter
 
 from dowgan.baselines import block_bootstrap
 from dowgan.evaluate import Ahead, Dense, generation_verdict, judge_densify, judge_extend, paired_verdict
+from dowgan.evaluate.blocks import halves
 from dowgan.evaluate.contest import ahead, contest, stretches
 from dowgan.evaluate.findings import find_traits
-from dowgan.evaluate.generation import cuts_of, find, judge_faults
+from dowgan.evaluate.generation import find, judge_faults, nearest_by_chance
 from dowgan.evaluate.traits import asymmetry, joined, normal_places
 from dowgan.evaluate.verdict import mark
 
@@ -67,7 +68,7 @@ DAMAGE: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str | tuple[str, ...
 
 def verdict(fake: np.ndarray) -> list[tuple[str, str | None]]:
     """Measure and tag of all that is not good."""
-    scores = {"metrics": {}} | judge_faults([REAL], [fake], NAMES, cuts_of([REAL], [fake], None, STEPS, 0))
+    scores = {"metrics": {}} | judge_faults([REAL], [fake], NAMES, None, STEPS)
     return [(j.measure, j.tag) for j in generation_verdict(scores) if j.mark != "good"]
 
 
@@ -82,6 +83,46 @@ def test_names_planted_damage(name: str) -> None:
 @pytest.mark.parametrize("seed", range(10, 14))
 def test_has_nothing_against_real_rows(seed: int) -> None:
     assert verdict(plant(seed)) == []
+
+
+def test_a_stretch_copied_from_anywhere_is_found() -> None:
+    assert verdict(REAL[301:421]) == [("memorisation", None)]
+
+
+@pytest.mark.parametrize("rows", [2 * STEPS, 60])
+def test_of_few_rows_it_is_said_that_they_are_too_few(rows: int) -> None:
+    said = generation_verdict({"metrics": {}} | judge_faults([REAL], [HELD[:rows]], NAMES, None, STEPS))
+    assert [(j.measure, j.mark) for j in said] == [("rows", "look"), ("memorisation", "look" if rows < 60 else "good")]
+
+
+def test_few_windows_that_lie_near_are_no_copies() -> None:
+    near = REAL[300:330] + 1e-3
+    said = judge_faults([REAL], [near], NAMES, None, STEPS)["memorisation"]
+    assert (said["sure"], said["mark"], said["side_by_side"][0]) == (False, "look", 2)
+    assert judge_faults([REAL], [REAL[300:330]], NAMES, None, STEPS)["memorisation"]["mark"] == "bad"
+
+
+def test_nearest_by_chance_is_the_number_of_choices() -> None:
+    """Two of two generated ones nearest among two and three: one of the ten choices of two."""
+    assert nearest_by_chance(1.0, 2, 3) == pytest.approx(1 / 10)
+    assert nearest_by_chance(0.5, 4, 4) == pytest.approx(6 / 28)
+
+
+def test_a_state_that_flickers_is_named() -> None:
+    lasting, flickering = (np.repeat(np.arange(ROWS // n) % 2, n)[:, None] * 1.0 for n in (16, 2))
+    found = find([lasting], [flickering], ["valve"])
+    assert [(f["kind"], f["tag"]) for f in found] == [("stays", "valve")]
+    assert found[0]["text"].endswith("times as often as in real rows.")
+    rng = np.random.default_rng(0)
+    real, other = (np.cumsum(rng.random((ROWS, 1)) < 0.05, axis=0) % 2 * 1.0 for _ in range(2))
+    assert find([real], [other], ["valve"]) == []
+
+
+def test_blocks_of_a_longer_table_are_spread_over_it() -> None:
+    long, short = (np.arange(n, dtype=float)[:, None] for n in (900, 96))
+    for split in halves([long], [short], STEPS):
+        assert len(np.concatenate(split.reference)) == len(np.concatenate(split.real)) == 48
+    assert max(x.max() for s in halves([long], [short], STEPS) for x in s.real) == 899
 
 
 def test_a_late_tag_is_told_with_its_steps_and_does_not_blame_the_others() -> None:

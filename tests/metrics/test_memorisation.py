@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from metric_toys import autoregression, within
 
-from dowgan.metrics.memorisation import authenticity, lowest, memorisation, nearest
+from dowgan.metrics.memorisation import authenticity, exact_share, lowest, memorisation, nearest
 
 RNG = np.random.default_rng
 
@@ -51,6 +51,16 @@ def test_a_minority_of_copies_is_found_by_the_lowest_percent(sets):
     assert found.lowest[0] < 0.05 * found.lowest[1]
     assert found.copies > 0.03
     assert np.median(found.fake) > 0.9 * np.median(found.held_out)  # a median would have hidden them
+
+
+def test_exact_copies_are_found_at_any_place_and_in_their_order_only():
+    known, new = RNG(5).standard_normal((2, 400, 3)).round(1)
+    known[7, 1] = np.nan
+    made = np.concatenate([new[:101], known[3:53]])  # 142 windows of which the last 41 are copied
+    assert exact_share([made], [known], 10) == pytest.approx(41 / 142)
+    assert exact_share([known[::-1]], [known], 10) == 0
+    assert exact_share([np.zeros((30, 3))], [np.zeros((50, 3))], 10) == 0
+    assert exact_share([new[:5]], [known], 10) == 0
 
 
 def test_copies_are_not_authentic(sets):

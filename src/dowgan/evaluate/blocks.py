@@ -3,7 +3,6 @@
 Shapes: N windows, T steps of a window, C channels. A series is [rows C]; several make a list.
 """
 
-import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -77,16 +76,21 @@ def halves(
 
     The rows are cut into 8 blocks of time (4 or 2 for short tables), and the signs of a Hadamard matrix say which
     block belongs to which half, so that each pair of blocks is together as often as apart (balanced half-samples,
-    McCarthy 1969). The generated rows are cut in the same places.
+    McCarthy 1969). The generated rows are cut in the same places; blocks of a longer table are spread over it.
     """
     rows = min(rows_in(real), rows_in(fake))
     parts = next((p for p in (8, 4) if rows // p >= WINDOWS_PER_BLOCK * window), 2)
-    edges = np.linspace(0, rows, parts + 1).astype(int).tolist()
-    blocks = [[stretch(x, a, b) for a, b in itertools.pairwise(edges)] for x in (real, fake)]
+    blocks = [_spread(x, parts, rows / parts) for x in (real, fake)]
     return [
         Split(_chosen(blocks[0], signs > 0), _chosen(blocks[0], signs < 0), _chosen(blocks[1], signs < 0))
         for signs in hadamard(parts)[1:]
     ]
+
+
+def _spread(series: Sequence[Float[np.ndarray, "_ C"]], count: int, size: float) -> list[Series]:
+    """So many blocks of so many rows, the first at the beginning and the last at the end."""
+    starts = np.linspace(0, rows_in(series) - size, count)
+    return [stretch(series, int(a), int(a + size)) for a in starts]
 
 
 def _chosen(blocks: Sequence[Series], which: np.ndarray) -> Series:

@@ -88,13 +88,19 @@ def _stacked(trait: Callable[[Array], Array], sides: tuple[list[Array], list[Arr
 def sides_of(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> Sides | None:
     """Cut both tables into blocks; None if there are too few rows."""
     short = min(len(real), len(fake))
-    count = min(MOST_BLOCKS, short // SHORTEST_BLOCK)
-    if count < FEWEST_BLOCKS:
+    count = block_count(short)
+    if not count:
         return None
     mean, scale = moments(real)
     raw = (real - mean) / scale, (fake - mean) / scale
     normal = normal_places(real, real), normal_places(real, fake)
     return Sides(raw, normal, _cut(raw, short // count), _cut(normal, short // count), (mean, scale))
+
+
+def block_count(rows: int) -> int:
+    """How many blocks of time so many rows are cut into; 0 if they are too few to be cut."""
+    count = min(MOST_BLOCKS, rows // SHORTEST_BLOCK)
+    return count if count >= FEWEST_BLOCKS else 0
 
 
 def _cut(tables: tuple[Array, Array], length: int) -> tuple[list[Array], list[Array]]:

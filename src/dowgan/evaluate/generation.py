@@ -3,25 +3,28 @@
 Shapes: N windows, T steps of a window, C channels, S splits.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
+from scipy.special import comb
 
 from dowgan.baselines import block_bootstrap
 from dowgan.errors import DataError
 from dowgan.evaluate.blocks import Split, against_held_out, halves, hop_for, rows_in, window_for, windows
 from dowgan.evaluate.checks import CHECKS
-from dowgan.evaluate.findings import Finding, find_traits
+from dowgan.evaluate.findings import Finding, block_count, find_traits
 from dowgan.evaluate.plain import known_mean, plain, plain_list
+from dowgan.evaluate.traits import joined
 from dowgan.evaluate.values import few_levels, find_values
 from dowgan.evaluate.verdict import BAD, GOOD, LOOK, mark
 from dowgan.evaluate.words import words
 from dowgan.metrics import METRICS, Metric, Score
 from dowgan.metrics.marginal import moments
-from dowgan.metrics.memorisation import LOWEST, Memorisation, memorisation, nearest
+from dowgan.metrics.memorisation import LOWEST, Memorisation, exact_share, memorisation
 from dowgan.metrics.metric import PairedMetric, WindowMetric
 from dowgan.metrics.seams import FEWEST_BORDERS, find_seams, folded, pooled, sizes
 from dowgan.rng import Streams
@@ -41,6 +44,8 @@ MEASURED = (
     "relation",
 )  # logarithms, or deviations
 BY_ITSELF = ("authenticity",)  # is about the training windows, so `judge_copying` measures it
+TURNS = 3  # ways to halve the real rows where no unseen ones are at hand
+FEWEST_BESIDE = 4  # windows that share no row, below which nothing is said of copies: neighbours are alike
 NEAR_SHARE = (0.2, 0.5)  # of near-copies, of which .01 are expected, that is worth a look, and that is bad
 
 
@@ -97,8 +102,7 @@ def judge_generation(
     known = real if train is None else train
     out["spread"] = _spreads(known, real if train is not None else halves(real, fake, steps)[0].real, fake, names)
     tell("what is off, by name")
-    out |= judge_faults(known, fake, names, cuts if train is None else [_whole(train, real, fake, steps)])
-    return out
+    return out | judge_faults(known, fake, names, real if train is not None else None, steps)
 
 
 def _cut(split: Split, steps: int, streams: Streams, number: int) -> Cut:
@@ -113,12 +117,6 @@ def _cut(split: Split, steps: int, streams: Streams, number: int) -> Cut:
             f"{2 * steps} rows, whose runs are not shorter than {steps}."
         )
     return Cut(*(x[:: max(1, len(x) // count)][:count] for x in sets))
-
-
-def _whole(train: Sequence[np.ndarray], unseen: Sequence[np.ndarray], fake: Sequence[np.ndarray], steps: int) -> Cut:
-    """All windows of the training, the unseen and the generated rows, to look for copies."""
-    known, new, made = (windows(x, steps, hop_for(rows_in(x))) for x in (unseen, train, fake))
-    return Cut(known, new, made, known[:0])
 
 
 def _metrics(slow: bool) -> list[Metric]:
@@ -205,16 +203,24 @@ def _spreads(
 
 
 def judge_faults(
-    real: Sequence[Float[np.ndarray, "_ C"]],
+    known: Sequence[Float[np.ndarray, "_ C"]],
     fake: Sequence[Float[np.ndarray, "_ C"]],
     names: Sequence[str],
-    cuts: Sequence[Cut],
+    unseen: Sequence[Float[np.ndarray, "_ C"]] | None,
+    steps: int,
 ) -> dict[str, Any]:
-    """What the verdict is made of: findings by name, seams and copies."""
+    """What the verdict is made of: findings by name, seams and copies.
+
+    Args:
+        known: real runs; those that the generator was fitted on, if `unseen` is given.
+        unseen: real runs that it has not seen; None if halves of the known ones must take their place.
+        steps: of a window.
+    """
     return {
-        "findings": find(real, fake, names),
-        "seams": judge_seams(real, fake),
-        "memorisation": judge_copying(cuts, cuts[0].fake.shape[1]),
+        "blocks": block_count(min(len(joined(known)), len(joined(fake)))),
+        "findings": find(known, fake, names),
+        "seams": judge_seams(known, fake),
+        "memorisation": judge_copying(known, fake, unseen, steps),
     }
 
 
@@ -280,46 +286,89 @@ def judge_seams(
     return plain({"length": found.length, "offset": found.offset, "z": found.z, "p": found.p, "mark": told})
 
 
-def judge_copying(cuts: Sequence[Cut], steps: int) -> dict[str, Any]:
-    """Distances of generated and of unseen real windows to the nearest training window, over all splits.
+def side_by_side(series: Sequence[Float[np.ndarray, "_ C"]], steps: int) -> int:
+    """How many windows the series hold that share no row."""
+    return sum(len(x) // steps for x in series)
 
-    The training windows are each split's `real`, the unseen ones its `reference`.
+
+def nearest_by_chance(share: float, made: int, unseen: int) -> float:
+    """Probability that the nearest windows, a share of the generated ones in number, are all generated ones.
+
+    If generated windows are like unseen ones, each choice of the nearest k is as likely (Fisher 1935, permutation).
+
+    Args:
+        made, unseen: windows that share no row, of either side.
     """
-    found = [memorisation(cut.real, cut.reference, cut.fake, steps) for cut in cuts]
-    usual = [_own_distances(cut.real, steps) for cut in cuts]
-    fake, unseen = (np.concatenate(x) for x in ([f.fake for f in found], [f.held_out for f in found]))
-    copies = float(np.mean([_near(f, own) for f, own in zip(found, usual, strict=True)]))
-    lowest = [float(np.mean([f.lowest[i] for f in found])) for i in (0, 1)]
-    exact = float((fake <= 1e-9).mean()) - float((unseen <= 1e-9).mean())
-    told = BAD if exact > ALARM or copies > NEAR_SHARE[1] else LOOK if copies > NEAR_SHARE[0] else GOOD
+    count = math.ceil(share * made)
+    return float(comb(made, count) / comb(made + unseen, count))
+
+
+def judge_copying(
+    known: Sequence[Float[np.ndarray, "_ C"]],
+    fake: Sequence[Float[np.ndarray, "_ C"]],
+    unseen: Sequence[Float[np.ndarray, "_ C"]] | None,
+    steps: int,
+) -> dict[str, Any]:
+    """Distances of generated and of unseen real windows to the nearest known window.
+
+    Args:
+        unseen: None if halves of the known rows must take turns as known and as unseen ones.
+    """
+    turns = [[(known, unseen)]] if unseen is not None else _in_turn(known, steps)
+    made = windows(fake, steps, hop_for(rows_in(fake)))
+    found = [[_compared(seen, new, made, steps) for seen, new in turn] for turn in turns]
+    each = [f for turn in found for f in turn]
+    distances, usual = (np.concatenate(x) for x in ([f.fake for f in each], [f.held_out for f in each]))
+    near = float(np.mean([np.any([_near(f) for f in turn], axis=0).mean() for turn in found]))
+    lowest = [float(np.mean([f.lowest[i] for f in each])) for i in (0, 1)]
+    by_chance = float(np.mean([exact_share(new, seen, steps) for turn in turns for seen, new in turn]))
+    exact = max(exact_share(fake, known, steps) - by_chance, 0.0)
+    beside = [side_by_side(fake, steps), side_by_side(turns[0][0][1], steps)]
+    sure = exact > ALARM or _told_apart(near, *beside)
+    told = BAD if exact > ALARM or near > NEAR_SHARE[1] else LOOK if near > NEAR_SHARE[0] else GOOD
     quantiles = np.linspace(0, 1, 101)
     return plain(
         {
             "lowest": lowest[0],
             "lowest_held_out": lowest[1],
-            "median": float(np.median(fake)),
-            "median_held_out": float(np.median(unseen)),
-            "authenticity": float(np.mean([f.authenticity for f in found])),
-            "authenticity_held_out": float(np.mean([f.authenticity_held_out for f in found])),
-            "closer": float(np.mean([f.closer for f in found])),
-            "near_copies": copies,
-            "exact_copies": max(exact, 0.0),
-            "mark": told,
-            "quantiles": plain_list(np.quantile(fake, quantiles)),
-            "quantiles_held_out": plain_list(np.quantile(unseen, quantiles)),
+            "median": float(np.median(distances)),
+            "median_held_out": float(np.median(usual)),
+            "authenticity": float(np.mean([f.authenticity for f in each])),
+            "authenticity_held_out": float(np.mean([f.authenticity_held_out for f in each])),
+            "closer": float(np.mean([f.closer for f in each])),
+            "near_copies": near,
+            "exact_copies": exact,
+            "side_by_side": beside,
+            "sure": sure,
+            "mark": told if sure else LOOK,
+            "quantiles": plain_list(np.quantile(distances, quantiles)),
+            "quantiles_held_out": plain_list(np.quantile(usual, quantiles)),
         }
     )
 
 
-def _own_distances(train: Float[np.ndarray, "N T C"], steps: int) -> Float[np.ndarray, "N"]:
-    """Distance of each training window to the nearest one that shares no row with it, in standard deviations."""
-    mean, scale = moments(train.reshape(-1, train.shape[2]))
-    flat = ((train - mean) / scale).reshape(len(train), -1)
-    return nearest(flat, flat, steps)[0]
+Turn = list[tuple[Sequence[np.ndarray], Sequence[np.ndarray]]]
 
 
-def _near(found: Memorisation, own: Float[np.ndarray, "N"]) -> float:
-    """Share of generated windows nearer to a training window than 99 % of unseen and of other training windows are."""
-    known = own[np.isfinite(own)]
-    edges = [np.quantile(x, LOWEST) for x in (found.held_out, known) if len(x)]
-    return float((found.fake < min(edges)).mean())
+def _in_turn(real: Sequence[Float[np.ndarray, "_ C"]], steps: int) -> list[Turn]:
+    """Known and unseen rows: halves of the real ones in several ways, each half in either part."""
+    return [[(s.real, s.reference), (s.reference, s.real)] for s in halves(real, real, steps)[:TURNS]]
+
+
+def _compared(
+    known: Sequence[np.ndarray], unseen: Sequence[np.ndarray], made: Float[np.ndarray, "M T C"], steps: int
+) -> Memorisation:
+    train, new = (windows(x, steps, hop_for(rows_in(x))) for x in (known, unseen))
+    return memorisation(train, new, made, steps)
+
+
+def _near(found: Memorisation) -> Bool[np.ndarray, " M"]:
+    """Which generated windows are nearer to a known one than 99 % of unseen and of other known windows are."""
+    own = found.train[np.isfinite(found.train)]
+    return found.fake < min(np.quantile(x, LOWEST) for x in (found.held_out, own) if len(x))
+
+
+def _told_apart(near: float, made: int, unseen: int) -> bool:
+    """Whether so many near windows, or all of them if none are, would be more than chance."""
+    share = near if near > NEAR_SHARE[0] else 1.0
+    return min(made, unseen) >= FEWEST_BESIDE and nearest_by_chance(share, made, unseen) < ALARM

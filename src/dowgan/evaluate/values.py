@@ -1,4 +1,5 @@
-"""Values that stand out by themselves: a pile at an end, a range that never comes, more digits than the real ones have.
+"""Values that stand out by themselves: a pile at an end, a range that never comes, states that change too often or
+too seldom, more digits than the real ones have.
 
 Shapes: T and S rows, C channels.
 """
@@ -10,7 +11,7 @@ from jaxtyping import Float
 from scipy.stats import poisson
 
 from dowgan.evaluate.checks import FEW_LEVELS
-from dowgan.evaluate.findings import RARE, Finding, sides_of
+from dowgan.evaluate.findings import RARE, Finding, sides_of, welch, with_error
 from dowgan.evaluate.traits import joined
 from dowgan.metrics.marginal import moments
 
@@ -27,9 +28,9 @@ PILE = 4  # separate times at one end value from which a pile may be one
 
 
 def find_values(real: Sequence[Float[Array, "_ C"]], fake: Sequence[Float[Array, "_ C"]]) -> list[Finding]:
-    """Piles, missing ranges and lost rounding, the most certain first."""
+    """Piles, missing ranges, wrong stays and lost rounding, the most certain first."""
     own, made = joined(real), joined(fake)
-    found = [*_piles(own, made), *_gone(own, made), *_digits(own, made)]
+    found = [*_piles(own, made), *_gone(own, made), *_stays(own, made), *_digits(own, made)]
     return sorted(found, key=lambda f: f.p)
 
 
@@ -41,7 +42,7 @@ def few_levels(values: Float[Array, "T C"]) -> Array:
 def _piles(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]:
     """The greatest or least value comes back again and again, where the real one does not: clipped."""
     out: list[Finding] = []
-    ratio = len(fake) / len(real)
+    ratio = max(len(fake) / len(real), 1.0)  # a short series too comes to its own greatest value at least once
     channels = [c for c, few in enumerate(few_levels(real)) if not few and not np.isnan(fake[:, c]).all()]
     counts: list[tuple[float, int, int, float, float]] = []
     for side in (1.0, -1.0):
@@ -110,6 +111,25 @@ def _ranges(values: Float[Array, "T"], few: bool) -> list[tuple[int, float]]:
 
 def _within(values: Float[Array, "T"], sign: int, at: float) -> Array:
     return np.abs(values - at) < 1e-9 if sign == 0 else sign * (values - at) > 0
+
+
+def _stays(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]:
+    """States that change more or less often: square roots of the changes in blocks of time (Bartlett 1936)."""
+    sides, states = sides_of(real, fake), np.flatnonzero(few_levels(real))
+    if sides is None:
+        return []
+    first, second = sides.of_blocks(lambda x: np.sqrt(_changes(x[:, states])))
+    p = welch(first, second)[1] * len(states)
+    own, made = (with_error(x**2)[1] for x in (first, second))
+    rare = np.flatnonzero(p < RARE).tolist()
+    return [Finding("stays", int(states[i]), float(p[i]), float(own[i]), float(made[i])) for i in rare]
+
+
+def _changes(block: Float[Array, "T K"]) -> Float[Array, "K"]:
+    """Share of the steps at which a state changes, NaN where none is known."""
+    step = np.diff(block, axis=0)
+    known = (~np.isnan(step)).sum(0)
+    return np.where(known > 0, (np.abs(np.nan_to_num(step)) > 0).sum(0) / np.maximum(known, 1), np.nan)
 
 
 def _digits(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]:

@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dowgan.evaluate.contest import ahead
+from dowgan.evaluate.findings import FEWEST_BLOCKS, SHORTEST_BLOCK
 
 Mark = Literal["good", "look", "bad"]
 GOOD: Mark = "good"
@@ -83,11 +84,23 @@ def generation_verdict(scores: Mapping[str, Any]) -> list[Judgement]:
     """Sentences on generated rows: the whole first, then each tag that is not good with its strongest reason."""
     tags = _tag_judgements(scores.get("findings", ()), scores.get("rules", {}))
     whole = [
+        *_too_few(scores.get("blocks")),
         *(Judgement("generate", None, f["mark"], f["text"], f["kind"]) for f in _firsts(scores.get("findings", ()))),
         *_seams(scores.get("seams")),
     ]
     copies = _copies(scores.get("memorisation"))
     return [*([] if whole else _overall(len(scores.get("rules", ())), tags)), *whole, *copies, *tags]
+
+
+def _too_few(blocks: int | None) -> list[Judgement]:
+    """The sentence that not much was looked at, where the rows are too few to be cut into blocks of time."""
+    if blocks != 0:
+        return []
+    text = (
+        f"Fewer than {FEWEST_BLOCKS * SHORTEST_BLOCK} rows on one side are too few to say what is off: only the rules "
+        "of each column, clipped values and lost decimals were looked for."
+    )
+    return [Judgement("generate", None, LOOK, text, "rows")]
 
 
 def _firsts(findings: Iterable[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
@@ -139,7 +152,13 @@ def _copies(found: Mapping[str, Any] | None) -> list[Judgement]:
     if found is None:
         return []
     share, exact = found["near_copies"], found["exact_copies"]
-    if found["mark"] == GOOD:
+    if not found["sure"]:
+        made, unseen = found["side_by_side"]
+        text = (
+            f"Too few windows to say whether known ones were copied: side by side there are {made} generated and "
+            f"{unseen} unseen ones."
+        )
+    elif found["mark"] == GOOD:
         text = (
             f"No copies: the nearest 1 % of windows are {found['lowest']:.2g} standard deviations from a known one, "
             f"those of unseen real rows {found['lowest_held_out']:.2g}."

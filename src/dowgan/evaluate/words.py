@@ -26,6 +26,7 @@ def words(found: Finding, names: Sequence[str]) -> str:
         ),
         "pile": lambda: f"{who} {found.fake:.1%} of the rows stand at its {_end(found)} value: clipped.",
         "regime": lambda: f"{who} {_gone(found)}.",
+        "stays": lambda: f"{who} its state {_as_often(found)} in real rows.",
         "rounding": lambda: f"{who} values have more than {found.detail} decimals, the real ones have not: unrounded.",
     }[kind]()
 
@@ -56,6 +57,12 @@ def _times(found: Finding) -> str:
     """The ratio of traits on a logarithmic scale."""
     ratio = math.exp(max(-9.0, min(found.fake - found.real, 9.0)))
     return f"{ratio:.2f} times those" if ratio < 10 else f"{ratio:,.0f} times those"
+
+
+def _as_often(found: Finding) -> str:
+    if found.real == 0:
+        return "changes, and never does so"
+    return f"changes {found.fake / found.real:.2g} times as often as"
 
 
 def _reason(found: Finding, kind: str) -> str:
