@@ -35,6 +35,13 @@ def test_nearest_leaves_out_overlapping_rows():
     np.testing.assert_array_equal(distance, 3)
 
 
+def test_a_look_at_some_training_windows_changes_no_other_distance(sets):
+    whole, part = memorisation(*sets, apart=3), memorisation(*sets, apart=3, looks=100)
+    places = np.linspace(0, len(sets[0]) - 1, 100).astype(int)
+    np.testing.assert_allclose(part.train, whole.train[places])
+    assert (part.authenticity, part.authenticity_held_out) == (whole.authenticity, whole.authenticity_held_out)
+
+
 def test_new_draws_are_as_near_as_held_out_ones(sets):
     found = memorisation(*sets, apart=1)
     within(found.closer, 0.5, np.sqrt(1 / 12 * 2 / 1_500))

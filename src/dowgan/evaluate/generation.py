@@ -44,6 +44,8 @@ MEASURED = (
     "relation",
 )  # logarithms, or deviations
 BY_ITSELF = ("authenticity",)  # is about the training windows, so `judge_copying` measures it
+MOST_KNOWN = 6_000  # windows that copies are looked for in; of more, every n-th, since a copy may begin at any row
+LOOKS = 600  # windows of each other kind that are looked at for that
 TURNS = 3  # ways to halve the real rows where no unseen ones are at hand
 FEWEST_BESIDE = 4  # windows that share no row, below which nothing is said of copies: neighbours are alike
 NEAR_SHARE = (0.2, 0.5)  # of near-copies, of which .01 are expected, that is worth a look, and that is bad
@@ -315,7 +317,7 @@ def judge_copying(
         unseen: None if halves of the known rows must take turns as known and as unseen ones.
     """
     turns = [[(known, unseen)]] if unseen is not None else _in_turn(known, steps)
-    made = windows(fake, steps, hop_for(rows_in(fake)))
+    made = _at_most(LOOKS, fake, steps)
     found = [[_compared(seen, new, made, steps) for seen, new in turn] for turn in turns]
     each = [f for turn in found for f in turn]
     distances, usual = (np.concatenate(x) for x in ([f.fake for f in each], [f.held_out for f in each]))
@@ -358,8 +360,11 @@ def _in_turn(real: Sequence[Float[np.ndarray, "_ C"]], steps: int) -> list[Turn]
 def _compared(
     known: Sequence[np.ndarray], unseen: Sequence[np.ndarray], made: Float[np.ndarray, "M T C"], steps: int
 ) -> Memorisation:
-    train, new = (windows(x, steps, hop_for(rows_in(x))) for x in (known, unseen))
-    return memorisation(train, new, made, steps)
+    return memorisation(_at_most(MOST_KNOWN, known, steps), _at_most(LOOKS, unseen, steps), made, steps, LOOKS)
+
+
+def _at_most(count: int, series: Sequence[np.ndarray], steps: int) -> Float[np.ndarray, "_ T C"]:
+    return windows(series, steps, max(1, -(-rows_in(series) // count)))
 
 
 def _near(found: Memorisation) -> Bool[np.ndarray, " M"]:

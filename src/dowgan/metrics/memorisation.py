@@ -64,7 +64,7 @@ class Memorisation:
 
     Attributes:
         fake, held_out: of generated and of held-out windows.
-        train: of training windows, to those that they share no step with.
+        train: of the training windows that were looked at, to those that they share no step with.
         authenticity, authenticity_held_out: of the generated and of the held-out windows.
     """
 
@@ -101,6 +101,7 @@ def memorisation(
     held_out: Float[Array, "K T C"],
     fake: Float[Array, "M T C"],
     apart: int | None = None,
+    looks: int | None = None,
 ) -> Memorisation:
     """Compare generated windows' distances to the training windows with those of a held-out block.
 
@@ -110,32 +111,38 @@ def memorisation(
         fake: generated windows, best as many as held-out ones.
         apart: training windows fewer places apart than this are not neighbours; None for T, which is right
             for stride 1.
+        looks: at so many training windows, for their own distances; None for all of them.
     """
     mean, scale = moments(train.reshape(-1, train.shape[2]))
     rows, new, unseen = (((x - mean) / scale).reshape(len(x), -1) for x in (train, fake, held_out))
-    own, _ = nearest(rows, rows, train.shape[1] if apart is None else apart)
     (near_new, at_new), (near_unseen, at_unseen) = nearest(new, rows), nearest(unseen, rows)
+    looked = np.linspace(0, len(rows) - 1, min(looks or len(rows), len(rows))).astype(int)
+    places = np.unique(np.concatenate([looked, at_new, at_unseen]))
+    own = np.full(len(rows), np.nan)
+    own[places], _ = nearest(rows[places], rows, train.shape[1] if apart is None else apart, places)
     return Memorisation(
         near_new,
         near_unseen,
-        own,
+        own[looked],
         float((near_new > own[at_new]).mean()),
         float((near_unseen > own[at_unseen]).mean()),
     )
 
 
 def nearest(
-    rows: Float[Array, "M D"], among: Float[Array, "N D"], apart: int = 0
+    rows: Float[Array, "M D"], among: Float[Array, "N D"], apart: int = 0, places: Int[Array, "M"] | None = None
 ) -> tuple[Float[Array, "M"], Int[Array, "M"]]:
     """Root mean square distance to the nearest row of `among`, and which it is; NaN left out pair by pair.
 
     Args:
         apart: if not 0, rows with places in `among` fewer than this from one's own do not count.
+        places: of the rows in `among`; None if the rows are all of them.
     """
+    own = np.arange(len(rows)) if places is None else places
     distance, place = np.empty(len(rows)), np.empty(len(rows), int)
     for start, squares in _squares(rows, among):
         if apart:
-            squares[_close(start, len(squares), len(among), apart)] = np.inf
+            squares[np.abs(own[start : start + len(squares), None] - np.arange(len(among))) < apart] = np.inf
         found = squares.argmin(1)
         stop = start + len(squares)
         place[start:stop] = found
@@ -165,10 +172,6 @@ def _squares(rows: Float[Array, "M D"], among: Float[Array, "N D"]) -> Iterator[
             yield start, np.where(shared > 0, total / np.maximum(shared, 1), np.inf)
         else:
             yield start, ((value**2).sum(1)[:, None] + squared.sum(1) - 2 * cross) / x.shape[1]
-
-
-def _close(start: int, count: int, total: int, apart: int) -> Bool[Array, "B N"]:
-    return np.abs(np.arange(start, start + count)[:, None] - np.arange(total)) < apart
 
 
 def authenticity(real: Float[Array, "N T C"], fake: Float[Array, "M T C"], apart: int | None = None) -> float:
