@@ -2,7 +2,8 @@
 
     python bench/founding.py [DATA.csv]          measure, then write the page; a stopped run goes on where it was
     python bench/founding.py --quick -o FOLDER   the same on a small simulated table with tiny budgets, in seconds
-    python bench/founding.py DATA.csv --again RECIPE   the same after the program has changed
+    python bench/founding.py DATA.csv --fresh    the same after the program has changed: what another state of the code
+                                                 has measured is measured again; a stopped run goes on here too
     python bench/founding.py --page              write the page again from the results
 
 Without DATA the chickenpox table is downloaded from its archive and checked. The results go to
@@ -22,13 +23,15 @@ import zipfile
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import torch
-from founding_page import ALONE, RECIPES, write_page
+from founding_page import ALONE, RECIPES, recipe_of, write_page
+from state import code
 from threadpoolctl import threadpool_limits
 from transfer import ROWS, measured, plain, seeds_of, verdict
 
@@ -54,6 +57,7 @@ FILE, CHECKSUM = "hungary_chickenpox.csv", "bd1b802f1059b9b0f0d2c29d6171bc2f3029
 SHOWN = 4  # columns in figures
 SUBSET = 52  # rows of the closer look
 EDGE = 0.1  # share of a curve that counts as its beginning and its end
+SCRIPTS = ("founding", "transfer")  # that the figures depend on
 JUDGED = ("wasserstein", "spread", "ramps", "autocorrelation", "crosscorrelation", "spectrum")
 
 
@@ -70,7 +74,7 @@ class Budget:
         starts: of the library, that transfer begins with.
         settings: on top of every recipe of the comparison, such as a number of steps.
         trials, minutes, search: most trials of the search, its time, and the settings that it holds.
-        transfer: steps of the training from a model of the library and from nothing.
+        transfer, transfers: steps of the training from a model of the library and from nothing, and its seeds.
         paths: of an extension.
     """
 
@@ -86,14 +90,16 @@ class Budget:
     minutes: int = 7
     search: tuple[str, ...] = ("window=24", "train.steps=300", "train.budget=15")
     transfer: int = 120
+    transfers: int = 3
     paths: int = 200
 
 
 FULL = Budget()
 QUICK = Budget(
-    (1, 2), (0.01, 0.001), 1, 1, 1, ("dense-gan", "wgan", "gru-wgan", "prior", "flagship", "r3gan"), ("counts",),
+    (1, 2), (0.01, 0.001), 1, 1, 1,
+    ("dense-gan", "wgan", "gru-wgan", "prior", "flagship", "r3gan", "gru-gan --from library:counts"), ("counts",),
     ("train.checks=2", "calibrated=false", "encoder.steps=5"), 2, 1,
-    ("train.steps=6", "train.checks=2", "window=8"), 6, 20,
+    ("train.steps=6", "train.checks=2", "window=8"), 6, 1, 20,
 )  # fmt: skip
 
 
@@ -132,7 +138,7 @@ class Job:
         """The recipe as it is, or cut short."""
         if not self.budget.settings:
             return []
-        if not resolve(recipe).trained:
+        if not resolve(recipe_of(recipe)[0]).trained:
             return ["calibrated=false"]
         return [*self.budget.settings, "train.epochs=1" if recipe == "dense-gan" else "train.steps=6"]
 
@@ -190,7 +196,7 @@ def founding_fit(job: Job, epochs: int, rate: float, seed: int) -> tuple[dowgan.
     record, real = model.model_.training, numbers(job.frame)
     made = raw_rows(model, len(real))
     at_real, at_made = opinions(model, real), opinions(model, made)
-    found = {"epochs": epochs, "rate": rate, "seed": seed, "steps": record.done}
+    found = {"code": code(*SCRIPTS), "epochs": epochs, "rate": rate, "seed": seed, "steps": record.done}
     for name, curve in record.losses.items():
         edge = max(1, round(EDGE * len(curve)))
         found |= {f"{name}_first": float(np.mean(curve[:edge])), f"{name}_last": float(np.mean(curve[-edge:]))}
@@ -254,15 +260,17 @@ def judged(job: Job, made: pd.DataFrame) -> dict[str, Any]:
     return {"scores": scores, "copies": {k: copies[k] for k in ("authenticity", "authenticity_held_out")}}
 
 
-def one_fit(job: Job, recipe: str, settings: Sequence[str], seed: int) -> Found:
+def one_fit(job: Job, name: str, settings: Sequence[str], seed: int) -> Found:
     """Fit on the training rows, generate as many, judge."""
     began = time.monotonic()
+    recipe, start = recipe_of(name)
     warn = ["train.collapse=warn"] if resolve(recipe).trained else []
-    model = dowgan.Synthesizer(recipe, [*settings, *warn], random_state=seed).fit(job.train)
+    model = dowgan.Synthesizer(recipe, [*settings, *warn], random_state=seed, start=start).fit(job.train)
     seconds = time.monotonic() - began
     made = model.generate(rows=len(job.train), random_state=seed)
     record = model.model_.training
-    told_of = {"seed": seed, "seconds": seconds, "stopped": record.stopped, "chosen": record.chosen}
+    told_of = {"code": code(*SCRIPTS), "seed": seed, "seconds": seconds}
+    told_of |= {"stopped": record.stopped, "chosen": record.chosen}
     return told_of | judged(job, made) | {"series": numbers(made)[:, :SHOWN].T if not seed else None}
 
 
@@ -271,7 +279,7 @@ def fits_of(job: Job, done: Found, keep: Keep, names: Sequence[str], settings: S
     for seed in range(job.budget.fits):
         for recipe in names:
             fits = done.setdefault(recipe, {"fits": []})["fits"]
-            if len(fits) == seed and (seed == 0 or resolve(recipe).trained):
+            if len(fits) == seed and (seed == 0 or resolve(recipe_of(recipe)[0]).trained):
                 told(f"{recipe}, seed {seed}")
                 fits.append(one_fit(job, recipe, [*job.settings(recipe), *settings], seed))
                 keep(done)
@@ -284,21 +292,20 @@ def recipes(job: Job, done: Found, keep: Keep) -> None:
 
 def alone(job: Job, done: Found, keep: Keep) -> None:
     """What the networks that begin as the prior give by themselves, whether they beat it or not."""
-    configs = {name: resolve(name) for name in job.budget.recipes}
+    configs = {name: resolve(recipe_of(name)[0]) for name in job.budget.recipes}
     names = [name for name, config in configs.items() if config.trained and config.space == "prior"]
     fits_of(job, done, keep, names, ALONE)
 
 
 def carried(job: Job) -> Found:
-    """S11: the first points, from nothing and from the library; as bench/transfer.py found it, if it did."""
-    before = job.results / "transfer.json"
-    if before.is_file():
-        told = json.loads(before.read_text(encoding="utf-8"))
-        found = told["results"]["chickenpox"] | {"steps": told["steps"]}
-    else:
-        steps, seeds = job.budget.transfer, job.budget.fits
+    """S11: the first points, from nothing and from the library; as bench/transfer.py found it, if this code did."""
+    before, steps = job.results / "transfer.json", job.budget.transfer
+    told = json.loads(before.read_text(encoding="utf-8")) if before.is_file() else {"results": {}}
+    found = told["results"].get("chickenpox", {"rows": {}}) | {"steps": told.get("steps")}
+    states = {row.get("code") for fits in found["rows"].values() for row in fits}
+    if states != {code("transfer")} or found["steps"] != steps:
         rows: dict[str, Any] = {}
-        measured(job.frame, (), job.budget.starts, steps, seeds, rows)
+        measured(job.frame, (), job.budget.starts, steps, job.budget.transfers, rows)
         alone = plain(job.frame, ())
         found = {"prior": alone, "rows": rows, "steps": steps}
     told_of = {"verdict": verdict(found["rows"]), "seeds": seeds_of(found["rows"])}
@@ -421,22 +428,28 @@ def save(done: Found, results: Path, rows: Path) -> None:
         file.write_text(json.dumps(value, separators=(",", ":")) + "\n", encoding="utf-8")
 
 
-def forget(results: Path, rows: Path, recipes: Sequence[str]) -> None:
-    """Take the fits of recipes out of the results, so that they are measured again."""
-    done = load(results, rows)
-    for section in ("recipes", "alone"):
-        for recipe in recipes:
-            done.get(section, {}).pop(recipe, None)
-    save(done, results, rows)
+def forget(done: Found, now: str) -> None:
+    """Take out of the results what another state of the code has measured, so that it is measured again."""
+    for name in WHOLE:
+        if done.get(name, {}).get("code") != now:
+            done.pop(name, None)
+    points = [*done.get("studies", {}).values(), *(done.get(n, {}).values() for n in ("recipes", "alone"))]
+    for entry in (e for group in points for e in group):
+        entry["fits"] = list(takewhile(lambda fit: fit.get("code") == now, entry["fits"]))
 
 
-def run(job: Job, results: Path, rows: Path, only: Sequence[str], minutes: float) -> None:
+def run(job: Job, results: Path, rows: Path, only: Sequence[str], minutes: float, fresh: bool) -> None:
     """Do what the results file does not have yet; of all sections, or of some.
+
+    Args:
+        fresh: what another state of the code has measured does not count.
 
     Raises:
         EnoughError: the time was used up; what was done is kept.
     """
     done = load(results, rows)
+    if fresh:
+        forget(done, code(*SCRIPTS))
     ends = time.monotonic() + 60 * minutes
 
     def keep(name: str, value: Any) -> None:
@@ -449,7 +462,7 @@ def run(job: Job, results: Path, rows: Path, only: Sequence[str], minutes: float
     for name, make in WHOLE.items():
         if name in (only or WHOLE) and name not in done:
             told(name)
-            keep(name, make(job))
+            keep(name, make(job) | {"code": code(*SCRIPTS)})
     for name, go_on in IN_PARTS.items():
         if name in (only or IN_PARTS):
             told(name)
@@ -470,14 +483,12 @@ def main() -> None:
     parser.add_argument(
         "--only", action="append", default=[], choices=[*WHOLE, *IN_PARTS], help="some sections, no page"
     )
-    parser.add_argument("--again", action="append", default=[], choices=RECIPES, help="measure a recipe again")
+    parser.add_argument("--fresh", action="store_true", help="measure again what another state of the code has")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="stop then; the same command goes on")
     parser.add_argument("-o", "--out", type=Path, default=ROOT)
     options = parser.parse_args()
     results = options.out / "bench" / "results" / "founding_study.json"
     rows = options.out / "build" / "founding_rows.json"
-    if options.again:
-        forget(results, rows, options.again)
     if not options.page:
         with tempfile.TemporaryDirectory() as folder, threadpool_limits(1):
             torch.set_num_threads(1)
@@ -486,7 +497,7 @@ def main() -> None:
             else:
                 job = Job(pd.read_csv(options.data or download(Path(folder))), 417, FULL, results.parent)
             try:
-                run(job, results, rows, options.only, options.minutes)
+                run(job, results, rows, options.only, options.minutes, options.fresh)
             except EnoughError:
                 told("the time is used up: the same command goes on")
                 return

@@ -8,10 +8,12 @@ import numpy as np
 from charts import Panel, chart
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
+from dowgan.config import resolve
+
 HERE = Path(__file__).resolve().parent
 RECIPES = (
     "dense-gan", "wgan", "gru-wgan", "conv-gan", "prior", "flagship", "adversarial", "encoder-gan", "wgan-gp", "r3gan",
-    "flow",
+    "flow", "gru-gan", "gru-gan --from library:counts",
 )  # fmt: skip
 JUDGED = ("wasserstein", "spread", "ramps", "autocorrelation", "crosscorrelation", "spectrum")
 SUBSET = 52
@@ -20,6 +22,12 @@ CLOSED = ("prior", "flagship")  # recipes that train nothing
 DECKS = ("dense-gan", "wgan", "gru-wgan", "conv-gan", "encoder-gan")
 ALONE = ("train.keep=last", "calibrated=false")  # with which a network is judged by itself
 Results = Mapping[str, Any]
+
+
+def recipe_of(name: str) -> tuple[str, str | None]:
+    """A row's recipe, and what its training begins with."""
+    recipe, _, start = name.partition(" --from ")
+    return recipe, start or None
 
 
 def number(value: float | None, digits: int = 3) -> str:
@@ -46,6 +54,26 @@ def mean_score(entry: Results, name: str, side: str = "value") -> float | None:
     return None if None in found else float(np.mean(found))
 
 
+def states(results: Any) -> set[str | None]:
+    """The states of the code that a part of the results was measured by; None for one that was not taken down."""
+    if isinstance(results, list):
+        return set().union(*map(states, results))
+    if not isinstance(results, dict):
+        return set()
+    own = {results.get("code")} if "code" in results or "seconds" in results else set()
+    return own.union(*map(states, results.values()))
+
+
+def measured_by(results: Results) -> str:
+    """Say by which states of the code the results were measured."""
+    found = states({name: part for name, part in results.items() if name != "transfer"})
+    known = sorted(f"`{code}`" for code in found - {None})
+    if len(found) == 1 and known:
+        return f"all of it by one state of the code, {known[0]}"
+    told = f"by {len(known)} states of the code ({', '.join(known)})" if known else ""
+    return " and ".join(filter(None, [told, "by earlier states that were not taken down" if None in found else ""]))
+
+
 def findings(results: Results) -> list[str]:
     """Sentences about the table of scores, each decided by the numbers."""
     entries = results["recipes"]
@@ -64,7 +92,9 @@ def findings(results: Results) -> list[str]:
         f"Memory, the fault of single rows: `dense-gan` is off by {first}, the best of the deck's own, `{least}`, "
         f"by {last}."
     )
-    idle = [f"`{n}`" for n, e in entries.items() if n not in CLOSED and not any(f["chosen"] for f in e["fits"])]
+    unmoved = [n for n, e in entries.items() if n not in CLOSED and not any(f["chosen"] for f in e["fits"])]
+    idle = [f"`{n}`" for n in unmoved if resolve(recipe_of(n)[0]).space == "prior"]
+    out += [f"`{n}`: no training made it better than it begins." for n in unmoved if recipe_of(n)[1]]
     if idle:
         told = (
             f"The networks of {', '.join(idle)} did not beat the prior on held-out weeks in any training, so none of "
@@ -181,6 +211,7 @@ def render(results: Results) -> str:
     entries = {name: results["recipes"][name] for name in RECIPES if name in results["recipes"]}
     points = [f for p in studies["epochs"] + studies["rates"] for f in p["fits"]]
     return environment.get_template("founding_page.md.j2").render(
+        measured_by=measured_by(results),
         missing=[r for r in RECIPES if r not in entries],
         faded=min(points, key=lambda f: f["gradient_last"] / f["gradient_first"]),
         **{"search": None, "transfer": None, "alone": {}} | dict(results) | {"recipes": entries}, judged=JUDGED,

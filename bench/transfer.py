@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import torch
+from state import code
 from threadpoolctl import threadpool_limits
 
 import dowgan
@@ -63,7 +64,7 @@ def _runs(frame: pd.DataFrame, columns: Sequence[str]) -> list[pd.DataFrame]:
 def row_of(frame: pd.DataFrame, runs: Sequence[str], steps: int, seed: int, start: str | None) -> Row:
     """Train not at all, for a third of the steps, and for all of them."""
     first, after = frame.head(ROWS), frame.iloc[ROWS : ROWS + AFTER]
-    out: Row = {"seed": seed}
+    out: Row = {"code": code("transfer"), "seed": seed}
     for name, count in (("start", 0), ("third", steps // 3), ("all", steps)):
         settings = [*SETTINGS, f"train.steps={count}"]
         with threadpool_limits(1):

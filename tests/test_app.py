@@ -1,14 +1,8 @@
 """The web page, driven in a real Chromium: a user's whole work, a bad table, two sessions that must not meet."""
 
-import os
-import signal
-import socket
 import stat
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -24,12 +18,12 @@ from dowgan.app.jobs import Fit
 from dowgan.config import resolve
 from dowgan.errors import DataError
 from dowgan.table import read, write
+from serving import PATIENCE, Site, served
 from small_tables import waves
 
 pytest.importorskip("streamlit", reason="Streamlit is not installed: pip install 'dowgan[app]'")
 
 ROWS, COLUMNS, AHEAD, FACTOR = 130, 4, 12, 4
-PATIENCE = 240  # seconds: other work may keep the machine busy; nothing waits longer than it has to
 NAMES = [f"county_{i}" for i in range(COLUMNS)]
 CLOCK = "%d/%m/%Y"
 STOP = """() => {
@@ -39,47 +33,11 @@ STOP = """() => {
 }"""  # once it can be pressed, unless the fit has ended by then
 
 
-@dataclass(frozen=True)
-class Site:
-    """A page that is served, and the folder that holds its temporary files."""
-
-    url: str
-    folder: Path
-
-
 @pytest.fixture(scope="module")
 def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
     """The page on a free port; it must leave nothing behind."""
-    folder = tmp_path_factory.mktemp("server")
-    with socket.socket() as trial:
-        trial.bind(("localhost", 0))
-        port = trial.getsockname()[1]
-    command = [sys.executable, "-m", "dowgan", "app", "--no-browser", "--port", str(port)]
-    settings = os.environ | {"TMPDIR": str(folder), "HOME": str(folder / "home"), "OMP_NUM_THREADS": "1"}
-    log = (folder.parent / "server.log").open("w+")
-    server = subprocess.Popen(command, env=settings, stdout=log, stderr=log)
-    try:
-        _wait_for(port, server)
-        yield Site(f"http://localhost:{port}", folder)
-    finally:
-        server.send_signal(signal.SIGINT)
-        server.wait(PATIENCE)
-        log.seek(0)
-        said = log.read()
-        log.close()
-    assert "Traceback" not in said, said
-    assert f"the page is at http://localhost:{port}" in said
-    assert list(folder.glob("dowgan-app-*")) == []
-
-
-def _wait_for(port: int, server: subprocess.Popen[bytes]) -> None:
-    end = time.monotonic() + PATIENCE
-    while time.monotonic() < end and server.poll() is None:
-        with socket.socket() as trial:
-            if trial.connect_ex(("localhost", port)) == 0:
-                return
-        time.sleep(0.1)
-    raise AssertionError("the page did not come up")
+    with served(tmp_path_factory.mktemp("server"), ["app"]) as site:
+        yield site
 
 
 class Visit:

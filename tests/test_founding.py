@@ -6,19 +6,21 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from urllib.request import urlopen
 
 import numpy as np
 import pandas as pd
 import pytest
 
 from dowgan.cli import run
+from serving import served
 from small_tables import waves
 
 ROOT = Path(__file__).resolve().parents[1]
 TABLE = ROOT / "docs" / "founding-system.md"
 BENCH = ROOT / "bench"
 SHORT = ("train.checks=1", "train.collapse=warn", "calibrated=false", "encoder.steps=3")
-PAGE = "U5"  # the app would not end by itself: its command is only looked up
+PAGE = "U5"  # it does not end by itself: a test of its own starts it
 
 
 def commands() -> dict[str, str]:
@@ -78,11 +80,13 @@ def test_every_row_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
     assert {"slow_lo90", "slow_hi90"} <= set(pd.read_csv("later.csv"))
 
 
-def test_the_app_is_a_command(capsys: pytest.CaptureFixture[str]) -> None:
-    assert run(["--help"]) == 0
-    if not re.search(r"\bapp\b", capsys.readouterr().out):
-        pytest.skip("the app is not a command yet")
-    assert run([*commands()[PAGE].split()[1:], "--help"]) == 0
+def test_the_page_of_the_table_answers(tmp_path: Path) -> None:
+    """The whole work in it is done by tests/test_app.py, in a browser."""
+    pytest.importorskip("streamlit", reason="Streamlit is not installed: pip install 'dowgan[app]'")
+    (tmp_path / "server").mkdir()
+    with served(tmp_path / "server", commands()[PAGE].split()[1:]) as site, urlopen(site.url, timeout=60) as answer:
+        assert answer.status == 200
+        assert "<title>" in answer.read().decode()
 
 
 # the study
@@ -120,6 +124,34 @@ def test_the_page_is_what_its_results_say(tmp_path: Path) -> None:
     assert (tmp_path / "docs" / "founding-study.md").read_text() == (ours / "founding-study.md").read_text()
     for figure in (tmp_path / "docs" / "founding-study").iterdir():
         assert figure.read_bytes() == (ours / "founding-study" / figure.name).read_bytes()
+
+
+def test_no_number_of_the_page_is_written_by_hand() -> None:
+    """Beside what its results fill in, its text holds the deck's numbers, those of citations, and definitions."""
+    text = re.sub(r"\{\{.*?\}\}|\{%.*?%\}", "", (BENCH / "founding_page.md.j2").read_text(), flags=re.DOTALL)
+    deck = {"-1.48", "0.2", "18", "2023"}
+    citations = {"2021", "2102.08100", "4.0", "1"}  # the data, its licence, Algorithm 1
+    definitions = {"0", "1", "90"}  # R² of the mean, 1 - D, the band
+    assert set(re.findall(r"(?<![\w.])-?\d(?:[\d.]*\d)?", text)) == deck | citations | definitions
+
+
+def test_what_another_state_of_the_code_measured_is_measured_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.syspath_prepend(str(BENCH))
+    import founding
+    from founding_page import measured_by
+
+    new, old, unknown = {"code": "new", "seconds": 1}, {"code": "old", "seconds": 1}, {"seconds": 1}
+    done = {
+        "about": {"code": "new"}, "paired": {"code": "old"}, "search": {"best": {}},
+        "recipes": {"a": {"fits": [new, old]}, "b": {"fits": [unknown, new]}, "c": {"fits": [new, new]}},
+        "studies": {"rates": [{"rate": 1, "fits": [old]}]},
+    }  # fmt: skip
+    assert measured_by(done) == "by 2 states of the code (`new`, `old`) and by earlier states that were not taken down"
+    founding.forget(done, "new")
+    assert set(done) == {"about", "recipes", "studies"}
+    assert {name: len(entry["fits"]) for name, entry in done["recipes"].items()} == {"a": 1, "b": 0, "c": 2}
+    assert done["studies"]["rates"][0]["fits"] == []
+    assert measured_by(done) == "all of it by one state of the code, `new`"
 
 
 def test_the_download_is_checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
