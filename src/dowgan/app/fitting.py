@@ -19,6 +19,9 @@ TIMES = (
     "Such as 90s, 5m or 1h. Finding season and distributions before it, and the correction of what the model draws "
     "after it, take their own time."
 )
+WITHOUT_NETWORK = (
+    "This recipe trains no network: there are no losses to watch and nothing to stop. adversarial is one that does."
+)
 REFRESH = 1.5  # seconds between two looks at a running job
 MOST_SEED = 2**31
 
@@ -66,6 +69,9 @@ def _watch(desk: Desk, fit: Fit) -> None:
             st.plotly_chart(windows(fit.real, fit.made, fit.table.schema, tag), key="windows")
     if fit.checks and fit.curves:
         _losses(fit)
+    if not fit.config.trained:
+        st.caption(WITHOUT_NETWORK)
+        return
     st.button(
         f"Stop and keep the {fit.config.train.keep}", on_click=fit.stop, disabled=not fit.training,
         icon=":material/stop:",
