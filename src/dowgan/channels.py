@@ -9,7 +9,7 @@ Shapes: T rows, C columns (the schema's channels), D channels, Q condition colum
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -19,6 +19,7 @@ from dowgan.errors import OptionError
 from dowgan.table.schema import Column, Run, Schema
 
 ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
+SETTLED = 50  # rows of a regime in which a column must have had one value
 SKEWED = 0.8  # skewness from which another scale is tried
 Power = Literal["identity", "sqrt", "log"]
 
@@ -103,6 +104,7 @@ class Channels:
         regimes: [R Q] the level numbers, or the numbers themselves, of each regime.
         columns: how many columns there are.
         same: (column, the earlier column that it equals).
+        settled: [R C] the value that a column had in every row of a regime, NaN for any other.
     """
 
     codes: tuple[Code, ...]
@@ -110,7 +112,8 @@ class Channels:
     counted: tuple[bool, ...]
     regimes: Float[np.ndarray, "R Q"]
     columns: int
-    same: tuple[tuple[int, int], ...] = ()
+    same: tuple[tuple[int, int], ...]
+    settled: Float[np.ndarray, "R C"]
 
     @property
     def width(self) -> int:
@@ -134,7 +137,10 @@ class Channels:
         return self.complete(out, regime)
 
     def complete(self, values: Float[np.ndarray, "T C"], regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
-        """Put in, in place, the columns that are no channel: conditions from the regime, and equal columns."""
+        """Put in, in place, the columns that are no channel: conditions from the regime, and equal columns; and the
+        values that the regime settles."""
+        settled = self.settled[regime]
+        np.copyto(values, settled, where=~np.isnan(settled))
         for number, place in enumerate(self.conditions):
             values[:, place] = self.regimes[regime, number]
         for place, first in self.same:
@@ -210,7 +216,25 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
     levels = _filled(values[:, conditions]) if conditions else np.zeros((1, 0))
     counted = tuple(schema.channels[place].kind in ("float", "integer") for place in conditions)
     regimes = np.unique(levels, axis=0)
-    return Channels(tuple(codes), tuple(conditions), counted, regimes, values.shape[1], tuple(same))
+    plain = Channels(
+        tuple(codes), tuple(conditions), counted, regimes, values.shape[1], tuple(same),
+        np.full((len(regimes), values.shape[1]), np.nan),
+    )  # fmt: skip
+    return replace(plain, settled=_settled(schema.channels, values, plain.regime(values), len(regimes)))
+
+
+def _settled(
+    columns: Sequence[Column], values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"], regimes: int
+) -> Float[np.ndarray, "R C"]:
+    """The one value of a numeric column in a regime, such as a set-point's at rest; NaN where it has more than one."""
+    out = np.full((regimes, len(columns)), np.nan)
+    for number in range(regimes if regimes > 1 else 0):
+        rows = values[regime == number]
+        for place, column in enumerate(columns):
+            known = rows[~np.isnan(rows[:, place]), place]
+            if column.role == "value" and column.kind in ("float", "integer") and len(known) >= SETTLED:
+                out[number, place] = known[0] if (known == known[0]).all() else np.nan
+    return out
 
 
 def _code(place: int, column: Column, values: Float[np.ndarray, " N"]) -> Code:

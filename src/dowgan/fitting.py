@@ -180,6 +180,15 @@ def prior_windows(
     return prior.marginals.from_normal(scores) * np.concatenate(spreads)[rows] + np.concatenate(means)[rows]
 
 
+def drawn_coordinates(
+    fitted: Fitted, stretches: Sequence[Stretch], rng: np.random.Generator
+) -> Float[np.ndarray, "M U"]:
+    """Draw windows of the prior as a generator gets them: what it is trained and calibrated on."""
+    coordinates, count = fitted.coordinates, drawn_windows(*fitted.windows.shape)
+    windows = prior_windows(fitted.window, stretches, coordinates.steps, count, rng)
+    return coordinates.straight(coordinates.scores.to_normal(windows))
+
+
 def drawn_windows(real: int, width: int) -> int:
     """Return how many windows of the prior are set against so many real ones of that many values: whole chunks."""
     count = np.clip(DRAWN_PER_WINDOW * real, *DRAWN)

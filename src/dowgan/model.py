@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from dowgan.calibrate import Calibration
 from dowgan.channels import Channels, Code
 from dowgan.coordinates import Coordinates
+from dowgan.holds import Hold
 from dowgan.marginals import Marginals
 from dowgan.polish import Gap, Grid, Polish
 from dowgan.prior import Prior
@@ -126,6 +127,7 @@ class Model:
         transport: closed-form calibration behind it, None for none.
         polish: last touch on the values of a generated window, None for none.
         polish_long: the same for series of many windows, whose joins draw values towards the middle.
+        holds: columns whose values stand for some rows.
         past: the runs of the table.
         training: the record.
         notes: what the user should know of the fit.
@@ -146,6 +148,7 @@ class Model:
     transport: Transport | None
     polish: Polish | None
     polish_long: Polish | None
+    holds: tuple[Hold, ...]
     past: tuple[Past, ...]
     training: Training
     notes: tuple[str, ...]
@@ -166,6 +169,7 @@ KINDS: dict[str, type] = {
         End,
         Gap,
         Grid,
+        Hold,
         Polish,
         Slice,
         Transport,

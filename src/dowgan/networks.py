@@ -21,9 +21,9 @@ from dowgan.config import Config
 from dowgan.embedding import Embedding, fit_embedding
 from dowgan.errors import OptionError
 from dowgan.fidelity import fidelity
-from dowgan.fitting import Fitted, cut_windows
+from dowgan.fitting import Fitted, cut_windows, drawn_coordinates, stretch_of
 from dowgan.model import Network, Training
-from dowgan.noises import NOISES
+from dowgan.noises import NOISES, Noise, stored
 from dowgan.objectives import OBJECTIVES
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import Drawn, Refine, WindowSampler
@@ -78,6 +78,7 @@ class Material:
             the prior's coordinates.
         to_scale: windows of the space to that scale.
         to_units: windows of the space to the user's units, for the eye: all in the first regime.
+        noise: what the generator starts from.
     """
 
     windows: Float[np.ndarray, "N T K"]
@@ -86,6 +87,7 @@ class Material:
     truth: Float[np.ndarray, "N S D"]
     to_scale: Callable[[Float[np.ndarray, "B T K"]], Float[np.ndarray, "B S D"]]
     to_units: Callable[[Float[np.ndarray, "B T K"]], Float[np.ndarray, "B S C"]]
+    noise: Noise
 
 
 def _in_units(channels: Channels, windows: Float[np.ndarray, "B S K"], space: str) -> Float[np.ndarray, "B S C"]:
@@ -93,7 +95,8 @@ def _in_units(channels: Channels, windows: Float[np.ndarray, "B S K"], space: st
     return np.stack([values_of(channels, w, regime, space) for w in windows])
 
 
-def _in_prior(fitted: Fitted) -> Material:
+def _in_prior(fitted: Fitted, runs: Sequence[Run], streams: Streams) -> Material:
+    """The noise is the windows of the prior themselves, which are only about white in these coordinates."""
     windows, back = fitted.windows[:, None], fitted.coordinates.from_coordinates
     told = np.zeros((len(windows), 1, 0))
 
@@ -101,7 +104,9 @@ def _in_prior(fitted: Fitted) -> Material:
         values = fitted.coordinates.scores.from_normal(back(w[:, 0]))
         return _in_units(fitted.channels, values, "standard")
 
-    return Material(windows, told, fitted.held_out, back(fitted.windows), lambda w: back(w[:, 0]), to_units)
+    stretches = [stretch_of(fitted.channels, run) for run in runs]
+    noise = stored(drawn_coordinates(fitted, stretches, streams.numpy("noise"))[:, None])
+    return Material(windows, told, fitted.held_out, back(fitted.windows), lambda w: back(w[:, 0]), to_units, noise)
 
 
 def _cut(
@@ -118,7 +123,8 @@ def _cut(
     return windows[..., :width] + centre, windows[..., width:], held
 
 
-def _in_windows(fitted: Fitted, runs: Sequence[Run], space: str) -> Material:
+def _in_windows(fitted: Fitted, runs: Sequence[Run], config: Config) -> Material:
+    space = config.space
     windows, told, held = _cut(fitted, runs, space, fitted.coordinates.steps)
     flat = windows.reshape(-1, windows.shape[2])
     centre, spread = flat.mean(axis=0), flat.std(axis=0) + 1e-9
@@ -126,7 +132,10 @@ def _in_windows(fitted: Fitted, runs: Sequence[Run], space: str) -> Material:
     def to_scale(w: Float[np.ndarray, "B T K"]) -> Float[np.ndarray, "B T K"]:
         return (w - centre) / spread
 
-    return Material(windows, told, held, to_scale(windows), to_scale, lambda w: _in_units(fitted.channels, w, space))
+    return Material(
+        windows, told, held, to_scale(windows), to_scale, lambda w: _in_units(fitted.channels, w, space),
+        NOISES.get(config.noise),
+    )  # fmt: skip
 
 
 def _in_embedding(
@@ -144,7 +153,9 @@ def _in_embedding(
     def to_units(w: Float[np.ndarray, "B T W"]) -> Float[np.ndarray, "B T C"]:
         return _in_units(fitted.channels, embedding.recover(w), "standard")
 
-    material = Material(states[:, steps:], told, held, double[:, steps:], embedding.recover, to_units)
+    material = Material(
+        states[:, steps:], told, held, double[:, steps:], embedding.recover, to_units, NOISES.get(config.noise)
+    )
     return material, embedding, last[picks]
 
 
@@ -192,20 +203,22 @@ def train_network(
         )
     embedding, starts = None, np.empty((0, 0))
     if config.space == "prior":
-        material = _in_prior(fitted)
+        material = _in_prior(fitted, runs, streams)
     elif config.space == "embedding":
         material, embedding, starts = _in_embedding(fitted, runs, config, streams)
     else:
-        material = _in_windows(fitted, runs, config.space)
+        material = _in_windows(fitted, runs, config)
     train = np.ones(len(material.held), dtype=bool) if config.train.all_rows else ~material.held
     held = material.held if material.held.sum() >= LEAST_HELD else np.ones(len(train), dtype=bool)
     shown = np.flatnonzero(held)[:: max(1, int(held.sum()) // CHECKED)]
     told = Told(*(torch.from_numpy(material.told[rows].astype(np.float32)) for rows in (train, shown)))
     score = _score(material, config, shown, watch)
-    network, training = fit_generator(material.windows[train], score, config, streams, progress, told, start)
+    network, training = fit_generator(
+        material.windows[train], score, config, streams, progress, material.noise, told, start
+    )
     if embedding is not None:
         network = replace(network, encoder=embedding.stored(starts))
-    fake = _drawn(network, config, told.train.numpy(), streams)
+    fake = _drawn(network, material.noise, told.train, streams)
     note = assert_alive(fake, material.windows, config)
     return network, replace(training, stopped=f"{training.stopped}. {note}".strip(". "))
 
@@ -245,13 +258,11 @@ def _beside(config: Config, role: str) -> int:
 
 
 def _drawn(
-    network: Network, config: Config, told: Float[np.ndarray, "N T R"], streams: Streams
+    network: Network, noise: Noise, told: Float[torch.Tensor, "N T R"], streams: Streams
 ) -> Float[np.ndarray, "B T K"]:
     """Windows that show whether a generator has collapsed."""
-    if config.space == "prior":
-        return generator_of(network)(streams.numpy("alive").standard_normal((DRAWN, network.channels)))[:, None]
-    rows = np.concatenate([told] * (DRAWN // len(told) + 1))[:DRAWN]
-    return _draw_windows(network)(rows, streams.torch("alive"))
+    rows = torch.cat([told] * (DRAWN // len(told) + 1))[:DRAWN]
+    return _draw_windows(network, noise)(rows.numpy(), streams.torch("alive"))
 
 
 def generator_of(network: Network) -> Refine:
@@ -267,11 +278,10 @@ def generator_of(network: Network) -> Refine:
 
 
 def _draw_windows(
-    network: Network,
+    network: Network, noise: Noise
 ) -> Callable[[Float[np.ndarray, "B T R"], torch.Generator], Float[np.ndarray, "B T K"]]:
     """Return a function that draws a window of a generator's space for each row of conditions."""
-    generator, objective, config = restore(network)
-    noise = NOISES.get(config.noise)
+    generator, objective, _ = restore(network)
 
     def draw(told: Float[np.ndarray, "B T R"], random: torch.Generator) -> Float[np.ndarray, "B T K"]:
         known = torch.from_numpy(told.astype(np.float32))
@@ -284,7 +294,7 @@ def _draw_windows(
 
 def sampler_of(network: Network) -> WindowSampler:
     """Return what draws series of a network that works outside the prior's coordinates."""
-    draw = _draw_windows(network)
+    draw = _draw_windows(network, NOISES.get(Config.model_validate_json(network.recipe).noise))
     if network.encoder is None:
         return WindowSampler(network.steps, lambda told, state, random: Drawn(draw(told, random), state), None)
     embedding, starts = Embedding.restored(network.encoder), network.encoder.starts

@@ -5,6 +5,7 @@ Shapes: B windows, T steps, C channels. Every noise has mean 0 and variance 1 in
 
 from collections.abc import Callable, Sequence
 
+import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
@@ -68,3 +69,9 @@ def low_rank(shape: Sequence[int], random: torch.Generator) -> Float[Tensor, "B 
     mixing = place.cos()
     mixing = mixing / mixing.square().sum(0).sqrt()
     return torch.randn(batch, steps, rank, generator=random) @ mixing
+
+
+def stored(windows: Float[np.ndarray, "N T C"]) -> Noise:
+    """Return a noise that takes windows drawn in advance, each as often as chance has it."""
+    rows = torch.from_numpy(np.ascontiguousarray(windows, dtype=np.float32))
+    return lambda shape, random: rows[torch.randint(len(rows), (shape[0],), generator=random)]

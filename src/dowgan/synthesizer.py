@@ -15,7 +15,8 @@ from threadpoolctl import threadpool_limits
 
 from dowgan.config import DEFAULT_RECIPE, Config, resolve
 from dowgan.errors import DataError, ModelError, OptionError, unknown
-from dowgan.fitting import Fitted, drawn_windows, fit_priors, prior_windows, stretch_of
+from dowgan.fitting import Fitted, drawn_coordinates, fit_priors, stretch_of
+from dowgan.holds import find_holds
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
@@ -184,15 +185,19 @@ class Synthesizer:
             elif self.start is not None:
                 raise OptionError(f"The recipe '{config.recipe}' trains no network, so nothing can be taken over.")
             model = _assemble(table, config, self.random_state, fitted, network, training)
-            self._hold(replace(model, notes=(*model.notes, *said)))
+            self._take(replace(model, notes=(*model.notes, *said)))
             # quantiles and windows pooled over regimes would carry each regime's rows to the others'
             alike = len(fitted.channels.regimes) == 1 and (config.space == "prior" or not config.trained)
             if config.calibrated and alike:
                 self._calibrate(table, fitted, streams)
-        self._hold(replace(self.model_, training=replace(training, seconds=time.monotonic() - began)))
+            if config.space == "prior" or not config.trained:
+                drawn = self._draw(self._trial(table, streams), None, streams, single=not self.schema.run_names)
+                holds = find_holds(self.schema.channels, table.runs, drawn)
+                self._take(replace(self.model_, holds=holds))
+        self._take(replace(self.model_, training=replace(training, seconds=time.monotonic() - began)))
         return self
 
-    def _hold(self, model: Model) -> None:
+    def _take(self, model: Model) -> None:
         """Take a model; forget what was derived from the one before."""
         self.model_ = model
         for name in ("schema", "_sampler", "_windows", "_extender"):
@@ -201,29 +206,32 @@ class Synthesizer:
     def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> None:
         """Carry a large draw of the generator to the data in closed form: windows first, then columns."""
         coordinates = fitted.coordinates
-        count = drawn_windows(*fitted.windows.shape)
         stretches = [stretch_of(fitted.channels, run) for run in table.runs]
-        prior = prior_windows(fitted.window, stretches, coordinates.steps, count, streams.numpy("calibrate"))
-        straight = coordinates.straight(coordinates.scores.to_normal(prior))
-        drawn = np.concatenate([self._sampler.refine(part) for part in np.split(straight, count // CHUNK)])
+        straight = drawn_coordinates(fitted, stretches, streams.numpy("calibrate"))
+        drawn = np.concatenate([self._sampler.refine(part) for part in np.split(straight, len(straight) // CHUNK)])
         transport = fit_transport(
             drawn, fitted.windows, fitted.held_out, coordinates.value_directions, streams.numpy("directions")
         )
         # the polish is fitted to what breaks the rules: it is what mends most of it
-        self._hold(replace(self.model_, transport=transport, relations=Relations()))
+        self._take(replace(self.model_, transport=transport, relations=Relations()))
         real = np.concatenate([run.values for run in table.runs])
-        scores = coordinates.from_coordinates(transport.apply(drawn, transport.bases(coordinates.value_directions)))[
-            :, ::POLISH_STEP
-        ]
-        channels = coordinates.scores.from_normal(scores).reshape(-1, fitted.channels.width)
+        scores = coordinates.from_coordinates(transport.apply(drawn, transport.bases(coordinates.value_directions)))
+        width = fitted.channels.width  # other steps of every window: runs may have a course of their own
+        parts = [scores[step::POLISH_STEP, step::POLISH_STEP].reshape(-1, width) for step in range(POLISH_STEP)]
+        channels = coordinates.scores.from_normal(np.concatenate(parts))
         windows = fitted.channels.decode(channels, np.zeros(len(channels), dtype=int))
-        many = bool(self.schema.run_names)
-        rows = None if many else int(np.clip(POLISH_EPOCHS * len(real), *POLISHED))
-        runs = POLISHED[0] // (len(real) // len(table.runs)) + 1 if many else 1
-        plans = plan_runs(self.model_, self.schema, rows, runs, None, {}, streams.numpy("polish"))
-        series = np.concatenate([run.values for run in self._draw(plans, None, streams, single=not many)])
+        plans = self._trial(table, streams)
+        drawn_runs = self._draw(plans, None, streams, single=not self.schema.run_names)
+        series = np.concatenate([run.values for run in drawn_runs])
         found = [fit_polish(self.schema.channels, fitted.relations, drawn, real) for drawn in (windows, series)]
-        self._hold(replace(self.model_, polish=found[0], polish_long=found[1], relations=fitted.relations))
+        self._take(replace(self.model_, polish=found[0], polish_long=found[1], relations=fitted.relations))
+
+    def _trial(self, table: Table, streams: Streams) -> list[Plan]:
+        """Plans of a draw that is long enough to be set against the table's rows."""
+        rows, many = sum(len(run.values) for run in table.runs), bool(self.schema.run_names)
+        length = None if many else int(np.clip(POLISH_EPOCHS * rows, *POLISHED))
+        runs = POLISHED[0] // (rows // len(table.runs)) + 1 if many else 1
+        return plan_runs(self.model_, self.schema, length, runs, None, {}, streams.numpy("polish"))
 
     def save(self, path: str | Path) -> None:
         """Write the model whole or not at all.
@@ -409,7 +417,7 @@ class Synthesizer:
                 known = None if fixed is None else self._model.channels.encode(fixed[: plan.rows])
                 lots = series_lots(streams, f"series/{number}")
                 series = self._sampler.series(_place(plan), known, lots, hold=single)
-                out += self._runs([plan], series[None], fixed)
+                out += self._runs([plan], series[None], fixed, [streams.numpy("holds", number)])
             return out
         for first in range(0, len(plans), WINDOWS):
             part = plans[first : first + WINDOWS]
@@ -417,7 +425,8 @@ class Synthesizer:
             places = [_place(plan).longer(longest - plan.rows) for plan in part]
             chunks = range(first // CHUNK, -(-(first + len(part)) // CHUNK))
             drawn = self._sampler.paths(places, [path_normals(streams, "run", chunk) for chunk in chunks])
-            out += self._runs(part, drawn, fixed)
+            chances = [streams.numpy("holds", first + number) for number in range(len(part))]
+            out += self._runs(part, drawn, fixed, chances)
         return out
 
     def _draw_windows(
@@ -448,7 +457,13 @@ class Synthesizer:
                 out.append(Run(plan.key, start, plan.position, self._kept(values, fixed)))
         return out
 
-    def _runs(self, plans: Sequence[Plan], channels: np.ndarray, fixed: np.ndarray | None) -> list[Run]:
+    def _runs(
+        self,
+        plans: Sequence[Plan],
+        channels: np.ndarray,
+        fixed: np.ndarray | None,
+        chances: Sequence[np.random.Generator],
+    ) -> list[Run]:
         """Channels [P N D] of some plans as runs; a plan of fewer than N rows takes the first of them."""
         model, (paths, rows, width) = self._model, channels.shape
         regime = np.concatenate([_place(plan).longer(rows - plan.rows).regime for plan in plans])
@@ -457,6 +472,10 @@ class Synthesizer:
         for polish, chosen in ((model.polish, short), (model.polish_long, ~short)):
             if polish is not None:
                 values[chosen] = polish.apply(values[chosen])
+        if model.holds:
+            chance = np.stack([own.random((rows, len(model.holds))) for own in chances])
+            for number, hold in enumerate(model.holds):
+                hold.apply(values.reshape(paths, rows, -1), chance[:, :, number])
         by_plan = self._kept(values, fixed).reshape(paths, rows, -1)
         both = zip(plans, self._starts(plans), by_plan, strict=True)
         return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]
@@ -788,6 +807,7 @@ def _assemble(table: Table, config: Config, seed: int, fitted: Fitted, network: 
         transport=None,
         polish=None,
         polish_long=None,
+        holds=(),
         past=past,
         training=training,
         notes=(*table.notes, *fitted.relations.words([c.name for c in schema.channels])),

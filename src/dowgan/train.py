@@ -21,7 +21,7 @@ from dowgan.config import Config, Net
 from dowgan.errors import CollapseError
 from dowgan.model import Network, Training
 from dowgan.nets import NETS, Shape
-from dowgan.noises import NOISES, Noise
+from dowgan.noises import Noise
 from dowgan.objectives import OBJECTIVES, Batch, Objective
 from dowgan.rng import Streams
 from dowgan.space import Choice, Real, Space
@@ -264,6 +264,7 @@ def fit_generator(
     config: Config,
     streams: Streams,
     progress: Progress | None,
+    noise: Noise,
     told: Told | None = None,
     start: Start | None = None,
 ) -> tuple[Network, Training]:
@@ -275,6 +276,7 @@ def fit_generator(
         config: recipe.
         streams: randomness of weights, batches and noise.
         progress: called with (step, steps, figures).
+        noise: what the generator starts from.
         told: conditions of the windows, None for none.
         start: gives the weights to begin with, None for new ones.
 
@@ -289,7 +291,7 @@ def fit_generator(
         told = told or Told(torch.zeros(*data.shape[:2], 0), torch.zeros(1, data.shape[1], 0))
         players = make_players(data.shape[1], data.shape[2], config, objective, told.train.shape[2], start)
         record = Record(max(1, steps // RECORDS), [], {}, [], [], {})
-        stopped = _loop(data, told, players, objective, score, config, steps, streams, record, progress)
+        stopped = _loop(data, told, players, objective, score, config, steps, streams, record, progress, noise)
         if config.train.keep == "last" and _finite(players.average):
             record.chosen = record.checks[-1]
         else:
@@ -324,9 +326,9 @@ def _loop(
     streams: Streams,
     record: Record,
     progress: Progress | None,
+    noise: Noise,
 ) -> str:
     """Train until the steps, the budget or the patience is used up, or Ctrl-C; return why it ended."""
-    noise = NOISES.get(config.noise)
     draw = _batches(data, told.train, config, noise, steps, streams.torch("batches"))
     every = max(1, steps // config.train.checks)
     sample = sampler(players.average, objective, noise, (data.shape[1], data.shape[2]), streams, told.check)

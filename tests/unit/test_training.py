@@ -12,7 +12,7 @@ from dowgan.config import Config, resolve
 from dowgan.errors import CollapseError, OptionError
 from dowgan.fidelity import fidelity
 from dowgan.model import Network, Training
-from dowgan.noises import NOISES
+from dowgan.noises import NOISES, white
 from dowgan.objectives import OBJECTIVES
 from dowgan.rng import Streams
 from dowgan.train import STEPS as STEP_RANGE
@@ -36,7 +36,9 @@ def small(recipe: str = "adversarial", **settings: object) -> Config:
 
 def train(config: Config, score: Callable[[Sample], float] | None = None) -> tuple[Network, Training]:
     truth = windows(seed=1)
-    return fit_generator(windows(), score or (lambda sample: fidelity(sample(256), truth)), config, Streams(0), None)
+    return fit_generator(
+        windows(), score or (lambda sample: fidelity(sample(256), truth)), config, Streams(0), None, white
+    )
 
 
 def drawn(network: Network, count: int = 1_000) -> np.ndarray:
@@ -120,7 +122,7 @@ def test_ctrl_c_keeps_the_best_so_far() -> None:
 
     score = iter([3.0, 2.0, 1.0, 0.5])
     config = small(train__steps=100, train__checks=20)
-    network, training = fit_generator(windows(), lambda sample: next(score), config, Streams(0), stop)
+    network, training = fit_generator(windows(), lambda sample: next(score), config, Streams(0), stop, white)
     assert training.stopped == "interrupted at step 12"
     assert training.chosen == 10
     assert all(np.isfinite(w).all() for w in network.weights.values())
@@ -162,7 +164,7 @@ def test_progress_ends_at_all_steps_and_not_beyond() -> None:
     def take(step: int, steps: int, figures: object) -> None:
         told.append((step, steps))
 
-    fit_generator(windows(), lambda sample: 1.0, small(train__steps=7), Streams(0), take)
+    fit_generator(windows(), lambda sample: 1.0, small(train__steps=7), Streams(0), take, white)
     assert told == [(step, 7) for step in range(1, 8)]
 
 

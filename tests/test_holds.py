@@ -1,0 +1,114 @@
+"""Values that stand still: found where the table's do and a draw's do not, and held for as long."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+
+import dowgan
+from dowgan.holds import Hold, find_holds, repeats
+from dowgan.table import read
+from dowgan.table.schema import Column, Run
+
+HOURS = 600
+
+
+def column(name: str, **more: object) -> Column:
+    return replace(Column(name, "value", "float", "float64", decimals=2), **more)
+
+
+def run(values: np.ndarray) -> Run:
+    return Run((), pd.Timestamp("2024-01-01"), 0, values)
+
+
+def plant(seed: int = 0) -> pd.DataFrame:
+    """A flow, two laboratory values of every sixth hour, and a set-point that the grade settles."""
+    rng = np.random.default_rng(seed)
+    state = np.zeros((HOURS, 3))
+    for hour in range(1, HOURS):
+        state[hour] = 0.9 * state[hour - 1] + rng.standard_normal(3)
+    lab = np.repeat(state[::6, 1:], 6, axis=0)[:HOURS]
+    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=HOURS, freq="h")})
+    frame["flow"], frame["lab"], frame["again"] = (100 + state[:, 0]).round(2), lab[:, 0].round(2), lab[:, 1].round(2)
+    frame["grade"] = np.repeat(["A", "B", "A", "C"], HOURS // 4)
+    frame["setpoint"] = frame["grade"].map({"A": 50.0, "B": 61.5, "C": np.nan})
+    loose = frame["setpoint"].isna()
+    frame.loc[loose, "setpoint"] = rng.normal(55, 1, loose.sum()).round(1)
+    return frame
+
+
+def lengths(values: np.ndarray) -> np.ndarray:
+    """How long values stand, without the first and the last."""
+    return np.diff(np.flatnonzero(np.diff(values)))
+
+
+def test_a_laboratory_value_stands_as_long_as_in_the_table() -> None:
+    frame = plant()
+    model = dowgan.Synthesizer(conditions=["grade"]).fit(frame)
+    (hold,) = model.model_.holds  # found together, and the flow is left alone
+    assert [model.schema.channels[i].name for i in hold.columns] == ["lab", "again"]
+    made = model.generate(rows=2_000)
+    for name in ("lab", "again"):
+        assert np.median(lengths(made[name].to_numpy())) == 6
+        assert abs(made[name].std() / frame[name].std() - 1) < 0.25
+    assert (np.diff(made["flow"]) == 0).mean() < 0.03
+    assert ((np.diff(made["lab"]) != 0) == (np.diff(made["again"]) != 0)).mean() > 0.99  # but for equal neighbours
+    longer = model.generate(rows=2_500)
+    assert longer.iloc[:500].equals(made.iloc[:500])  # a row depends on those before it only
+
+
+def test_a_set_point_that_a_condition_settles_is_exact_in_all_verbs() -> None:
+    frame = plant()
+    model = dowgan.Synthesizer(conditions=["grade"]).fit(frame)
+    made = model.generate(rows=1_000)
+    assert (made.loc[made["grade"] == "A", "setpoint"] == 50.0).all()
+    assert (made.loc[made["grade"] == "B", "setpoint"] == 61.5).all()
+    assert made.loc[made["grade"] == "C", "setpoint"].nunique() > 10
+    assert (model.extend(steps=5, where={"grade": "B"}).median["setpoint"] == 61.5).all()
+
+
+def test_runs_do_not_hold_what_others_held() -> None:
+    frame = plant()
+    model = dowgan.Synthesizer(conditions=["grade"]).fit(frame)
+    few, more = model.generate(rows=30, runs=3), model.generate(rows=30, runs=90)
+    assert few.equals(more.iloc[:90])
+    first = more.groupby("run")["lab"].apply(lambda values: int(lengths(np.append(np.inf, values))[0]))
+    assert set(first) == {1, 2, 3, 4, 5, 6}  # a run begins anywhere within a value's time
+
+
+def test_lengths_go_by_level_and_chance_repeats_are_not_counted() -> None:
+    rng = np.random.default_rng(1)
+    low = rng.random(400) < 0.5
+    stands = np.where(low, 1, 8)
+    real = np.repeat(np.where(low, 0.0, 10.0) + rng.random(400).round(2), stands)[:, None]
+    drawn = (10 * rng.random((4_000, 1))).round(2)
+    (hold,) = find_holds([column("a")], [run(real)], [run(drawn)])
+    long = np.array([hold.lengths @ np.diff(shares, prepend=0.0) for shares in hold.shares])
+    assert long[0] < 1.2
+    assert long[-1] > 7.5
+    values = drawn[None].copy()
+    hold.apply(values, rng.random((1, 4_000)))
+    held = repeats([column("a")], [run(values[0])])[0]
+    assert abs(held - repeats([column("a")], [run(real)])[0]) < 0.06
+
+
+def test_a_draw_that_repeats_as_often_needs_no_hold() -> None:
+    rng = np.random.default_rng(2)
+    counts, other = (rng.poisson(0.5, (3_000, 1)).astype(float) for _ in range(2))
+    assert find_holds([column("n", kind="integer")], [run(counts)], [run(other)]) == ()
+
+
+def test_a_value_is_never_held_on_by_an_equal_one() -> None:
+    hold = Hold((0,), 0, np.empty(0), np.array([2]), np.ones((1, 1)), np.ones(1))
+    values = np.array([1.0, 5, 1, 1, 7, 8, 9, 9, 9, 9])[None, :, None]
+    hold.apply(values, np.zeros((1, 10)))
+    assert values[0, :, 0].tolist() == [1, 5, 5, 1, 1, 8, 8, 9, 9, 9]
+
+
+def test_missing_values_do_not_end_a_hold() -> None:
+    frame = plant().drop(columns=["grade", "setpoint"])
+    frame.loc[5:200:7, "lab"] = np.nan
+    model = dowgan.Synthesizer("prior").fit(frame)
+    table = read(frame)
+    assert repeats(table.schema.channels, table.runs)[1] > 0.8
+    assert np.median(lengths(model.generate()["lab"].to_numpy())) == 6
