@@ -71,6 +71,16 @@ def test_coverage_and_pit_of_calibrated_paths():
     within(place.var(), (1 - 1 / 400) / 12, 0.1 / np.sqrt(count))
 
 
+def test_shares_of_the_paths_are_even_for_right_paths_and_for_ties():
+    rng, count = RNG(5), 20_000
+    truth, paths = rng.standard_normal((count, 1)), rng.standard_normal((19, count, 1))
+    for share in paired.pit_shares(truth, paths):
+        within(share, 0.1, np.sqrt(0.09 / count))
+    still = np.full((8, 1), 3.0)
+    np.testing.assert_allclose(paired.pit_shares(still, np.full((5, 8, 1), 3.0)), 0.1)
+    np.testing.assert_allclose(paired.pit_shares(still, np.full((9, 8, 1), 4.0)), [1, *[0] * 9], atol=1e-12)
+
+
 def test_narrow_paths_are_seen():
     rng = RNG(6)
     truth, paths = rng.standard_normal((2_000, 1)), 0.3 * rng.standard_normal((50, 2_000, 1))

@@ -23,7 +23,7 @@ from dowgan.evaluate.plain import known_mean, number, plain, plain_list
 from dowgan.interpolation import interpolate
 from dowgan.metrics import METRICS
 from dowgan.metrics.marginal import moments
-from dowgan.metrics.paired import coverage, crps, mae, mse, pit, r2, r2_pooled
+from dowgan.metrics.paired import coverage, crps, mae, mse, pit_shares, r2, r2_pooled
 from dowgan.rng import Streams
 
 PLAIN_WAYS = ("linear", "pchip", "cubic")
@@ -118,10 +118,8 @@ def judge_extend(cases: Sequence[Ahead], names: Sequence[str], period: float | N
         guesses[way] = _joined([_ahead(c, *m, i) for i, (c, m) in enumerate(zip(cases, made, strict=True))])
     drawn = guesses["model"].paths
     assert drawn is not None, "extend is always judged with paths"
-    places = pit(guesses["model"].truth, drawn)
-    histogram = np.histogram(places[~np.isnan(places)], BINS, (0, 1))[0]
     out = {"steps": len(cases[0].truth), "origins": len(cases), "period": period} | _judged(guesses, names)
-    shares = plain_list(histogram / max(histogram.sum(), 1))
+    shares = plain_list(pit_shares(guesses["model"].truth, drawn, BINS))
     return out | {"by_horizon": _by_place(guesses), "pit": shares}
 
 

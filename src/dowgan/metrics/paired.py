@@ -98,6 +98,20 @@ def pit(truth: Float[Array, "T C"], paths: Float[Array, "S T C"]) -> Float[Array
     return np.where(np.isnan(truth), np.nan, place)
 
 
+def pit_shares(truth: Float[Array, "T C"], paths: Float[Array, "S T C"], count: int = 10) -> Float[Array, "count"]:
+    """Share of the true values in each of so many equal parts of the paths, all near 1 / count if they are right.
+
+    A true value that equals some paths lies evenly between those below and those above (Czado, Gneiting and Held
+    2009, equation 2), so that set-points and whole numbers do not heap up in the middle.
+    """
+    known = ~np.isnan(truth)
+    below, equal = ((paths < truth).sum(0)[known], (paths == truth).sum(0)[known])
+    low, wide = below / (len(paths) + 1), (equal + 1) / (len(paths) + 1)
+    edges = np.arange(count + 1) / count
+    reached = np.clip((edges[:, None] - low) / wide, 0.0, 1.0).sum(1)  # expected number below each edge
+    return np.diff(reached) / max(len(low), 1)
+
+
 def _scaled(each: Callable[[Array, Array], Array]) -> PairedMetric:
     """A per-column error in standard deviations of the true column, so that columns can be averaged."""
 

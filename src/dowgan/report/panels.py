@@ -297,7 +297,7 @@ def _with_states(figure: go.Figure, column: Column) -> go.Figure:
     if levels:
         figure.update_traces(line_shape="hv")
         names = [plain_text(str(level)) for level in levels]
-        figure.update_yaxes(tickvals=list(range(len(levels))), ticktext=names)
+        figure.update_yaxes(tickvals=list(range(len(levels))), ticktext=names, range=[-0.4, len(levels) - 0.6])
     return figure
 
 
