@@ -2,7 +2,7 @@
 
 import stat
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -202,6 +202,30 @@ def test_extend_goes_on_at_the_next_step_with_bands_and_paths(fitted: Visit, tab
     assert list(paths.columns) == ["path", *table.columns]
     assert len(paths) == 50 * AHEAD
     assert sorted(set(paths["path"])) == list(range(1, 51))
+
+
+def test_chickenpox_from_the_upload_to_every_download(
+    visit: Visit, data: Callable[[str], Path], tmp_path: Path
+) -> None:
+    path = data("hungary_chickenpox.csv")
+    real = pd.read_csv(path)
+    visit.upload(path)
+    visit.page.get_by_text("522 rows, 20 channels. Clock: 'Date', step W-MON").wait_for()
+    visit.settle()
+    visit.fit("1m", "prior")
+    visit.page.get_by_text("4 · Use it").wait_for()
+    asked = {"Generate": {"Rows": 104}, "Densify": {"New steps per old step": 2}, "Extend": {"Rows to add": 8}}
+    files = {}
+    for verb, numbers in asked.items():
+        button = visit.ask(verb, numbers).get_by_role("button", name="CSV", exact=True).first
+        files[verb] = pd.read_csv(visit.download(button, tmp_path))
+    assert [len(made) for made in files.values()] == [104, 2 * len(real) - 1, 8]
+    for made in files.values():
+        assert list(made.columns[: len(real.columns)]) == list(real.columns)
+        assert (made[real.columns[1:]].dtypes == "int64").all()
+        assert (made[real.columns[1:]] >= 0).all(axis=None)
+    pd.testing.assert_frame_equal(files["Densify"][::2].reset_index(drop=True)[real.columns[1:]], real.iloc[:, 1:])
+    assert files["Extend"]["Date"][0] == "05/01/2015"
 
 
 def weeks() -> pd.Index:
