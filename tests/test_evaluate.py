@@ -13,6 +13,7 @@ from dowgan.evaluate.contest import ahead, contest, stretches
 from dowgan.evaluate.findings import find_traits
 from dowgan.evaluate.generation import find, judge_faults, nearest_by_chance
 from dowgan.evaluate.traits import asymmetry, joined, normal_places
+from dowgan.evaluate.values import _never
 from dowgan.evaluate.verdict import mark
 
 ROWS, STEPS = 640, 12
@@ -116,6 +117,15 @@ def test_a_state_that_flickers_is_named() -> None:
     rng = np.random.default_rng(0)
     real, other = (np.cumsum(rng.random((ROWS, 1)) < 0.05, axis=0) % 2 * 1.0 for _ in range(2))
     assert find([real], [other], ["valve"]) == []
+
+
+def test_a_state_that_a_few_long_stays_hold_may_be_missing_by_chance() -> None:
+    """Three stays of a fifth of the blocks in all say less than as many blocks apart."""
+    together = np.repeat([0, 1, 0, 1, 0, 1, 0], [3, 2, 3, 2, 2, 2, 2])[:, None].astype(float)
+    apart = np.array([0, 1, 0, 0, 1, 0, 1, 0, 1, 0, 0, 1, 0, 1, 0, 0], float)[:, None]
+    assert together.sum() == apart.sum()
+    assert _never(together, 14) > 5 * _never(apart, 14)
+    assert _never(apart, 14) == pytest.approx((1 - 6 / 17) ** 14)
 
 
 def test_blocks_of_a_longer_table_are_spread_over_it() -> None:

@@ -77,7 +77,8 @@ def _share_at_end(values: Float[Array, "T"]) -> float:
 def _gone(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]:
     """A range of values that many real blocks reach and no generated one does: a regime is missing.
 
-    If a range is found in a share q of the real blocks, none of M blocks reaches it with probability (1 - q)^M.
+    If a range is found in a share q of the real blocks, none of M blocks reaches it with probability (1 - q)^M; blocks
+    that are alike count as fewer.
     """
     sides = sides_of(real, fake)
     if sides is None:
@@ -92,12 +93,23 @@ def _gone(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]
         for sign, at in ranges:
             usual = float(np.nanmean(_within(whole, sign, at)))
             seen = float(np.nanmean(_within(np.concatenate(made)[:, c], sign, at)))
-            reached = float(np.mean([_within(x[:, c], sign, at).any() for x in own])) * len(own) / (len(own) + 1)
             if usual >= LEAST_STATE and seen <= GONE * usual:
-                p = min(1.0, looks * (1 - reached) ** len(made))
+                reached = np.array([[_within(x[:, c], sign, at).any()] for x in own], float)
+                p = min(1.0, looks * _never(reached, len(made)))
                 mean, scale = (x[c] for x in moments(real))
                 out.append(Finding("regime", c, p, usual, float(mean + at * scale), sign))
     return [f for f in out if f.p < RARE]
+
+
+def _never(reached: Float[Array, "K 1"], blocks: int) -> float:
+    """Probability that none of so many blocks reaches a range, by which of the real blocks do.
+
+    Blocks that are alike count as fewer, by as much as the error of their mean is wider.
+    """
+    count, mean, error = (float(x[0]) for x in with_error(reached))
+    alone = float(reached.var(ddof=1)) / count
+    wider = error / alone if alone > 0 else 1.0
+    return float((1 - mean * count / (count + 1)) ** (blocks / wider))
 
 
 def _ranges(values: Float[Array, "T"], few: bool) -> list[tuple[int, float]]:
