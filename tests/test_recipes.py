@@ -16,7 +16,7 @@ from dowgan.errors import OptionError
 from dowgan.nets import NETS, Shape
 from dowgan.nets.dense import Dense
 from dowgan.networks import told_of
-from dowgan.noises import NOISES
+from dowgan.noises import NOISES, stored
 from dowgan.objectives import OBJECTIVES, Batch
 from dowgan.objectives.wasserstein import Clipped
 from dowgan.rng import Streams
@@ -67,6 +67,35 @@ def test_raw_space_refuses_given_values_but_densifies_and_extends_by_the_prior()
         "The network of this model works in space 'raw' and cannot follow given values, only conditions; "
         "fit with --recipe flagship for that."
     )
+
+
+def test_the_default_trains_a_network_only_on_many_runs() -> None:
+    frame = waves(240).assign(batch=np.repeat(np.arange(10), 24))
+    few = Synthesizer("flagship", {"train.budget": 0.1}, runs=("batch",)).fit(frame)
+    many = Synthesizer("flagship", {"train.budget": 0.1, "least_runs": 10}, runs=("batch",)).fit(frame)
+    assert few.model_.network is None
+    assert many.model_.network is not None
+    assert many.model_.transport is not None  # the calibration stands behind it
+    with pytest.raises(OptionError) as error:
+        Synthesizer("flagship", {"train.steps": 10}).fit(frame)
+    assert str(error.value) == (
+        "The recipe 'flagship' trains a network only on 2000 runs or more, so 'train.steps' may change nothing; "
+        "add --recipe adversarial, or another that trains one."
+    )
+
+
+def test_a_network_in_the_prior_starts_from_the_windows_of_the_prior() -> None:
+    """They are not white: of a few runs that all rise, each of their windows rises too."""
+    rise = np.tile(np.linspace(0, 10, 24), 10) + np.random.default_rng(0).normal(0, 0.3, 240)
+    frame = pd.DataFrame({"a": rise.round(3), "batch": np.repeat(np.arange(10), 24)})
+    with mock.patch("dowgan.networks.stored", wraps=stored) as kept:
+        Synthesizer("flow", quick("flow"), runs=("batch",)).fit(frame)
+    windows = kept.call_args.args[0]
+    assert windows.shape[1] == 1
+    assert windows.std(axis=0).max() < 1.5
+    model = Synthesizer("flow", [*quick("flow"), "train.lr=1e-9"], runs=("batch",)).fit(frame)
+    made = model.generate(rows=24, runs=200)
+    assert np.corrcoef(made["a"], np.tile(np.arange(24), 200))[0, 1] > 0.9  # untrained, it gives the prior back
 
 
 def test_structured_noise_is_refused_in_the_prior() -> None:

@@ -175,7 +175,7 @@ class Synthesizer:
             fitted = fit_priors(table, config.window, streams)
             network, training = None, Training(stopped="in closed form, without a network")
             said: Sequence[str] = ()
-            if config.trained:
+            if config.trains(len(table.runs)):
                 from dowgan.networks import start_from, train_network
 
                 begin = None
@@ -183,7 +183,7 @@ class Synthesizer:
                     begin, said = start_from(_source(self.start), fitted, table.schema, config)
                 network, training = train_network(fitted, config, streams, self.progress, table.runs, begin, self.watch)
             elif self.start is not None:
-                raise OptionError(f"The recipe '{config.recipe}' trains no network, so nothing can be taken over.")
+                raise OptionError(f"The recipe '{config.recipe}' trains {config.seldom}: nothing can be taken over.")
             model = _assemble(table, config, self.random_state, fitted, network, training)
             self._take(replace(model, notes=(*model.notes, *said)))
             # quantiles and windows pooled over regimes would carry each regime's rows to the others'
