@@ -73,7 +73,8 @@ def test_runs_do_not_hold_what_others_held() -> None:
     few, more = model.generate(rows=30, runs=3), model.generate(rows=30, runs=90)
     assert few.equals(more.iloc[:90])
     first = more.groupby("run")["lab"].apply(lambda values: int(lengths(np.append(np.inf, values))[0]))
-    assert set(first) == {1, 2, 3, 4, 5, 6}  # a run begins anywhere within a value's time
+    assert set(first) >= {1, 2, 3, 4, 5, 6}  # a run begins anywhere within a value's time
+    assert (first <= 6).mean() > 0.95  # but for equal neighbours
 
 
 def test_lengths_go_by_level_and_chance_repeats_are_not_counted() -> None:

@@ -190,9 +190,8 @@ def _hold(
 
 
 def _held(lengths: Int[np.ndarray, " L"], own: float) -> Int[np.ndarray, " L"]:
-    """Lengths without those by chance: a share of values of the draw repeats anyway, for short times."""
+    """Lengths without those by chance: of the values that stand for one row, a share stands for longer in any draw."""
     ordered = np.sort(lengths)
-    more = np.cumsum(ordered - 1)  # repeats
-    change = len(ordered) / ordered.sum()
-    enough = len(ordered) * max((1 - own) / change - 1, 0.0)  # repeats that must be left for so many changes
-    return np.where(more > more[-1] - enough, ordered, 1)
+    once = np.searchsorted(ordered, 1, side="right")
+    ordered[: once + round(once * own / (1 - own))] = 1
+    return ordered

@@ -97,6 +97,13 @@ class Polish:
         return out
 
 
+def fit_resolution(columns: Sequence[Column], real: Float[np.ndarray, "N C"]) -> Polish:
+    """Fit only what numbers columns may hold, where quantiles are no matter of the whole table."""
+    none = np.empty(0)
+    numbers = [_numbers(c, real[:, i]) for i, c in enumerate(columns)]
+    return Polish(tuple(Grid(none, none, own) if len(own) else None for own in numbers))
+
+
 def fit_polish(
     columns: Sequence[Column], relations: Relations, drawn: Float[np.ndarray, "M C"], real: Float[np.ndarray, "N C"]
 ) -> Polish:
@@ -132,12 +139,22 @@ def _gap(end: End, drawn: Float[np.ndarray, "M C"], real: Float[np.ndarray, "N C
 
 def _grid(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"]) -> Grid | None:
     known = real[~np.isnan(real)]
-    if column.kind not in ("float", "integer") or column.role == "condition" or len(known) < LEAST:
+    if not _usable(column, known):
         return None
-    distinct = np.unique(known)
-    coarse = len(distinct) <= min(MOST_LEVELS, len(known) / REPEATS) and column.kind == "float"
     levels = np.linspace(0, 1, min(KNOTS, len(known)))
     own, wanted = np.quantile(drawn, levels), np.quantile(known, levels)
     spread = known.std() + 1e-12
     own = own + 1e-9 * spread * np.arange(len(own))
-    return Grid(own, wanted, distinct if coarse else np.empty(0))
+    return Grid(own, wanted, _numbers(column, real))
+
+
+def _usable(column: Column, known: Float[np.ndarray, " N"]) -> bool:
+    return column.kind in ("float", "integer") and column.role != "condition" and len(known) >= LEAST
+
+
+def _numbers(column: Column, real: Float[np.ndarray, " N"]) -> Float[np.ndarray, " L"]:
+    """The numbers that a column holds again and again, none if it may hold any."""
+    known = real[~np.isnan(real)]
+    distinct = np.unique(known)
+    coarse = len(distinct) <= min(MOST_LEVELS, len(known) / REPEATS) and column.kind == "float"
+    return distinct if coarse and _usable(column, known) else np.empty(0)

@@ -20,7 +20,7 @@ from dowgan.holds import find_holds
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
-from dowgan.polish import fit_polish
+from dowgan.polish import fit_polish, fit_resolution
 from dowgan.relations import Relations
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
@@ -191,6 +191,9 @@ class Synthesizer:
             if config.calibrated and alike:
                 self._calibrate(table, fitted, streams)
             if config.space == "prior" or not config.trained:
+                if self.model_.polish is None:
+                    only = fit_resolution(self.schema.channels, np.concatenate([run.values for run in table.runs]))
+                    self._take(replace(self.model_, polish=only, polish_long=only))
                 drawn = self._draw(self._trial(table, streams), None, streams, single=not self.schema.run_names)
                 holds = find_holds(self.schema.channels, table.runs, drawn)
                 self._take(replace(self.model_, holds=holds))
