@@ -73,11 +73,20 @@ def test_every_row_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys:
             continue
         code = run(shortened(command))
         assert code == 0, f"{row}: {command}: {capsys.readouterr().err}"
-        places = [word for before, word in zip(command.split(), command.split()[1:], strict=False) if before == "-o"]
+        places = [
+            word
+            for before, word in zip(command.split(), command.split()[1:], strict=False)
+            if before in ("-o", "--folder")
+        ]
         assert all(Path(place).exists() for place in places), f"{row} wrote no {places}"
     dense, sparse = (pd.read_csv(name) for name in ("finer.csv", "sparse.csv"))
     pd.testing.assert_frame_equal(dense.iloc[::4].reset_index(drop=True), sparse)
     assert {"slow_lo90", "slow_hi90"} <= set(pd.read_csv("later.csv"))
+    shown = ("Windows by principal components", "Windows by t-SNE", "mean square error", "R²")
+    for page in ("generated.html", "all/report.html"):
+        told = Path(page).read_text(encoding="utf-8")
+        assert [words for words in shown if words not in told] == []
+    assert len(pd.read_csv("all/synthetic.csv")) == 120
 
 
 def test_the_page_of_the_table_answers(tmp_path: Path) -> None:

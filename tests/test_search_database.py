@@ -22,6 +22,9 @@ from small_tables import waves
 pytest.importorskip("optuna", reason="Optuna is an extra: pip install 'dowgan[search]'")
 pytest.importorskip("psycopg", reason="psycopg is an extra: pip install 'dowgan[postgresql]'")
 
+from optuna.storages import BaseStorage
+from sqlalchemy.exc import IntegrityError
+
 from dowgan.search.storage import open_storage, shown
 
 PROGRAMS = max((str(p.parent) for p in Path("/usr/lib/postgresql").glob("*/bin/initdb")), default="")
@@ -163,6 +166,19 @@ def test_a_server_that_is_lost_ends_a_search_in_a_line(server: Server, tmp_path:
     assert said[-1].startswith(f"dowgan: The storage '{shown(place)}' cannot be used: (psycopg.OperationalError)")
     assert said[-1].endswith("What was finished is kept there: go on with --resume.")
     assert not any("Traceback" in line or "secret" in line for line in said)
+
+
+def test_tables_that_another_machine_lays_out_are_waited_for() -> None:
+    """Whether two that begin together meet is chance; here they do."""
+    meet, there = IntegrityError("CREATE TABLE", {}, Exception("there already")), mock.Mock(spec=BaseStorage)
+    with mock.patch("dowgan.search.storage.PAUSE", 0.0):
+        with mock.patch("optuna.storages.RDBStorage", side_effect=[meet, meet, there]):
+            assert open_storage("postgresql://127.0.0.1/trials") is there
+        with mock.patch("optuna.storages.RDBStorage", side_effect=meet), pytest.raises(OptionError) as error:
+            open_storage("postgresql://127.0.0.1/trials")
+    assert str(error.value) == (
+        "The storage 'postgresql://127.0.0.1/trials' cannot be used: (builtins.Exception) there already."
+    )
 
 
 def test_without_the_driver_it_says_what_to_install() -> None:

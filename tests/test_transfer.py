@@ -291,3 +291,37 @@ def test_norm_behind_the_last_layer_is_turned_with_it() -> None:
     swap = np.array([[0.0, 1], [1, 0]])
     out, _ = carry(fresh, source, Maps({2: swap}, {2: swap}), "generator")
     np.testing.assert_array_equal(out["norm.weight"], [7, 5])
+
+
+# whether it helps
+
+
+def test_the_report_says_whether_it_helped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The tested model begins as the model did, and is compared with the same begun with nothing, both ways round."""
+    settings = ["space=standard", "window=8", "train.lr=0.003", "train.checks=2", "train.collapse=warn"]
+    good = Synthesizer("wgan-gp", [*settings, "train.steps=150"]).fit(waves(400))
+    bad = Synthesizer("wgan-gp", [*settings, "train.steps=0"]).fit(waves(400))
+    for weight in bad.model_.network.weights.values():
+        weight *= 3.0
+    waves(300).to_csv(tmp_path / "data.csv", index=False)
+    for name, model, told in (("good", good, "it helps"), ("bad", bad, "it does not help here")):
+        start = tmp_path / f"{name}.dowgan"
+        model.save(start)
+        new = Synthesizer("wgan-gp", [*settings, "train.steps=4"], start=start).fit(tmp_path / "data.csv")
+        new.save(tmp_path / "new.dowgan")
+        about = new.report(tmp_path / "data.csv").scores["about"]
+        assert f"begun with {start}: " in about["transfer"]
+        assert about["transfer"].endswith(f"To begin with other weights: {told}.")
+        assert f" --from {start} " in about["command"]
+    start.unlink()
+    words = ["report", str(tmp_path / "new.dowgan"), str(tmp_path / "data.csv"), "-o", str(tmp_path / "report.html")]
+    assert run(words) == 0
+    said = f"The tested model began with nothing: what this one began with ({start}) is not there."
+    assert f"transfer: {said}\n" in capsys.readouterr().err
+    assert said in (tmp_path / "report.html").read_text(encoding="utf-8")
+    assert "is not measured on another table" in new.report(waves(90, seed=9)).scores["about"]["transfer"]
+
+
+def test_a_report_of_a_model_that_began_with_nothing_says_nothing_of_transfer() -> None:
+    model = Synthesizer("wgan-gp", ["window=8", "train.steps=4", "train.checks=2", "train.collapse=warn"])
+    assert "transfer" not in model.fit(waves(200)).report(waves(200)).scores["about"]

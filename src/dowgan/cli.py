@@ -388,6 +388,8 @@ def _give_report(result: "Report", out: str, least: Literal["good", "look"] | No
     result.to_html(out)
     for sentence in result.verdict:
         talk(str(sentence), quiet)
+    if "transfer" in result.scores["about"]:
+        talk(f"transfer: {result.scores['about']['transfer']}", quiet)
     talk(f"wrote {out}", quiet)
     if as_json:
         sys.stdout.write(result.to_json() + "\n")

@@ -94,6 +94,7 @@ class Training:
         stopped: why training ended, in words.
         windows: how many it trained on.
         done: generator steps that were done.
+        start: what the weights were taken from: library:NAME, the path of a model, or "another model"; empty for none.
     """
 
     steps: tuple[int, ...] = ()
@@ -105,6 +106,7 @@ class Training:
     stopped: str = ""
     windows: int = 0
     done: int = 0
+    start: str = ""
 
 
 @dataclass(frozen=True)

@@ -182,6 +182,7 @@ class Synthesizer:
                 if self.start is not None:
                     begin, said = start_from(_source(self.start), fitted, table.schema, config)
                 network, training = train_network(fitted, config, streams, self.progress, table.runs, begin, self.watch)
+                training = replace(training, start=_name_of(self.start))
             elif self.start is not None:
                 raise OptionError(f"The recipe '{config.recipe}' trains {config.seldom}: nothing can be taken over.")
             model = _assemble(table, config, self.random_state, fitted, network, training)
@@ -778,6 +779,11 @@ def configured(
     if recipe is None and start is not None:
         return resolve(Config.model_validate_json(_source(start).network.recipe), settings)
     return resolve(recipe or DEFAULT_RECIPE, settings)
+
+
+def _name_of(start: Synthesizer | str | Path | None) -> str:
+    """What a training begins with, as the model keeps it."""
+    return "another model" if isinstance(start, Synthesizer) else str(start or "")
 
 
 def _source(start: Synthesizer | str | Path) -> Source:

@@ -15,6 +15,7 @@ from dowgan.config import Config, resolve
 from dowgan.errors import DataError, OptionError
 from dowgan.evaluate import generation_verdict, judge_densify, judge_extend, judge_generation, paired_verdict
 from dowgan.evaluate.verdict import worst
+from dowgan.library import PREFIX
 from dowgan.report.backtest import (
     Lane,
     ahead_cases,
@@ -48,6 +49,12 @@ IN_HALVES = (
     "{early:,} of {rows:,} rows and tested on the rest. The figures of generated rows show the model itself beside the "
     "whole table."
 )
+ELSEWHERE = "Whether it helped to begin with {start} is not measured on another table: report the fitted one."
+GONE = "The tested model began with nothing: what this one began with ({start}) is not there."
+COMPARED = (
+    "Held-out fidelity (lower is better) of the tested model, begun with {start}: {with_it:.4f}; of the same begun "
+    "with nothing: {without:.4f}. To begin with other weights: {told}."
+)
 IN_PART = "Rows of the fitted table stand in this one, so a second model was tested, as if it were the fitted table."
 
 
@@ -60,6 +67,7 @@ class Trial:
         early, late: parts of the table.
         seen: the model has seen rows of the table, so that a second one is tested.
         notes: what the reader has to know of that.
+        transfer: whether it helped to begin with the weights of another model, in a sentence; empty if it began with new ones.
     """
 
     tested: Synthesizer
@@ -67,6 +75,7 @@ class Trial:
     late: Table
     seen: bool
     notes: tuple[str, ...]
+    transfer: str
 
 
 def report_on(
@@ -109,9 +118,12 @@ def report_on(
 def _trial(synthesizer: Synthesizer, table: Table, say: Tell) -> Trial:
     same = table.digest == synthesizer.model_.digest
     early, late = split(table)
+    start = synthesizer.model_.training.start
     if same or overlaps(synthesizer, table):
-        return Trial(_second(synthesizer, early, say), early, late, True, () if same else (IN_PART,))
-    return Trial(synthesizer, early, late, False, ())
+        second = _second(synthesizer, early, say)
+        transfer = _transfer(synthesizer, second, early, say) if start else ""
+        return Trial(second, early, late, True, () if same else (IN_PART,), transfer)
+    return Trial(synthesizer, early, late, False, (), ELSEWHERE.format(start=start) if start else "")
 
 
 def _judge_generated(
@@ -199,17 +211,44 @@ def _table_of(synthesizer: Synthesizer, data: DataFrame | str | Path) -> Table:
 
 
 def _second(synthesizer: Synthesizer, early: Table, say: Tell) -> Synthesizer:
-    """A model of the same recipe and seed, fitted on the early part."""
+    """A model of the same recipe and seed, fitted on the early part; begun with the same weights if they are there."""
     say(f"fitting a second model on the first {early.rows:,} rows")
+    return _fitted(synthesizer, early, _start_of(synthesizer))
+
+
+def _fitted(synthesizer: Synthesizer, early: Table, start: str | None) -> Synthesizer:
     model = synthesizer.model_
-    fresh = type(synthesizer)(random_state=model.seed, progress=synthesizer.progress)
+    fresh = type(synthesizer)(random_state=model.seed, progress=synthesizer.progress, start=start)
     return fresh.fit_table(early, Config.model_validate_json(model.recipe))
+
+
+def _start_of(synthesizer: Synthesizer) -> str | None:
+    """What the model's training began with, None if that is nothing or no longer there."""
+    start = synthesizer.model_.training.start
+    return start if start.startswith(PREFIX) or (start and Path(start).is_file()) else None
+
+
+def _transfer(synthesizer: Synthesizer, second: Synthesizer, early: Table, say: Tell) -> str:
+    """Say whether it helped to begin with other weights: the second model against one that begins with nothing."""
+    start = _start_of(synthesizer)
+    if start is None:
+        return GONE.format(start=synthesizer.model_.training.start)
+    say("fitting it once more from nothing, to compare")
+    with_it, without = (_fidelity(model) for model in (second, _fitted(synthesizer, early, None)))
+    told = "it helps" if with_it < without else "it does not help here"
+    return COMPARED.format(start=start, with_it=with_it, without=without, told=told)
+
+
+def _fidelity(model: Synthesizer) -> float:
+    record = model.model_.training
+    return dict(zip(record.checks, record.fidelity, strict=True))[record.chosen]
 
 
 def _about_trial(trial: Trial, table: Table) -> dict[str, Any]:
     how = IN_HALVES.format(early=trial.early.rows, rows=table.rows) if trial.seen else ON_UNSEEN
     held_out = trial.late.rows if trial.seen else table.rows
-    return {"kind": "report", "how": how, "second_model": trial.seen, "rows_held_out": held_out}
+    about = {"kind": "report", "how": how, "second_model": trial.seen, "rows_held_out": held_out}
+    return about | ({"transfer": trial.transfer} if trial.transfer else {})
 
 
 def audit(table: Table, real: Sequence[np.ndarray], fake: Sequence[np.ndarray]) -> dict[str, Any]:
@@ -256,6 +295,7 @@ def _about_model(synthesizer: Synthesizer, data: DataFrame | str | Path) -> dict
     model, schema = synthesizer.model_, synthesizer.schema
     config = Config.model_validate_json(model.recipe)
     options = [f"--recipe {shlex.quote(config.recipe)}", f"--seed {model.seed}"]
+    options += [f"--from {shlex.quote(model.training.start)}"] if model.training.start else []
     options += [f"--run {shlex.quote(n)}" for n in schema.run_names]
     options += [f"--condition {shlex.quote(n)}" for n in schema.condition_names]
     options += [f"--set {shlex.quote(text)}" for text in _settings(config)]
