@@ -20,7 +20,8 @@ FEW = 60.0  # independent windows at which measured quantiles weigh as much as a
 FLOOR = 1e-6  # least variance of a coordinate, as a share of the mean variance
 LEVELS = 12  # levels of a channel, evenly filled, at which its movement is measured
 STILL = 200.0  # rows of a level at which its own movement weighs as much as that of all
-MOST = 1.5  # times that scores are stretched or pressed at most: a level at which a channel rests says nothing
+MOST = 1.5  # times that scores are stretched or pressed at most
+RESTS = 0.5  # share of the steps of a level in which nothing moves, from which a channel is left as it is
 FINE = 400  # places between the outer knots, at which scores are stretched
 
 
@@ -71,7 +72,8 @@ def even_scores(scores: Marginals, windows: Float[np.ndarray, "B T D"], rows: fl
 
     A price moves more when it is high, a flow when the valve is open. In the stretched scores the movement is alike
     everywhere, as in a stationary process. Those of a Gaussian process stay as they are: there the middle of two
-    neighbouring values tells nothing of their difference (variance-stabilising transform, Bartlett 1947).
+    neighbouring values tells nothing of their difference (variance-stabilising transform, Bartlett 1947). A channel
+    that rests at a level, such as a lamp that is off, is left as it is: there is no movement to be made alike.
 
     Args:
         scores: channels to normal scores.
@@ -82,13 +84,16 @@ def even_scores(scores: Marginals, windows: Float[np.ndarray, "B T D"], rows: fl
         return scores
     normal = scores.to_normal(windows)
     middle, change = (normal[:, 1:] + normal[:, :-1]) / 2, np.diff(normal, axis=1) ** 2
+    still = np.diff(windows, axis=1) == 0
     grid = np.linspace(scores.scores[0], scores.scores[-1], FINE)
-    places = np.empty((len(scores.scores), windows.shape[2]))  # normal scores of the stretched knots
+    places = np.repeat(scores.scores[:, None], windows.shape[2], axis=1)  # normal scores of the stretched knots
     weight = rows / LEVELS / (rows / LEVELS + STILL)
     for channel in range(windows.shape[2]):
         level, squares = middle[:, :, channel].ravel(), change[:, :, channel].ravel()
         parts = np.array_split(np.argsort(level), LEVELS)
         centres, moved = (np.array([of[part].mean() for part in parts]) for of in (level, squares))
+        if max(still[:, :, channel].ravel()[part].mean() for part in parts) > RESTS:
+            continue
         usual = squares.mean() + 1e-12
         stretch = np.clip(1 / np.sqrt(weight * moved / usual + (1 - weight)), 1 / MOST, MOST)
         slope = np.interp(grid, centres, stretch)

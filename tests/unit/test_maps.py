@@ -253,6 +253,18 @@ def test_scores_are_stretched_until_a_channel_moves_alike_at_every_level(
         assert x.std() == pytest.approx(1, rel=0.05)
 
 
+def test_scores_of_a_channel_that_rests_at_a_level_are_left_alone() -> None:
+    """A lamp: off for most of the time, else at any level; beside it one that moves, at half the steps when high."""
+    rng = np.random.default_rng(4)
+    level = rng.standard_normal((4_000, 1))
+    moving = level + (np.where(level < 0, 0.1, 0.05) * rng.standard_normal((4_000, 12))).cumsum(axis=1)
+    windows = np.stack([moving.clip(0.0), moving], axis=2)
+    plain = fit_marginals(windows.reshape(-1, 2))
+    even = even_scores(plain, windows, 48_000.0)
+    assert np.array_equal(even.to_normal(windows)[:, :, 0], plain.to_normal(windows)[:, :, 0])
+    assert np.abs(even.to_normal(windows)[:, :, 1] - plain.to_normal(windows)[:, :, 1]).max() > 0.1
+
+
 def test_many_short_runs_need_one_window_each() -> None:
     runs = [Run((i,), 0, 0, np.zeros((24, 2))) for i in range(20)]
     assert window_steps(runs, 2, 24) == 24
