@@ -67,7 +67,7 @@ class Trial:
         early, late: parts of the table.
         seen: the model has seen rows of the table, so that a second one is tested.
         notes: what the reader has to know of that.
-        transfer: whether it helped to begin with the weights of another model, a sentence; empty if it began with new ones.
+        transfer: whether it helped to begin with the weights of another model; empty if it began with new ones.
     """
 
     tested: Synthesizer
