@@ -12,7 +12,7 @@ Shapes: B windows, T steps, D channels, U = T * D coordinates.
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float, Int
 
 from dowgan.marginals import Marginals, fit_marginals, line_through
 
@@ -22,6 +22,8 @@ LEVELS = 12  # levels of a channel, evenly filled, at which its movement is meas
 STILL = 200.0  # rows of a level at which its own movement weighs as much as that of all
 MOST = 1.5  # times that scores are stretched or pressed at most
 RESTS = 0.5  # share of the steps of a level in which nothing moves, from which a channel is left as it is
+BLOCKS = 5  # of held-out windows, in which a stretch must make the movement likelier
+SURE = 1.5  # times the standard error of their mean
 FINE = 400  # places between the outer knots, at which scores are stretched
 
 
@@ -67,44 +69,80 @@ class Coordinates:
         return (windows.reshape(len(windows), -1) - self.centre) @ self.whiten
 
 
-def even_scores(scores: Marginals, windows: Float[np.ndarray, "B T D"], rows: float) -> Marginals:
+def even_scores(
+    scores: Marginals, windows: Float[np.ndarray, "B T D"], rows: float, held: Bool[np.ndarray, " B"]
+) -> Marginals:
     """Stretch normal scores where a channel moves little and press them where it moves much.
 
     A price moves more when it is high, a flow when the valve is open. In the stretched scores the movement is alike
     everywhere, as in a stationary process. Those of a Gaussian process stay as they are: there the middle of two
-    neighbouring values tells nothing of their difference (variance-stabilising transform, Bartlett 1947). A channel
-    that rests at a level, such as a lamp that is off, is left as it is: there is no movement to be made alike.
+    neighbouring values tells nothing of their difference (variance-stabilising transform, Bartlett 1947). So does a
+    channel that rests at a level, such as a lamp that is off, and one whose stretch does not hold in blocks of
+    windows that it was not measured on: there the level was the matter of an episode.
 
     Args:
         scores: channels to normal scores.
-        windows: in channels.
+        windows: in channels, in the order of time.
         rows: about how many rows they hold.
+        held: which windows lie in blocks on which a stretch, measured on the others, must prove itself.
     """
     if windows.shape[1] < 2:
         return scores
     normal = scores.to_normal(windows)
-    middle, change = (normal[:, 1:] + normal[:, :-1]) / 2, np.diff(normal, axis=1) ** 2
+    middle, change = (normal[:, 1:] + normal[:, :-1]) / 2, np.abs(np.diff(normal, axis=1))
     still = np.diff(windows, axis=1) == 0
     grid = np.linspace(scores.scores[0], scores.scores[-1], FINE)
     places = np.repeat(scores.scores[:, None], windows.shape[2], axis=1)  # normal scores of the stretched knots
     weight = rows / LEVELS / (rows / LEVELS + STILL)
     for channel in range(windows.shape[2]):
-        level, squares = middle[:, :, channel].ravel(), change[:, :, channel].ravel()
-        parts = np.array_split(np.argsort(level), LEVELS)
-        centres, moved = (np.array([of[part].mean() for part in parts]) for of in (level, squares))
-        if max(still[:, :, channel].ravel()[part].mean() for part in parts) > RESTS:
+        level, size = middle[:, :, channel], change[:, :, channel]
+        if _rests(level, still[:, :, channel]) or not _proven(level, size, weight, held):
             continue
-        usual = squares.mean() + 1e-12
-        stretch = np.clip(1 / np.sqrt(weight * moved / usual + (1 - weight)), 1 / MOST, MOST)
-        slope = np.interp(grid, centres, stretch)
+        slope = np.interp(grid, *_stretch(level, size, weight))
         stretched = np.concatenate([[0.0], np.cumsum((slope[1:] + slope[:-1]) / 2 * np.diff(grid))])
         own = np.interp(normal[:, :, channel], grid, stretched)
         places[:, channel] = line_through(scores.scores, (stretched - own.mean()) / (own.std() + 1e-12), grid)
     return Marginals(scores.scores, scores.from_normal(places))
 
 
+def _levels(level: Float[np.ndarray, "B S"]) -> list[Int[np.ndarray, " _P"]]:
+    return np.array_split(np.argsort(level, axis=None), LEVELS)
+
+
+def _rests(level: Float[np.ndarray, "B S"], still: Bool[np.ndarray, "B S"]) -> bool:
+    return bool(max(still.ravel()[part].mean() for part in _levels(level)) > RESTS)
+
+
+def _stretch(
+    level: Float[np.ndarray, "B S"], size: Float[np.ndarray, "B S"], weight: float
+) -> tuple[Float[np.ndarray, " L"], Float[np.ndarray, " L"]]:
+    """Levels, and how far the scores are stretched at each."""
+    parts = _levels(level)
+    centres, moved = (np.array([of.ravel()[part].mean() for part in parts]) for of in (level, size))
+    even = weight * moved / (size.mean() + 1e-12) + (1 - weight)
+    return centres, np.clip(1 / even, 1 / MOST, MOST)
+
+
+def _proven(
+    level: Float[np.ndarray, "B S"], size: Float[np.ndarray, "B S"], weight: float, held: Bool[np.ndarray, " B"]
+) -> bool:
+    """Whether the stretch makes the movement of held-out blocks likelier, as Laplace has it: spikes say little."""
+    if held.sum() < BLOCKS:
+        return False
+    known = ~held
+    line = _stretch(level[known], size[known], weight)
+    usual, evened = size[known].mean() + 1e-12, (size * np.interp(level, *line))[known].mean() + 1e-12
+    slope = np.interp(level[held], *line)
+    gain = size[held] / usual - size[held] * slope / evened + np.log(slope * usual / evened)
+    blocks = np.array([block.mean() for block in np.array_split(gain, BLOCKS)])
+    return bool(blocks.mean() > SURE * blocks.std(ddof=1) / np.sqrt(BLOCKS))
+
+
 def fit_coordinates(
-    drawn: Float[np.ndarray, "M T D"], windows: Float[np.ndarray, "B T D"], independent: float
+    drawn: Float[np.ndarray, "M T D"],
+    windows: Float[np.ndarray, "B T D"],
+    independent: float,
+    held: Bool[np.ndarray, " B"],
 ) -> Coordinates:
     """Fit the coordinates of windows.
 
@@ -112,10 +150,11 @@ def fit_coordinates(
         drawn: many windows of the prior, in channels.
         windows: real ones, in channels, without missing values.
         independent: about how many of them do not overlap.
+        held: which of them lie in the held-out blocks.
     """
     steps, channels = windows.shape[1:]
     weight = independent / (independent + FEW)
-    scores = even_scores(fit_marginals(windows.reshape(-1, channels), weight), windows, independent * steps)
+    scores = even_scores(fit_marginals(windows.reshape(-1, channels), weight), windows, independent * steps, held)
     flat = scores.to_normal(drawn).reshape(len(drawn), -1)
     centre = flat.mean(axis=0)
     variance, vectors = np.linalg.eigh(np.cov(flat, rowvar=False))

@@ -218,12 +218,14 @@ def window_coordinates(
     lengths = [len(v) for v in values]
     hop = max(1, sum(max(n - steps, 0) for n in lengths) // MOST_WINDOWS)
     starts = [(r, s) for r, n in enumerate(lengths) for s in range(0, n - steps + 1, hop)]
-    every = _cut_out(whole, starts, steps)[_usable(values, starts, steps)]
+    places, held = _cut(lengths, steps, hop)
+    inside = {place for place, out in zip(places, held, strict=True) if out}
+    full = _usable(values, starts, steps)
+    every, blocks = _cut_out(whole, starts, steps)[full], np.array([s in inside for s in starts])[full]
     drawn = prior_windows(
         prior, stretches, steps, drawn_windows(len(every), every[0].size), streams.numpy("prior windows")
     )
-    coordinates = fit_coordinates(drawn, every, sum(lengths) / steps)
-    places, held = _cut(lengths, steps, hop)
+    coordinates = fit_coordinates(drawn, every, sum(lengths) / steps, blocks)
     usable = _usable(values, places, steps)
     kept = coordinates.scores.to_normal(_cut_out(whole, places, steps)[usable])
     return coordinates, coordinates.to_coordinates(kept), held[usable]

@@ -245,8 +245,8 @@ def test_scores_are_stretched_until_a_channel_moves_alike_at_every_level(
     level = rng.standard_normal((8_000, 1))
     steps = np.where(level < 0, 0.1, high) * rng.standard_normal((8_000, 12))
     windows = (level + steps.cumsum(axis=1))[:, :, None]
-    plain = fit_marginals(windows.reshape(-1, 1))
-    for scores, wanted in ((plain, before), (even_scores(plain, windows, 96_000.0), after)):
+    plain, held = fit_marginals(windows.reshape(-1, 1)), np.arange(8_000) % 8 == 0
+    for scores, wanted in ((plain, before), (even_scores(plain, windows, 96_000.0, held), after)):
         x = scores.to_normal(windows)[:, :, 0]
         moved = [np.diff(x[part], axis=1).std() for part in (level[:, 0] < -0.5, level[:, 0] > 0.5)]
         assert moved[0] / moved[1] == pytest.approx(wanted, rel=0.12)
@@ -260,9 +260,20 @@ def test_scores_of_a_channel_that_rests_at_a_level_are_left_alone() -> None:
     moving = level + (np.where(level < 0, 0.1, 0.05) * rng.standard_normal((4_000, 12))).cumsum(axis=1)
     windows = np.stack([moving.clip(0.0), moving], axis=2)
     plain = fit_marginals(windows.reshape(-1, 2))
-    even = even_scores(plain, windows, 48_000.0)
+    even = even_scores(plain, windows, 48_000.0, np.arange(4_000) % 8 == 0)
     assert np.array_equal(even.to_normal(windows)[:, :, 0], plain.to_normal(windows)[:, :, 0])
     assert np.abs(even.to_normal(windows)[:, :, 1] - plain.to_normal(windows)[:, :, 1]).max() > 0.1
+
+
+def test_scores_are_not_stretched_for_the_sake_of_an_episode() -> None:
+    """Small steps at a high level, but in one stretch of time only: elsewhere they are as large as at a low one."""
+    rng = np.random.default_rng(5)
+    level = rng.standard_normal((8_000, 1))
+    held = np.arange(8_000) % 40 >= 35
+    calm = (level > 0) & ((np.arange(8_000) < 6_000) & ~held)[:, None]
+    windows = (level + (np.where(calm, 0.03, 0.1) * rng.standard_normal((8_000, 12))).cumsum(axis=1))[:, :, None]
+    plain = fit_marginals(windows.reshape(-1, 1))
+    assert np.array_equal(even_scores(plain, windows, 96_000.0, held).quantiles, plain.quantiles)
 
 
 def test_many_short_runs_need_one_window_each() -> None:
