@@ -117,10 +117,10 @@ def _stretch(
     level: Float[np.ndarray, "B S"], size: Float[np.ndarray, "B S"], weight: float
 ) -> tuple[Float[np.ndarray, " L"], Float[np.ndarray, " L"]]:
     """Levels, and how far the scores are stretched at each."""
-    parts = _levels(level)
-    centres, moved = (np.array([of.ravel()[part].mean() for part in parts]) for of in (level, size))
-    even = weight * moved / (size.mean() + 1e-12) + (1 - weight)
-    return centres, np.clip(1 / even, 1 / MOST, MOST)
+    parts, squares = _levels(level), size.ravel() ** 2
+    centres, moved = (np.array([of[part].mean() for part in parts]) for of in (level.ravel(), squares))
+    even = weight * moved / (squares.mean() + 1e-12) + (1 - weight)
+    return centres, np.clip(1 / np.sqrt(even), 1 / MOST, MOST)
 
 
 def _proven(
