@@ -83,17 +83,15 @@ def _starts(values: Float[np.ndarray, "P N"], length: Int[np.ndarray, "P N"]) ->
     begin = np.maximum.accumulate(np.where(new, place, 0).ravel())
     end = np.append(np.flatnonzero(new), new.size)[np.cumsum(new)]
     last = np.repeat(place[:, -1] + 1, rows)  # the row behind the path
-    following = np.minimum(place.ravel() + length.ravel(), last).tolist()
-    before, after, stop, flat = (begin - 1).tolist(), end.tolist(), last.tolist(), values.ravel().tolist()
-    marks, now = [], 0
-    while now < new.size:
-        marks.append(now)
-        then = following[now]
-        if then < stop[now] and flat[then] == flat[now]:
-            then = before[then] if before[then] > now and then - before[then] < after[then] - then else after[then]
+    following = np.minimum(place.ravel() + length.ravel(), last)
+    flat, marked, now = values.ravel(), np.zeros(new.size, dtype=bool), 0
+    while now < new.size:  # item by item: lists of a million rows would take more room than the rows
+        marked[now] = True
+        then = following.item(now)
+        if then < last.item(now) and flat.item(then) == flat.item(now):
+            before, after = begin.item(then) - 1, end.item(then)
+            then = before if before > now and then - before < after - then else after
         now = then
-    marked = np.zeros(new.size, dtype=bool)
-    marked[marks] = True
     return np.maximum.accumulate(np.where(marked.reshape(paths, rows), np.arange(rows), 0), axis=1)
 
 
