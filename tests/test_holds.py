@@ -67,6 +67,18 @@ def test_a_set_point_that_a_condition_settles_is_exact_in_all_verbs() -> None:
     assert (model.extend(steps=5, where={"grade": "B"}).median["setpoint"] == 61.5).all()
 
 
+def test_a_set_point_does_not_change_with_the_laboratory() -> None:
+    """Both stand in most rows, and so often at once: what counts is whether they change at once."""
+    rng = np.random.default_rng(3)
+    lab = np.repeat(rng.random(600).round(3), 10)
+    steps = np.repeat(rng.random(40).round(3), 150)
+    real, drawn = np.stack([lab, steps], axis=1), rng.random((6_000, 2)).round(3)
+    found = find_holds([column("lab"), column("set")], [run(real)], [run(drawn)])
+    assert [hold.columns for hold in found] == [(0,), (1,)]
+    assert set(found[0].lengths) == {10}
+    assert set(found[1].lengths) == {150}
+
+
 def test_runs_do_not_hold_what_others_held() -> None:
     frame = plant()
     model = dowgan.Synthesizer(conditions=["grade"]).fit(frame)

@@ -17,7 +17,7 @@ from dowgan.table.schema import Column, Run
 
 MORE = 0.03  # share of rows that repeat the last value in the table, beyond those of the draw
 FEWEST = 30  # lengths above one that a hold is measured on
-TOGETHER = 0.8  # share of the rows in which either of two columns stands that both do, if they change together
+TOGETHER = 0.8  # correlation of the rows in which two columns change, from which they change together
 LEVELS = 8  # at most, at which lengths are measured
 EACH = 100  # lengths of a level
 MANY = 8  # runs from which on the first value of a run has lengths of its own
@@ -134,11 +134,10 @@ def find_holds(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[R
     numbers = [i for i, c in enumerate(columns) if c.role == "value" and c.kind in ("float", "integer")]
     places = [place for place in numbers if real[place] > own[place] + MORE]
     changes = [_changes(run.values) for run in runs]
-    stands = ~np.concatenate(changes)
+    alike = np.corrcoef(np.concatenate(changes)[:, places], rowvar=False) if len(places) > 1 else np.ones((1, 1))
     groups: list[list[int]] = []
-    for place in places:
-        here = stands[:, place]
-        beside = (g for g in groups if (here & stands[:, g[0]]).sum() >= TOGETHER * (here | stands[:, g[0]]).sum())
+    for number, place in enumerate(places):
+        beside = (g for g in groups if alike[number, places.index(g[0])] > TOGETHER)
         group = next(beside, None)
         if group is None:
             groups.append([place])
