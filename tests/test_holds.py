@@ -118,6 +118,25 @@ def test_a_value_is_never_held_on_by_an_equal_one() -> None:
     assert values[0, :, 0].tolist() == [1, 5, 5, 1, 1, 8, 8, 9, 9, 9]
 
 
+def test_missing_values_are_no_repeats() -> None:
+    """A flow of which a third is missing moves in every row that is there."""
+    rng = np.random.default_rng(4)
+    flow = rng.standard_normal((900, 1)).cumsum(axis=0).round(2)
+    drawn = rng.standard_normal((900, 1)).cumsum(axis=0).round(2)
+    flow[rng.random(900) < 0.3] = np.nan
+    assert repeats([column("flow")], [run(flow)])[0] < 0.02
+    assert find_holds([column("flow")], [run(flow)], [run(drawn)]) == ()
+
+
+def test_a_value_stands_until_it_is_last_known() -> None:
+    """Three known rows and then a gap, again and again: three rows, not six."""
+    values = np.repeat(np.random.default_rng(5).random(200).round(3), 6)
+    values[np.arange(1_200) % 6 > 2] = np.nan
+    drawn = np.random.default_rng(6).random((1_200, 1))
+    (hold,) = find_holds([column("lab", decimals=3)], [run(values[:, None])], [run(drawn)])
+    assert set(hold.lengths) == {3}
+
+
 def test_missing_values_do_not_end_a_hold() -> None:
     frame = plant().drop(columns=["grade", "setpoint"])
     frame.loc[5:200:7, "lab"] = np.nan

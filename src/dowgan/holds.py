@@ -114,12 +114,14 @@ def _resolution(column: Column) -> int | None:
 
 
 def repeats(columns: Sequence[Column], runs: Sequence[Run]) -> Float[np.ndarray, " C"]:
-    """Return the share of rows that repeat the value before, as they are written."""
-    rounded = [
-        np.stack([_rounded(run.values[:, i], _resolution(c)) for i, c in enumerate(columns)], axis=1) for run in runs
-    ]
-    changes = np.concatenate([_changes(values)[1:] for values in rounded])
-    return 1 - changes.mean(axis=0) if len(changes) else np.zeros(len(columns))
+    """Return the share of rows that repeat the value before, as they are written, of those where both are known."""
+    same, both = np.zeros(len(columns)), np.zeros(len(columns))
+    for run in runs:
+        for i, column in enumerate(columns):
+            step = np.diff(_rounded(run.values[:, i], _resolution(column)))
+            same[i] += (step == 0).sum()
+            both[i] += (~np.isnan(step)).sum()
+    return same / np.maximum(both, 1)
 
 
 def find_holds(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[Run]) -> tuple[Hold, ...]:
@@ -162,8 +164,11 @@ def _hold(
     for run, change in zip(runs, changes, strict=True):
         marks = np.flatnonzero(change[:, list(group)].any(axis=1))
         if len(marks) > 1:  # that of the last value is not known
-            firsts.append(marks[1])
-            lengths.append(np.diff(marks))
+            known = ~np.isnan(run.values[:, list(group)]).all(axis=1)
+            last = np.maximum.accumulate(np.where(known, np.arange(len(known)), 0))[marks[1:] - 1]
+            stood = last - marks[:-1] + 1  # whether it stood on through missing rows behind is not known either
+            firsts.append(stood[0])
+            lengths.append(stood)
             levels.append(run.values[marks[:-1], group[0]])
     length, level = np.concatenate(lengths), np.concatenate(levels)
     length, level = length[~np.isnan(level)], level[~np.isnan(level)]
