@@ -9,6 +9,7 @@ Gaussianisation (Laparra, Camps-Valls and Malo 2011, IEEE TNN 22:537).
 Shapes: B windows, T steps, D channels, U = T * D coordinates.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -75,9 +76,9 @@ def even_scores(
     """Stretch normal scores where a channel moves little and press them where it moves much.
 
     A price moves more when it is high, a flow when the valve is open. In the stretched scores the movement is alike
-    everywhere, as in a stationary process. Those of a Gaussian process stay as they are: there the middle of two
-    neighbouring values tells nothing of their difference (variance-stabilising transform, Bartlett 1947). So does a
-    channel that rests at a level, such as a lamp that is off, and one whose stretch does not hold in blocks of
+    everywhere, as in a stationary process (variance-stabilising transform, Bartlett 1947). Some stay as they are: those
+    of a Gaussian process, where the middle of two neighbouring values tells nothing of their difference; those of a
+    channel that rests at a level, such as a lamp that is off; and those whose stretch does not hold in blocks of
     windows that it was not measured on: there the level was the matter of an episode.
 
     Args:
@@ -96,9 +97,11 @@ def even_scores(
     weight = rows / LEVELS / (rows / LEVELS + STILL)
     for channel in range(windows.shape[2]):
         level, size = middle[:, :, channel], change[:, :, channel]
-        if _rests(level, still[:, :, channel]) or not _proven(level, size, weight, held):
+        parts = _levels(level)
+        rests = max(still[:, :, channel].ravel()[part].mean() for part in parts) > RESTS
+        if rests or not _proven(level, size, weight, held):
             continue
-        slope = np.interp(grid, *_stretch(level, size, weight))
+        slope = np.interp(grid, *_stretch(level, size, weight, parts))
         stretched = np.concatenate([[0.0], np.cumsum((slope[1:] + slope[:-1]) / 2 * np.diff(grid))])
         own = np.interp(normal[:, :, channel], grid, stretched)
         places[:, channel] = line_through(scores.scores, (stretched - own.mean()) / (own.std() + 1e-12), grid)
@@ -106,18 +109,18 @@ def even_scores(
 
 
 def _levels(level: Float[np.ndarray, "B S"]) -> list[Int[np.ndarray, " _P"]]:
+    """The steps at each level, from the lowest on."""
     return np.array_split(np.argsort(level, axis=None), LEVELS)
 
 
-def _rests(level: Float[np.ndarray, "B S"], still: Bool[np.ndarray, "B S"]) -> bool:
-    return bool(max(still.ravel()[part].mean() for part in _levels(level)) > RESTS)
-
-
 def _stretch(
-    level: Float[np.ndarray, "B S"], size: Float[np.ndarray, "B S"], weight: float
+    level: Float[np.ndarray, "B S"],
+    size: Float[np.ndarray, "B S"],
+    weight: float,
+    parts: Sequence[Int[np.ndarray, " _P"]],
 ) -> tuple[Float[np.ndarray, " L"], Float[np.ndarray, " L"]]:
     """Levels, and how far the scores are stretched at each."""
-    parts, squares = _levels(level), size.ravel() ** 2
+    squares = size.ravel() ** 2
     centres, moved = (np.array([of[part].mean() for part in parts]) for of in (level.ravel(), squares))
     even = weight * moved / (squares.mean() + 1e-12) + (1 - weight)
     return centres, np.clip(1 / np.sqrt(even), 1 / MOST, MOST)
@@ -130,7 +133,7 @@ def _proven(
     if held.sum() < BLOCKS:
         return False
     known = ~held
-    line = _stretch(level[known], size[known], weight)
+    line = _stretch(level[known], size[known], weight, _levels(level[known]))
     usual, evened = size[known].mean() + 1e-12, (size * np.interp(level, *line))[known].mean() + 1e-12
     slope = np.interp(level[held], *line)
     gain = size[held] / usual - size[held] * slope / evened + np.log(slope * usual / evened)

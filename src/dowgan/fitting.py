@@ -180,11 +180,10 @@ def prior_windows(
     return prior.marginals.from_normal(scores) * np.concatenate(spreads)[rows] + np.concatenate(means)[rows]
 
 
-def drawn_coordinates(
-    fitted: Fitted, stretches: Sequence[Stretch], rng: np.random.Generator
-) -> Float[np.ndarray, "M U"]:
+def drawn_coordinates(fitted: Fitted, runs: Sequence[Run], rng: np.random.Generator) -> Float[np.ndarray, "M U"]:
     """Draw windows of the prior as a generator gets them: what it is trained and calibrated on."""
     coordinates, count = fitted.coordinates, drawn_windows(*fitted.windows.shape)
+    stretches = [stretch_of(fitted.channels, run) for run in runs]
     windows = prior_windows(fitted.window, stretches, coordinates.steps, count, rng)
     return coordinates.straight(coordinates.scores.to_normal(windows))
 
@@ -218,17 +217,16 @@ def window_coordinates(
     lengths = [len(v) for v in values]
     hop = max(1, sum(max(n - steps, 0) for n in lengths) // MOST_WINDOWS)
     starts = [(r, s) for r, n in enumerate(lengths) for s in range(0, n - steps + 1, hop)]
-    places, held = _cut(lengths, steps, hop)
-    inside = {place for place, out in zip(places, held, strict=True) if out}
-    full = _usable(values, starts, steps)
-    every, blocks = _cut_out(whole, starts, steps)[full], np.array([s in inside for s in starts])[full]
+    starts = [start for start, usable in zip(starts, _usable(values, starts, steps), strict=True) if usable]
+    every = _cut_out(whole, starts, steps)
+    sides = dict(zip(*_cut(lengths, steps, hop), strict=True))  # those that reach across a border are on no side
+    held, sided = np.array([(sides.get(s, False), s in sides) for s in starts]).T
+    sided |= not sided.any()
     drawn = prior_windows(
         prior, stretches, steps, drawn_windows(len(every), every[0].size), streams.numpy("prior windows")
     )
-    coordinates = fit_coordinates(drawn, every, sum(lengths) / steps, blocks)
-    usable = _usable(values, places, steps)
-    kept = coordinates.scores.to_normal(_cut_out(whole, places, steps)[usable])
-    return coordinates, coordinates.to_coordinates(kept), held[usable]
+    coordinates = fit_coordinates(drawn, every, sum(lengths) / steps, held)
+    return coordinates, coordinates.to_coordinates(coordinates.scores.to_normal(every[sided])), held[sided]
 
 
 def cut_windows(

@@ -21,7 +21,7 @@ from dowgan.config import Config
 from dowgan.embedding import Embedding, fit_embedding
 from dowgan.errors import OptionError
 from dowgan.fidelity import fidelity
-from dowgan.fitting import Fitted, cut_windows, drawn_coordinates, stretch_of
+from dowgan.fitting import Fitted, cut_windows, drawn_coordinates
 from dowgan.model import Network, Training
 from dowgan.noises import NOISES, Noise, stored
 from dowgan.objectives import OBJECTIVES
@@ -104,8 +104,7 @@ def _in_prior(fitted: Fitted, runs: Sequence[Run], streams: Streams) -> Material
         values = fitted.coordinates.scores.from_normal(back(w[:, 0]))
         return _in_units(fitted.channels, values, "standard")
 
-    stretches = [stretch_of(fitted.channels, run) for run in runs]
-    noise = stored(drawn_coordinates(fitted, stretches, streams.numpy("noise"))[:, None])
+    noise = stored(drawn_coordinates(fitted, runs, streams.numpy("noise"))[:, None])
     return Material(windows, told, fitted.held_out, back(fitted.windows), lambda w: back(w[:, 0]), to_units, noise)
 
 

@@ -187,17 +187,9 @@ class Synthesizer:
                 raise OptionError(f"The recipe '{config.recipe}' trains {config.seldom}: nothing can be taken over.")
             model = _assemble(table, config, self.random_state, fitted, network, training)
             self._take(replace(model, notes=(*model.notes, *said)))
-            # quantiles and windows pooled over regimes would carry each regime's rows to the others'
-            alike = len(fitted.channels.regimes) == 1 and (config.space == "prior" or not config.trained)
-            if config.calibrated and alike:
-                self._calibrate(table, fitted, streams)
             if config.space == "prior" or not config.trained:
-                if self.model_.polish is None:
-                    only = fit_resolution(self.schema.channels, np.concatenate([run.values for run in table.runs]))
-                    self._take(replace(self.model_, polish=only, polish_long=only))
-                drawn = self._draw(self._trial(table, streams), None, streams, single=not self.schema.run_names)
-                holds = find_holds(self.schema.channels, table.runs, drawn)
-                self._take(replace(self.model_, holds=holds))
+                # quantiles and windows pooled over regimes would carry each regime's rows to the others'
+                self._finish(table, fitted, streams, config.calibrated and len(fitted.channels.regimes) == 1)
         self._take(replace(self.model_, training=replace(training, seconds=time.monotonic() - began)))
         return self
 
@@ -207,28 +199,40 @@ class Synthesizer:
         for name in ("schema", "_sampler", "_windows", "_extender"):
             self.__dict__.pop(name, None)
 
-    def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> None:
-        """Carry a large draw of the generator to the data in closed form: windows first, then columns."""
+    def _finish(self, table: Table, fitted: Fitted, streams: Streams, calibrated: bool) -> None:
+        """Fit what stands behind the generator: the calibration of windows and of columns, and what is held."""
+        columns, real = self.schema.channels, np.concatenate([run.values for run in table.runs])
+        # the polish is fitted to what breaks the rules: it is what mends most of it
+        self._take(replace(self.model_, relations=Relations()))
+        windows = self._calibrate(table, fitted, streams) if calibrated else None
+        drawn = self._draw(self._trial(table, streams), None, streams, single=not self.schema.run_names)
+        if windows is None:
+            short = long = fit_resolution(columns, real)
+        else:
+            series = np.concatenate([run.values for run in drawn])
+            short, long = (fit_polish(columns, fitted.relations, made, real) for made in (windows, series))
+        self._take(replace(self.model_, polish=short, polish_long=long, relations=fitted.relations))
+
+        def finished(values: np.ndarray) -> np.ndarray:
+            return self._kept(self._polished(values, np.full(len(values), len(values))), None)
+
+        runs = [replace(run, values=finished(run.values)) for run in drawn]
+        self._take(replace(self.model_, holds=find_holds(columns, table.runs, runs)))
+
+    def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> np.ndarray:
+        """Carry a large draw of the generator to the data in closed form; return rows [N C] of the windows drawn."""
         coordinates = fitted.coordinates
-        stretches = [stretch_of(fitted.channels, run) for run in table.runs]
-        straight = drawn_coordinates(fitted, stretches, streams.numpy("calibrate"))
+        straight = drawn_coordinates(fitted, table.runs, streams.numpy("calibrate"))
         drawn = np.concatenate([self._sampler.refine(part) for part in np.split(straight, len(straight) // CHUNK)])
         transport = fit_transport(
             drawn, fitted.windows, fitted.held_out, coordinates.value_directions, streams.numpy("directions")
         )
-        # the polish is fitted to what breaks the rules: it is what mends most of it
-        self._take(replace(self.model_, transport=transport, relations=Relations()))
-        real = np.concatenate([run.values for run in table.runs])
+        self._take(replace(self.model_, transport=transport))
         scores = coordinates.from_coordinates(transport.apply(drawn, transport.bases(coordinates.value_directions)))
         width = fitted.channels.width  # other steps of every window: runs may have a course of their own
         parts = [scores[step::POLISH_STEP, step::POLISH_STEP].reshape(-1, width) for step in range(POLISH_STEP)]
         channels = coordinates.scores.from_normal(np.concatenate(parts))
-        windows = fitted.channels.decode(channels, np.zeros(len(channels), dtype=int))
-        plans = self._trial(table, streams)
-        drawn_runs = self._draw(plans, None, streams, single=not self.schema.run_names)
-        series = np.concatenate([run.values for run in drawn_runs])
-        found = [fit_polish(self.schema.channels, fitted.relations, drawn, real) for drawn in (windows, series)]
-        self._take(replace(self.model_, polish=found[0], polish_long=found[1], relations=fitted.relations))
+        return fitted.channels.decode(channels, np.zeros(len(channels), dtype=int))
 
     def _trial(self, table: Table, streams: Streams) -> list[Plan]:
         """Plans of a draw that is long enough to be set against the table's rows."""
@@ -472,10 +476,7 @@ class Synthesizer:
         model, (paths, rows, width) = self._model, channels.shape
         regime = np.concatenate([_place(plan).longer(rows - plan.rows).regime for plan in plans])
         values = model.channels.decode(channels.reshape(-1, width), regime)  # [PN C]
-        short = np.repeat([plan.rows <= model.coordinates.steps for plan in plans], rows)
-        for polish, chosen in ((model.polish, short), (model.polish_long, ~short)):
-            if polish is not None:
-                values[chosen] = polish.apply(values[chosen])
+        values = self._polished(values, np.repeat([plan.rows for plan in plans], rows))
         if model.holds:
             chance = np.stack([own.random((rows, len(model.holds))) for own in chances])
             for number, hold in enumerate(model.holds):
@@ -483,6 +484,15 @@ class Synthesizer:
         by_plan = self._kept(values, fixed).reshape(paths, rows, -1)
         both = zip(plans, self._starts(plans), by_plan, strict=True)
         return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]
+
+    def _polished(self, values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
+        """Values [N C] with the last touch for runs of their lengths [N]: of one window, or of many."""
+        model, out = self._model, values.copy()
+        short = lengths <= model.coordinates.steps
+        for polish, chosen in ((model.polish, short), (model.polish_long, ~short)):
+            if polish is not None:
+                out[chosen] = polish.apply(values[chosen])
+        return out
 
     def _kept(self, values: np.ndarray, fixed: np.ndarray | None) -> np.ndarray:
         """Values [N C] with those that are given put in and the table's rules kept."""
