@@ -150,7 +150,7 @@ def find_holds(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[R
 
 
 def _hold(
-    column: Column, runs: Sequence[Run], changes: Sequence[Bool[np.ndarray, "N C"]], group: tuple[int, ...], own: float
+    column: Column, runs: Sequence[Run], changes: Sequence[Bool[np.ndarray, "_N C"]], group: tuple[int, ...], own: float
 ) -> Hold | None:
     """Measure how long the values of a group stand.
 

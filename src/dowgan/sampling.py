@@ -72,7 +72,7 @@ class Sampler:
         return Regression(self.coordinates.covariance, self.prior.channels)
 
     @cached_property
-    def _bases(self) -> list[Float[np.ndarray, "U r"] | None]:
+    def _bases(self) -> list[Float[np.ndarray, "U _r"] | None]:
         return [] if self.transport is None else self.transport.bases(self.coordinates.value_directions)
 
     def windows(self, straight: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B T D"]:

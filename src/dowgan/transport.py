@@ -112,7 +112,7 @@ class Transport:
     slices: tuple[Slice, ...]
     last: Linear
 
-    def bases(self, colour: Float[np.ndarray, "T D U"]) -> list[Float[np.ndarray, "U r"] | None]:
+    def bases(self, colour: Float[np.ndarray, "T D U"]) -> list[Float[np.ndarray, "U _r"] | None]:
         """Return the directions of every round, for `apply`; `colour` turns coordinates into values of a window."""
         return [part.basis(colour) for part in self.slices]
 
