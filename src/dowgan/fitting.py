@@ -29,9 +29,9 @@ HOLD = 8  # one row in so many is held out from a network's training
 BLOCKS = 5  # into so many blocks of time
 MOST_MISSING = 0.3  # share of missing values of a window that a network trains on
 GAP_WIDTH = 400  # values of a window in which missing ones are filled
-DRAWN = (5_120, 40_960)  # windows of the prior that whiten the coordinates and are carried to the data
-DRAWN_PER_WINDOW = 3
-DRAWN_VALUES = 20_000_000  # most values of them
+DRAWN = (5_120, 81_920)  # windows of the prior that whiten the coordinates and are carried to the data
+DRAWN_PER_WINDOW = 12
+DRAWN_VALUES = 40_000_000  # most values of them
 CLIP = 12.0  # channels are cut at so many standard deviations before they are fitted
 
 

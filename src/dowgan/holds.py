@@ -1,26 +1,27 @@
 """Values that stand: a laboratory's until its next sample, an analyser's for five rows, a sensor's that sends changes.
 
 What a generator draws moves in every row. Where a column of the table repeats its last value more often than the draw
-does, drawn values are held for as long as the table's were at about that level. A value begins to be held wherever
-the one before ends, so that its level, its season and what it has in common with other columns remain.
+does, drawn values are held: for as long as the table's were at about that level, or until the draw has moved away far
+enough, whichever makes changes more like the table's. A value begins to be held wherever the one before ends, so that
+its level, its season and what it has in common with other columns remain.
 
-Shapes: P paths, N rows, C columns, B levels, K lengths, H holds.
+Shapes: P paths, N rows, C columns.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float, Int
+from jaxtyping import Bool, Float, Int, Num
 
+from dowgan.lengths import Lengths, fit_lengths, measure, together
 from dowgan.table.schema import Column, Run
 
 MORE = 0.03  # share of rows that repeat the last value in the table, beyond those of the draw
-FEWEST = 30  # lengths above one that a hold is measured on
 TOGETHER = 0.8  # correlation of the rows in which two columns change, from which they change together
-LEVELS = 8  # at most, at which lengths are measured
-EACH = 100  # lengths of a level
-MANY = 8  # runs from which on the first value of a run has lengths of its own
+TRIED = 20_000  # rows on which ways to hold are tried
+HALVINGS = 24  # of the range in which the width of a dead band is looked for
+SIZES = (np.arange(1_000) + 0.5) / 1_000  # quantiles of the changes that are compared
 
 
 @dataclass(frozen=True)
@@ -30,48 +31,61 @@ class Hold:
     Attributes:
         columns: their numbers; lengths go by the level of the first.
         decimals: of the first, None for all that a float has.
-        edges: between its levels.
-        lengths: rows for which a value may stand, in order.
-        shares: how many of the values stand no longer, at each level.
-        first: the same for the first value of a run; empty if a run may begin anywhere within.
+        lengths: for how many rows a value stands.
     """
 
     columns: tuple[int, ...]
     decimals: int | None
-    edges: Float[np.ndarray, " E"]
-    lengths: Int[np.ndarray, " K"]
-    shares: Float[np.ndarray, "B K"]
-    first: Float[np.ndarray, " _K"]
+    lengths: Lengths
 
-    def apply(self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"]) -> None:
+    def apply(
+        self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
+    ) -> None:
         """Hold the columns' values in place.
 
         Args:
             values: in the user's units.
             chance: uniform between 0 and 1.
+            positions: of the first rows, on the table's clock.
         """
         lead = values[:, :, self.columns[0]]
-        level = np.searchsorted(self.edges, lead)
-        length = np.empty(lead.shape, dtype=np.int64)
-        for number, shares in enumerate(self.shares):
-            here = level == number
-            length[here] = self.lengths[np.searchsorted(shares, chance[here])]
-        length[:, 0] = [self._left(*p) for p in zip(level[:, 0].tolist(), chance[:, 0].tolist(), strict=True)]
-        held = _starts(_rounded(lead, self.decimals), length)
+        length, _ = self.lengths.draw(lead, chance, positions)
+        same = _rounded(lead, self.decimals) if self.lengths.every == 1 else length.cumsum(axis=1)  # a beat goes on
+        held = _starts(same, length)
         for column in self.columns:
             values[:, :, column] = np.take_along_axis(values[:, :, column], held, axis=1)
 
-    def _left(self, level: int, chance: float) -> int:
-        """How long the first value of a run stands: from its beginning on, or what is left from any row within."""
-        if len(self.first):
-            return int(self.lengths[np.searchsorted(self.first, chance)])
-        rows = np.cumsum(np.diff(self.shares[level], prepend=0.0) * self.lengths)
-        which = int(np.searchsorted(rows, chance * rows[-1]))
-        part = np.diff(rows, prepend=0.0)[which]
-        return int(np.ceil((rows[which] - chance * rows[-1]) / part * self.lengths[which])) or 1
+
+@dataclass(frozen=True)
+class Deadband:
+    """A column whose value stands until it has moved away far enough: a transmitter that sends changes.
+
+    Attributes:
+        column: its number.
+        width: the least change.
+    """
+
+    column: int
+    width: float
+
+    def apply(
+        self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
+    ) -> None:
+        """Hold the column's values in place; nothing is left to chance."""
+        for path in values:
+            path[:, self.column] = _sent(path[:, self.column], self.width)
 
 
-def _starts(values: Float[np.ndarray, "P N"], length: Int[np.ndarray, "P N"]) -> Int[np.ndarray, "P N"]:
+def _sent(values: Float[np.ndarray, " N"], width: float) -> Float[np.ndarray, " N"]:
+    out, last = [], float(values[0])
+    for value in values.tolist():
+        if abs(value - last) >= width:
+            last = value
+        out.append(last)
+    return np.array(out)
+
+
+def _starts(values: Num[np.ndarray, "P N"], length: Int[np.ndarray, "P N"]) -> Int[np.ndarray, "P N"]:
     """The row from which each row's value is held.
 
     A value begins to be held so many rows behind the last one, or where the draw next to that row has another value.
@@ -124,29 +138,26 @@ def repeats(columns: Sequence[Column], runs: Sequence[Run]) -> Float[np.ndarray,
     return same / np.maximum(both, 1)
 
 
-def find_holds(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[Run]) -> tuple[Hold, ...]:
+def find_holds(
+    columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[Run], but: Sequence[int] = ()
+) -> tuple[Hold | Deadband, ...]:
     """Find the columns that repeat their values more often than a draw does.
 
     Args:
         columns: the schema's channels.
         runs: the table's, in the user's units.
         drawn: generated ones, without holds.
+        but: columns to leave alone.
     """
     real, own = repeats(columns, runs), repeats(columns, drawn)
     numbers = [i for i, c in enumerate(columns) if c.role == "value" and c.kind in ("float", "integer")]
-    places = [place for place in numbers if real[place] > own[place] + MORE]
-    changes = [_changes(run.values) for run in runs]
-    alike = np.corrcoef(np.concatenate(changes)[:, places], rowvar=False) if len(places) > 1 else np.ones((1, 1))
-    groups: list[list[int]] = []
-    for number, place in enumerate(places):
-        beside = (g for g in groups if alike[number, places.index(g[0])] > TOGETHER)
-        group = next(beside, None)
-        if group is None:
-            groups.append([place])
-        else:
-            group.append(place)
-    found = (_hold(columns[group[0]], runs, changes, tuple(group), float(own[group[0]])) for group in groups)
-    return tuple(hold for hold in found if hold is not None)
+    places = [place for place in numbers if real[place] > own[place] + MORE and place not in but]
+    changes, out = [_changes(run.values) for run in runs], []
+    for group in together(changes, places, TOGETHER) if places else []:
+        hold = _hold(columns[group[0]], runs, changes, group, float(own[group[0]]))
+        if hold is not None:
+            out.append(_liker(runs, drawn, hold))
+    return tuple(out)
 
 
 def _hold(
@@ -160,40 +171,44 @@ def _hold(
         group: numbers of the columns.
         own: share of rows of the draw that repeat the value before without being held.
     """
-    levels, lengths, firsts = [np.empty(0)], [np.empty(0, dtype=np.int64)], []
-    for run, change in zip(runs, changes, strict=True):
-        marks = np.flatnonzero(change[:, list(group)].any(axis=1))
-        if len(marks) > 1:  # that of the last value is not known
-            known = ~np.isnan(run.values[:, list(group)]).all(axis=1)
-            last = np.maximum.accumulate(np.where(known, np.arange(len(known)), 0))[marks[1:] - 1]
-            stood = last - marks[:-1] + 1  # whether it stood on through missing rows behind is not known either
-            firsts.append(stood[0])
-            lengths.append(stood)
-            levels.append(run.values[marks[:-1], group[0]])
-    length, level = np.concatenate(lengths), np.concatenate(levels)
-    length, level = length[~np.isnan(level)], level[~np.isnan(level)]
-    if (length > 1).sum() < FEWEST:
-        return None
-    count = int(np.clip(len(length) // EACH, 1, LEVELS))
-    edges = np.unique(np.quantile(level, np.arange(1, count) / count))
-    at = np.searchsorted(edges, level)
-    parts = [_held(length[at == number], own) for number in range(len(edges) + 1)]
-    first = np.array(firsts if len(runs) >= MANY else [], dtype=np.int64)
-    known = np.unique(np.concatenate([*parts, first]))
-
-    def shares(part: Int[np.ndarray, " L"]) -> Float[np.ndarray, " K"]:
-        return np.searchsorted(np.sort(part), known, side="right") / len(part)
-
-    return Hold(
-        group, _resolution(column), edges, known,
-        np.stack([shares(part if len(part) else length) for part in parts]),
-        shares(first) if len(first) else np.empty(0),
-    )  # fmt: skip
+    marks = [np.flatnonzero(change[:, list(group)].any(axis=1)) for change in changes]
+    ends = []  # whether a value stood on through missing rows behind it is not known
+    for run, mark in zip(runs, marks, strict=True):
+        known = ~np.isnan(run.values[:, list(group)]).all(axis=1)
+        ends.append(np.maximum.accumulate(np.where(known, np.arange(len(known)), 0))[mark[1:] - 1])
+    lengths = fit_lengths(*measure(group[0], runs, marks, ends), own)
+    return None if lengths is None else Hold(group, _resolution(column), lengths)
 
 
-def _held(lengths: Int[np.ndarray, " L"], own: float) -> Int[np.ndarray, " L"]:
-    """Lengths without those by chance: of the values that stand for one row, a share stands for longer in any draw."""
-    ordered = np.sort(lengths)
-    once = np.searchsorted(ordered, 1, side="right")
-    ordered[: once + round(once * own / (1 - own))] = 1
-    return ordered
+def _liker(runs: Sequence[Run], drawn: Sequence[Run], hold: Hold) -> Hold | Deadband:
+    """Return the hold, or the dead band that repeats as often if the draw's changes are more like the table's then."""
+    if len(hold.columns) > 1:
+        return hold
+    place = hold.columns[0]
+    paths = [_rounded(run.values[None, :TRIED], hold.decimals) for run in drawn[: -(-TRIED // len(drawn[0].values))]]
+    wanted = _changes_of([run.values[:, place] for run in runs])
+    band = Deadband(place, _width([path[0, :, place] for path in paths], float(np.mean(wanted == 0))))
+    sizes = np.quantile(wanted, SIZES)
+
+    def apart(way: Hold | Deadband) -> float:
+        rng, made = np.random.default_rng(0), [path.copy() for path in paths]
+        for path in made:
+            way.apply(path, rng.random(path.shape[:2]), np.zeros(1, dtype=np.int64))
+        return float(np.mean((np.quantile(_changes_of([path[0, :, place] for path in made]), SIZES) - sizes) ** 2))
+
+    return hold if apart(hold) <= apart(band) else band
+
+
+def _width(paths: Sequence[Float[np.ndarray, " _N"]], repeated: float) -> float:
+    """Width of the dead band with which so many rows repeat the one before."""
+    low, high = 0.0, float(max(np.ptp(path) for path in paths)) or 1.0
+    for _ in range(HALVINGS):
+        middle = (low + high) / 2
+        sent = _changes_of([_sent(path, middle) for path in paths])
+        low, high = (middle, high) if np.mean(sent == 0) < repeated else (low, middle)
+    return high
+
+
+def _changes_of(paths: Sequence[Float[np.ndarray, " _N"]]) -> Float[np.ndarray, " M"]:
+    """Sizes of the changes from each known value to the next."""
+    return np.abs(np.concatenate([np.diff(path[~np.isnan(path)]) for path in paths]))

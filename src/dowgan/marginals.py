@@ -8,13 +8,26 @@ from scipy.special import ndtr, ndtri
 
 KNOTS = 65  # most knots of a quantile table
 TAIL = 0.1  # share of the knots whose mean slope continues a tail
+STEEPEST = 2.0  # scores rise no faster beyond a limit that many values reach: a full humidity, a lamp that is off
 
 
-def line_through(values: np.ndarray, x: Float[np.ndarray, " K"], y: Float[np.ndarray, " K"]) -> np.ndarray:
-    """Interpolate linearly and continue both ends with the mean slope of the outer knots."""
+def line_through(
+    values: np.ndarray,
+    x: Float[np.ndarray, " K"],
+    y: Float[np.ndarray, " K"],
+    slopes: tuple[float, float] = (0.0, np.inf),
+) -> np.ndarray:
+    """Interpolate linearly and continue both ends with the mean slope of the outer knots.
+
+    Args:
+        values: of any shape.
+        x, y: knots.
+        slopes: least and greatest slope of the ends, in units of the mean slope of all knots.
+    """
     reach = max(1, round(TAIL * len(x)))
-    low = (y[reach] - y[0]) / (x[reach] - x[0])
-    high = (y[-1] - y[-1 - reach]) / (x[-1] - x[-1 - reach])
+    least, most = np.array(slopes) * (y[-1] - y[0]) / (x[-1] - x[0])
+    low = np.clip((y[reach] - y[0]) / (x[reach] - x[0]), least, most)
+    high = np.clip((y[-1] - y[-1 - reach]) / (x[-1] - x[-1 - reach]), least, most)
     out = np.interp(values, x, y)
     out = np.where(values < x[0], y[0] + (values - x[0]) * low, out)
     return np.where(values > x[-1], y[-1] + (values - x[-1]) * high, out)
@@ -41,8 +54,10 @@ class Marginals:
     def _each(self, x: Float[np.ndarray, "... D"], forward: bool) -> Float[np.ndarray, "... D"]:
         out = np.empty_like(x)
         for channel in range(x.shape[-1]):
-            pair = (self.quantiles[:, channel], self.scores)
-            out[..., channel] = line_through(x[..., channel], *(pair if forward else pair[::-1]))
+            quantiles = self.quantiles[:, channel]
+            knots = (quantiles, self.scores) if forward else (self.scores, quantiles)
+            slopes = (0.0, STEEPEST) if forward else (1 / STEEPEST, np.inf)
+            out[..., channel] = line_through(x[..., channel], *knots, slopes)
         return out
 
 

@@ -12,7 +12,9 @@ from jaxtyping import Float, Int
 from dowgan.calibrate import Calibration
 from dowgan.channels import Channels, Code
 from dowgan.coordinates import Coordinates
-from dowgan.holds import Hold
+from dowgan.holds import Deadband, Hold
+from dowgan.lengths import Lengths
+from dowgan.lines import Lines
 from dowgan.marginals import Marginals
 from dowgan.polish import Gap, Grid, Polish
 from dowgan.prior import Prior
@@ -129,7 +131,7 @@ class Model:
         transport: closed-form calibration behind it, None for none.
         polish: last touch on the values of a generated window, None for none.
         polish_long: the same for series of many windows, whose joins draw values towards the middle.
-        holds: columns whose values stand for some rows.
+        holds: columns whose values stand for some rows or run along straight lines.
         past: the runs of the table.
         training: the record.
         notes: what the user should know of the fit.
@@ -150,7 +152,7 @@ class Model:
     transport: Transport | None
     polish: Polish | None
     polish_long: Polish | None
-    holds: tuple[Hold, ...]
+    holds: tuple[Hold | Deadband | Lines, ...]
     past: tuple[Past, ...]
     training: Training
     notes: tuple[str, ...]
@@ -167,11 +169,14 @@ KINDS: dict[str, type] = {
         Channels,
         Code,
         Coordinates,
+        Deadband,
         Encoder,
         End,
         Gap,
         Grid,
         Hold,
+        Lengths,
+        Lines,
         Polish,
         Slice,
         Transport,

@@ -8,11 +8,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float
+from scipy.fft import irfft, next_fast_len, rfft
 from scipy.interpolate import PchipInterpolator
 from scipy.linalg import cho_factor, cho_solve
 
 JITTER = 1e-6  # least variance of a whitened direction, relative to a channel's variance
-LAGS = 512  # most lags kept
+LAGS = 512  # most lags kept, of twice as many that are measured
+JUDGED = 192  # most lags on which a blend is judged
+BLOCK = 4_096  # rows that are correlated at once
 FEW_PAIRS = 30.0  # known pairs of values below which a covariance is drawn to zero
 SCORE_WINDOWS = 200  # windows that judge a covariance
 
@@ -36,7 +39,7 @@ class Process:
         channels = self.channels
         lags = self.lagged[:steps]
         if len(lags) < steps:  # a window longer than the known lags: beyond them nothing is correlated
-            lags = as_valid(np.concatenate([lags, np.zeros((steps - len(lags), channels, channels))]))
+            lags = as_valid(np.concatenate([tapered(lags), np.zeros((steps - len(lags), channels, channels))]))
         both = np.concatenate([lags[:0:-1].transpose(0, 2, 1), lags])  # lags -(T-1) .. T-1
         index = np.arange(steps)[:, None] - np.arange(steps)[None] + steps - 1
         blocks = both[index]  # [T T D D]
@@ -51,19 +54,16 @@ class Process:
         """Return the process on a grid with factor times as many steps; between known lags it is interpolated."""
         lags = np.arange(len(self.lagged))
         fine = np.arange((len(lags) - 1) * factor + 1) / factor
-        return Process(as_valid(PchipInterpolator(lags, self.lagged, axis=0)(fine)))
+        return Process(as_valid(tapered(PchipInterpolator(lags, self.lagged, axis=0)(fine))))
 
 
 def as_valid(lagged: Float[np.ndarray, "L D D"], lift: float = 1e-5) -> Float[np.ndarray, "L D D"]:
     """Return the closest lagged covariances of a real process: no frequency has negative power.
 
-    Lags are tapered at the far end, taken to cross-spectra, whose negative eigenvalues are raised, and back; the
-    variances are kept.
+    Lags are taken to cross-spectra, whose negative eigenvalues are raised, and back; the variances are kept.
     """
     count, channels, _ = lagged.shape
-    taper = np.clip((count - np.arange(count)) / max(count // 4, 1), 0, 1)
-    kept = lagged * taper[:, None, None]
-    circle = np.concatenate([kept, np.zeros((1, channels, channels)), kept[:0:-1].transpose(0, 2, 1)])
+    circle = np.concatenate([lagged, np.zeros((1, channels, channels)), lagged[:0:-1].transpose(0, 2, 1)])
     spectra = np.fft.fft(circle, axis=0)
     spectra = 0.5 * (spectra + spectra.conj().transpose(0, 2, 1))
     power, vectors = np.linalg.eigh(spectra)
@@ -74,21 +74,33 @@ def as_valid(lagged: Float[np.ndarray, "L D D"], lift: float = 1e-5) -> Float[np
     return back / np.outer(size, size)
 
 
+def tapered(lagged: Float[np.ndarray, "L D D"]) -> Float[np.ndarray, "L D D"]:
+    """Return lagged covariances that end in zero, weighted by a raised cosine (Blackman and Tukey 1958).
+
+    Cut off, or with a kink, the power of slow movements leaks into all frequencies, and a smooth series becomes rough.
+    """
+    count = len(lagged)
+    return lagged * (0.5 + 0.5 * np.cos(np.pi * np.arange(count) / count))[:, None, None]
+
+
 def lagged_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int) -> Float[np.ndarray, "L D D"]:
     """Covariance at each lag over the pairs of known values of all runs; the mean is taken as zero.
 
     It is drawn to zero towards the far lags, and where few pairs of values are known.
     """
     channels = runs[0].shape[1]
-    products = np.zeros((lags, channels, channels))
-    counts = np.zeros((lags, channels, channels))
-    possible = np.array([sum(max(len(run) - lag, 0) for run in runs) for lag in range(lags)], dtype=float)
+    block = min(max(len(run) for run in runs), BLOCK)
+    size = next_fast_len(block + lags, real=True)
+    sums = np.zeros((2, size // 2 + 1, channels, channels), dtype=complex)  # of products, and of pairs
     for run in runs:
         known = ~np.isnan(run)
-        filled, mask = np.where(known, run, 0.0), known.astype(float)
-        for lag in range(min(lags, len(run))):
-            products[lag] += filled[lag:].T @ filled[: len(run) - lag]
-            counts[lag] += mask[lag:].T @ mask[: len(run) - lag]
+        for total, values in zip(sums, (np.where(known, run, 0.0), known.astype(float)), strict=True):
+            for start in range(0, len(values), block):
+                ahead, here = (rfft(values[start : start + n], size, axis=0) for n in (block + lags, block))
+                total += ahead[:, :, None] * here.conj()[:, None, :]
+    products, counts = (irfft(total, size, axis=0)[:lags] for total in sums)
+    counts = np.round(counts)
+    possible = np.array([sum(max(len(run) - lag, 0) for run in runs) for lag in range(lags)], dtype=float)
     enough = np.clip(possible, 1, FEW_PAIRS)[:, None, None]
     taper = (possible / max(possible[0], 1))[:, None, None]  # as the plain sum over all rows has it
     return products / np.maximum(counts, 1) * taper * np.minimum(counts / enough, 1)
@@ -163,22 +175,22 @@ def fit_process(
         The process, and the blend that won, in words.
     """
     longest = max(len(run) for run in everything)
-    lags = int(np.clip(longest // 2, 2, LAGS))
+    lags = int(np.clip(longest - 1, 2, 2 * LAGS))
     steps = max(2, min(window, max(len(run) for run in late)))
     windows = cut_windows(late, steps, max(1, steps // 2))
     stride = max(1, len(windows) // SCORE_WINDOWS)
-    parts = structures(lagged_covariance(early, max(steps, 2)))
+    parts = structures(lagged_covariance(early, min(lags, JUDGED)))
     best, cost = BLENDS[-3], np.inf
     for blend in BLENDS:
-        process = Process(as_valid(_mix(parts, blend)))
+        process = Process(as_valid(tapered(_mix(parts, blend))))
         try:
             tried = window_cost(process, windows[::stride])
         except np.linalg.LinAlgError:
             continue
         if windows and tried < cost:
             best, cost = blend, tried
-    process = Process(as_valid(_mix(structures(lagged_covariance(everything, lags)), best)))
-    return process, " + ".join(f"{share:g} {name}" for name, share in best.items())
+    lagged = as_valid(tapered(_mix(structures(lagged_covariance(everything, lags)), best)))
+    return Process(lagged[:LAGS]), " + ".join(f"{share:g} {name}" for name, share in best.items())
 
 
 def _mix(parts: dict[str, Float[np.ndarray, "L D D"]], blend: dict[str, float]) -> Float[np.ndarray, "L D D"]:

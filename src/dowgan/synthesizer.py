@@ -17,6 +17,7 @@ from dowgan.config import DEFAULT_RECIPE, Config, resolve
 from dowgan.errors import DataError, ModelError, OptionError, unknown
 from dowgan.fitting import Fitted, drawn_coordinates, fit_priors, stretch_of
 from dowgan.holds import find_holds
+from dowgan.lines import find_lines
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
@@ -217,7 +218,9 @@ class Synthesizer:
             return self._kept(self._polished(values, np.full(len(values), len(values))), None)
 
         runs = [replace(run, values=finished(run.values)) for run in drawn]
-        self._take(replace(self.model_, holds=find_holds(columns, table.runs, runs)))
+        lines = find_lines(columns, table.runs, runs)
+        straight = [column for line in lines for column in line.columns]
+        self._take(replace(self.model_, holds=(*lines, *find_holds(columns, table.runs, runs, straight))))
 
     def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> np.ndarray:
         """Carry a large draw of the generator to the data in closed form; return rows [N C] of the windows drawn."""
@@ -479,8 +482,9 @@ class Synthesizer:
         values = self._polished(values, np.repeat([plan.rows for plan in plans], rows))
         if model.holds:
             chance = np.stack([own.random((rows, len(model.holds))) for own in chances])
+            positions = np.array([plan.position for plan in plans])
             for number, hold in enumerate(model.holds):
-                hold.apply(values.reshape(paths, rows, -1), chance[:, :, number])
+                hold.apply(values.reshape(paths, rows, -1), chance[:, :, number], positions)
         by_plan = self._kept(values, fixed).reshape(paths, rows, -1)
         both = zip(plans, self._starts(plans), by_plan, strict=True)
         return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]

@@ -22,8 +22,8 @@ from scipy.special import ndtr, ndtri
 Linear = tuple[Float[np.ndarray, " U"], Float[np.ndarray, "U U"], Float[np.ndarray, " U"]]
 
 LEADING = (3, 6, 12, 24)  # sizes of the rotated subspaces, in turn
-PICKED = ("values",)  # the rounds that follow them
-AT_ONCE = 24  # values of one round
+PICKED = ("values", "changes")  # a round of each in turn follows them
+AT_ONCE = 24  # values or changes of one round
 KNOTS = 33
 CELLS = 256  # even ones between the outer knots, in which a map is looked up
 ROUNDS = 400  # at most
@@ -48,7 +48,7 @@ class Slice:
     """
 
     rotation: Float[np.ndarray, "R R"]
-    picks: Int[np.ndarray, "P 2"]
+    picks: Int[np.ndarray, "P 3"]
     own: Float[np.ndarray, "K r"]
     wanted: Float[np.ndarray, "K r"]
 
@@ -84,17 +84,23 @@ class Slice:
         return start.take(cell) + slope.take(cell) * turned
 
 
-def directions(picks: Int[np.ndarray, "r 2"], colour: Float[np.ndarray, "T D U"]) -> Float[np.ndarray, "U r"]:
-    """Return orthonormal directions along which values of a window change."""
-    return np.linalg.qr(colour[picks[:, 0], picks[:, 1]].T)[0]
+def directions(picks: Int[np.ndarray, "r 3"], colour: Float[np.ndarray, "T D U"]) -> Float[np.ndarray, "U r"]:
+    """Return orthonormal directions along which what is picked moves."""
+    return np.linalg.qr(_gradients(picks, colour).T)[0]
 
 
-def pick(colour: Float[np.ndarray, "T D U"], rng: np.random.Generator) -> Int[np.ndarray, "r 2"]:
-    """Choose the values of one round; those that hardly add a direction are left out."""
+def _gradients(picks: Int[np.ndarray, "r 3"], colour: Float[np.ndarray, "T D U"]) -> Float[np.ndarray, "r U"]:
+    time, channel, back = picks.T
+    return colour[time, channel] - (back > 0)[:, None] * colour[time - back, channel]
+
+
+def pick(colour: Float[np.ndarray, "T D U"], kind: str, rng: np.random.Generator) -> Int[np.ndarray, "r 3"]:
+    """Choose the values or changes of one round; those that hardly add a direction are left out."""
     steps, channels, _ = colour.shape
-    chosen = rng.permutation(steps * channels)[:AT_ONCE]
-    picks = np.stack([chosen // channels, chosen % channels], axis=1)
-    rows = colour[picks[:, 0], picks[:, 1]]
+    back = int(kind == "changes")
+    chosen = rng.permutation((steps - back) * channels)[:AT_ONCE]
+    picks = np.stack([chosen // channels + back, chosen % channels, np.full_like(chosen, back)], axis=1)
+    rows = _gradients(picks, colour)
     own = np.abs(np.diag(np.linalg.qr(rows.T)[1]))
     return picks[own > FLAT * np.linalg.norm(rows, axis=1)]
 
@@ -200,11 +206,11 @@ def _round(
     """One slice and its `basis`: picked values, or of a few rotations the one in which drawn and real differ most."""
     fine = levels(len(real), int(np.clip(len(real) // 16, 9, KNOTS)))
     if isinstance(kind, str):
-        picks, rotation = pick(colour, rng), np.empty((0, 0))
+        picks, rotation = pick(colour, kind, rng), np.empty((0, 0))
         basis = directions(picks, colour)
         a, b = drawn @ basis, real @ basis
     else:
-        picks, basis, count = np.empty((0, 2), dtype=int), None, min(kind, drawn.shape[1])
+        picks, basis, count = np.empty((0, 3), dtype=int), None, min(kind, drawn.shape[1])
         rotation = _worst_rotation(drawn[::8, :count], real[::4, :count], rng)
         a, b = drawn[:, :count] @ rotation, real[:, :count] @ rotation
     own, wanted = quantiles(a, fine), quantiles(b, fine)
@@ -245,7 +251,7 @@ def _slices(
     rng: np.random.Generator,
 ) -> Sequence[Slice]:
     """Fit slices one after another, one for each step; `moved` is carried along in place."""
-    kinds, out = (*LEADING, *PICKED), []
+    kinds, out = [kind for picked in PICKED for kind in (*LEADING, picked)], []
     for number, step in enumerate(steps):
         part, basis = _round(moved, real, kinds[number % len(kinds)], step, colour, rng)
         part.apply(moved, basis)

@@ -133,7 +133,7 @@ def test_the_linear_map_carries_mean_and_covariance() -> None:
 def test_a_slice_keeps_order_along_its_directions() -> None:
     rotation = np.linalg.qr(np.random.default_rng(4).standard_normal((2, 2)))[0]
     own = np.tile(np.linspace(-2, 2, 9)[:, None], 2)
-    part = Slice(rotation, np.empty((0, 2), dtype=int), own, own**3)
+    part = Slice(rotation, np.empty((0, 3), dtype=int), own, own**3)
     along = np.linspace(-4, 4, 50)
     for column in range(2):
         points = np.zeros((50, 3))
@@ -162,7 +162,7 @@ def test_picked_values_are_carried_to_the_data() -> None:
     """A slice of values moves each of them, through any mixture of coordinates."""
     rng = np.random.default_rng(12)
     colour = np.linalg.qr(rng.standard_normal((4, 4)))[0].reshape(2, 2, 4)
-    picks = np.array([[0, 1], [1, 0]])
+    picks = np.array([[0, 1, 0], [1, 0, 0]])
     x = rng.standard_normal((3_000, 4))
     basis = directions(picks, colour)
     assert np.allclose(basis.T @ basis, np.eye(2))

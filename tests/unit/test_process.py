@@ -133,3 +133,27 @@ def test_few_rows_of_many_channels_are_kept_apart() -> None:
     raw = lagged_covariance([x], 1)[0]
     assert np.abs(between).max() < 0.8 * np.abs(raw - np.diag(np.diag(raw))).max()
     assert np.linalg.eigvalsh(process.covariance(24)).min() > 0.05, "well conditioned"
+
+
+def test_a_smooth_series_stays_smooth() -> None:
+    """What moves slowly must not leak into what moves fast: steps of the process are as small as the table's."""
+    rng = np.random.default_rng(4)
+    push, slow = np.zeros(5), np.zeros((6_100, 5))
+    for row in range(1, len(slow)):
+        push = 0.9 * push + rng.standard_normal(5)
+        slow[row] = 0.98 * slow[row - 1] + 0.02 * push
+    slow = (slow[100:] - slow[100:].mean(axis=0)) / slow[100:].std(axis=0)
+    process, _ = fit_process([slow[:4_500]], [slow[4_500:]], [slow], 24)
+    steps = np.diag(process.lagged[0] - process.lagged[1]) * 2
+    assert (steps < 1.3 * np.mean(np.diff(slow, axis=0) ** 2, axis=0)).all()
+
+
+def test_covariances_of_gappy_runs_are_those_of_the_known_pairs() -> None:
+    rng = np.random.default_rng(5)
+    runs = [rng.standard_normal((length, 2)) for length in (50, 7, 9_000)]
+    runs[0][3:9, 0] = np.nan
+    measured = lagged_covariance(runs, 12)
+    for lag in (0, 1, 11):
+        pairs = np.concatenate([run[lag:, 0] * run[: len(run) - lag, 1] for run in runs if len(run) > lag])
+        share = len(pairs) / sum(len(run) for run in runs)
+        assert np.isclose(measured[lag][0, 1], np.nanmean(pairs) * share)

@@ -1,0 +1,153 @@
+"""Straight lines: hourly weather in a table of ten minutes, a historian that keeps corner points, a ramp.
+
+What a generator draws bends in every row. Where the values of a column lie on straight lines in most rows, and those of
+a draw do not, drawn values are kept at the corners only and joined by straight lines, as long as the table's.
+
+Shapes: P paths, N rows, C columns, G columns of a group, K corners.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from dowgan.lengths import Lengths, fit_lengths, measure, together
+from dowgan.table.schema import Column, Run
+
+STRAIGHT = 0.5  # share of the rows that move in which a column does not bend, from which it consists of lines
+MORE = 0.25  # and so much more than in the draw
+TOGETHER = 0.6  # correlation of the rows in which two columns bend, from which they bend together
+EXACT = 1e-6  # of the spread: a bend of a column of all decimals
+MOST_DECIMALS = 6  # of corners
+MOSTLY = 0.95  # share of the corners that have no more decimals
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Columns that run along straight lines, and bend together.
+
+    Attributes:
+        columns: their numbers; lengths go by the level of the first.
+        decimals: of each one's corners, None for all that a float has.
+        limits: [G 2] least and greatest value of each.
+        lengths: rows from corner to corner.
+    """
+
+    columns: tuple[int, ...]
+    decimals: tuple[int | None, ...]
+    limits: Float[np.ndarray, "G 2"]
+    lengths: Lengths
+
+    def apply(
+        self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
+    ) -> None:
+        """Straighten the columns' values in place.
+
+        Args:
+            values: in the user's units.
+            chance: uniform between 0 and 1.
+            positions: of the first rows, on the table's clock.
+        """
+        rows = values.shape[1]
+        length, gone = self.lengths.draw(values[:, :, self.columns[0]], chance, positions)
+        for path, long, before in zip(values, length.tolist(), gone.tolist(), strict=True):
+            corners = [long[0]]  # the first one lies behind the first row
+            while corners[-1] < rows - 1:
+                corners.append(corners[-1] + long[corners[-1]])
+            at = np.array([-before, *corners])
+            for column, decimals, limits in zip(self.columns, self.decimals, self.limits, strict=True):
+                path[:, column] = _joined(path[:, column], at, decimals, limits)
+
+
+def _joined(
+    values: Float[np.ndarray, " N"], at: Int[np.ndarray, " K"], decimals: int | None, limits: Float[np.ndarray, " 2"]
+) -> Float[np.ndarray, " N"]:
+    """Join values at corners by straight lines; of the corners, the first and the last may lie outside of the rows."""
+    last = len(values) - 1
+    if last < 1:
+        return values
+    places = np.concatenate([[0], at[1:-1], [last]])
+    found = values[places]
+    if decimals is not None:
+        found[1:-1] = np.round(found[1:-1], decimals)
+    slope = np.diff(found) / np.diff(places)
+    first, end = found[1] - slope[0] * (places[1] - at[0]), found[-2] + slope[-1] * (at[-1] - places[-2])
+    if decimals is not None:
+        first, end = np.round(first, decimals), np.round(end, decimals)
+    first, end = np.clip([first, end], *limits)
+    return np.interp(np.arange(len(values)), [at[0], *places[1:-1], at[-1]], [first, *found[1:-1], end])
+
+
+def _bends(values: Float[np.ndarray, "N C"], tolerance: Float[np.ndarray, " C"]) -> Bool[np.ndarray, "N C"]:
+    """Where a column's slope changes; never in the first and the last row."""
+    out = np.zeros(values.shape, dtype=bool)
+    out[1:-1] = np.abs(np.diff(values, 2, axis=0)) > tolerance
+    return out
+
+
+def straight_shares(runs: Sequence[Run], tolerance: Float[np.ndarray, " C"]) -> Float[np.ndarray, " C"]:
+    """Return in what share of the rows in which a column moves it does not bend."""
+    straight, moving = np.zeros(len(tolerance)), np.zeros(len(tolerance))
+    for run in runs:
+        steps = np.diff(run.values, axis=0)
+        moves = (steps[1:] != 0) & ~np.isnan(steps[1:]) & ~np.isnan(steps[:-1])
+        moving += moves.sum(axis=0)
+        straight += (moves & ~_bends(run.values, tolerance)[1:-1]).sum(axis=0)
+    return straight / np.maximum(moving, 1)
+
+
+def find_lines(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[Run]) -> tuple[Lines, ...]:
+    """Find the columns that run along straight lines where a draw does not.
+
+    Args:
+        columns: the schema's channels.
+        runs: the table's, in the user's units.
+        drawn: generated ones.
+    """
+    spread = np.nanstd(np.concatenate([run.values for run in runs]), axis=0)
+    tolerance = np.array([_tolerance(c, float(s)) for c, s in zip(columns, spread, strict=True)])
+    written = [Run(run.key, run.start, run.offset, _written(columns, run.values)) for run in drawn]
+    real, own = straight_shares(runs, tolerance), straight_shares(written, tolerance)
+    places = [
+        i
+        for i, c in enumerate(columns)
+        if c.role == "value" and c.kind in ("float", "integer") and real[i] > max(STRAIGHT, own[i] + MORE)
+    ]
+    bends, out = [_bends(run.values, tolerance) for run in runs], []
+    for group in together(bends, places, TOGETHER) if places else []:
+        marks = [np.flatnonzero(bend[:, list(group)].any(axis=1)) for bend in bends]
+        lengths = fit_lengths(*measure(group[0], runs, marks, [mark[1:] - 1 for mark in marks]), 0.0)
+        if lengths is not None:
+            corners = [run.values[mark] for run, mark in zip(runs, marks, strict=True)]
+            found = np.concatenate(corners)
+            limits = np.array([_limits(columns[i]) for i in group])
+            out.append(Lines(group, tuple(_decimals(found[:, i]) for i in group), limits, lengths))
+    return tuple(out)
+
+
+def _tolerance(column: Column, spread: float) -> float:
+    """The largest second difference of a straight line whose values are rounded as the column's are."""
+    decimals = 0 if column.kind == "integer" else column.decimals
+    return EXACT * spread if decimals is None else 1.01 * 10.0**-decimals
+
+
+def _written(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
+    out = values.copy()
+    for i, column in enumerate(columns):
+        if column.kind == "integer" or column.decimals is not None:
+            out[:, i] = np.round(out[:, i], column.decimals or 0)
+    return out
+
+
+def _limits(column: Column) -> tuple[float, float]:
+    return -np.inf if column.lower is None else column.lower, np.inf if column.upper is None else column.upper
+
+
+def _decimals(corners: Float[np.ndarray, " M"]) -> int | None:
+    """Decimals that nearly all corners have at most."""
+    known = corners[~np.isnan(corners)]
+    for decimals in range(MOST_DECIMALS + 1):
+        if np.mean(np.isclose(known, np.round(known, decimals), rtol=0, atol=1e-9)) > MOSTLY:
+            return decimals
+    return None
