@@ -319,7 +319,7 @@ def test_parquet_in_and_out(tmp_path: Path) -> None:
     assert len(back) == 50
     assert back.dtypes.tolist() == frame.dtypes.tolist()
     assert list(back.columns) == list(frame.columns)
-    assert set(back["n"]) <= set(range(7))
+    assert (back["n"] >= 0).all()
     assert run(["densify", model, str(real), "--every", "5min", "-o", str(out), "--quiet"]) == 0
     assert pd.read_parquet(out).iloc[::3].reset_index(drop=True).equals(frame)
 

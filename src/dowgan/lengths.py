@@ -155,7 +155,8 @@ def together(marked: Sequence[Bool[np.ndarray, "_N C"]], places: Sequence[int], 
         alike: correlation of the marks.
     """
     rows = np.concatenate(marked)[:, list(places)]
-    likeness = np.corrcoef(rows, rowvar=False) if len(places) > 1 else np.ones((1, 1))
+    with np.errstate(invalid="ignore", divide="ignore"):  # one that is marked nowhere is like none
+        likeness = np.corrcoef(rows, rowvar=False) if len(places) > 1 else np.ones((1, 1))
     groups: list[list[int]] = []
     for number, place in enumerate(places):
         beside = (group for group in groups if likeness[number, places.index(group[0])] > alike)

@@ -30,7 +30,7 @@ class Lines:
     Attributes:
         columns: their numbers; lengths go by the level of the first.
         decimals: of each one's corners, None for all that a float has.
-        limits: [G 2] least and greatest value of each.
+        limits: [G 2] least and greatest of each one's corners.
         lengths: rows from corner to corner.
     """
 
@@ -111,9 +111,10 @@ def find_lines(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[R
     real, own = straight_shares(runs, tolerance), straight_shares(written, tolerance)
     places = [
         i
-        for i, c in enumerate(columns)
-        if c.role == "value" and c.kind in ("float", "integer") and real[i] > max(STRAIGHT, own[i] + MORE)
-    ]
+        for i, c in enumerate(columns)  # a number of few settings jumps between them
+        if c.role == "value" and c.kind in ("float", "integer") and not c.levels
+        and real[i] > max(STRAIGHT, own[i] + MORE)
+    ]  # fmt: skip
     bends, out = [_bends(run.values, tolerance) for run in runs], []
     for group in together(bends, places, TOGETHER) if places else []:
         marks = [np.flatnonzero(bend[:, list(group)].any(axis=1)) for bend in bends]
@@ -121,7 +122,7 @@ def find_lines(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[R
         if lengths is not None:
             corners = [run.values[mark] for run, mark in zip(runs, marks, strict=True)]
             found = np.concatenate(corners)
-            limits = np.array([_limits(columns[i]) for i in group])
+            limits = np.array([_limits(found[:, i]) for i in group])
             out.append(Lines(group, tuple(_decimals(found[:, i]) for i in group), limits, lengths))
     return tuple(out)
 
@@ -140,8 +141,8 @@ def _written(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) -> Flo
     return out
 
 
-def _limits(column: Column) -> tuple[float, float]:
-    return -np.inf if column.lower is None else column.lower, np.inf if column.upper is None else column.upper
+def _limits(corners: Float[np.ndarray, " M"]) -> tuple[float, float]:
+    return float(np.nanmin(corners)), float(np.nanmax(corners))
 
 
 def _decimals(corners: Float[np.ndarray, " M"]) -> int | None:

@@ -17,7 +17,7 @@ from dowgan.errors import ModelError
 from dowgan.files import write_whole
 
 FORMAT = "dowgan-model"
-VERSION = 2
+VERSION = 1
 
 
 def _pack(value: Any, path: str, arrays: dict[str, np.ndarray]) -> Any:
