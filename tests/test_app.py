@@ -26,6 +26,7 @@ pytest.importorskip("streamlit", reason="Streamlit is not installed: pip install
 ROWS, COLUMNS, AHEAD, FACTOR = 130, 4, 12, 4
 NAMES = [f"county_{i}" for i in range(COLUMNS)]
 CLOCK = "%d/%m/%Y"
+LULL = 250  # milliseconds in which a page begins to draw what came
 STOP = """() => {
   const stop = [...document.querySelectorAll('button')].find(b => b.innerText.includes('Stop and keep the best'));
   if (stop && !stop.disabled) stop.click();
@@ -57,13 +58,21 @@ class Visit:
         self.page.get_by_text("1 · Your table").wait_for()
 
     def upload(self, path: Path) -> None:
-        self.page.locator("input[type=file]").first.set_input_files(str(path))
+        self._send(self.page.locator("input[type=file]").first, path)
 
     def open_model(self, path: Path) -> None:
         opener = self.page.get_by_test_id("stExpander").filter(has_text="Open a model that was saved before")
         if not opener.locator("input[type=file]").is_visible():
             opener.locator("summary").click()
-        opener.locator("input[type=file]").set_input_files(str(path))
+        self._send(opener.locator("input[type=file]"), path)
+
+    def _send(self, field: Any, path: Path) -> None:
+        """Choose a file, and let the page take it in: a field that is drawn again meanwhile would lose the next one."""
+        self.settle()
+        with self.page.expect_response(lambda answer: "upload_file" in answer.url):
+            field.set_input_files(str(path))
+        self.page.wait_for_timeout(LULL)
+        self.settle()
 
     def fit(self, budget: str, recipe: str | None = None) -> None:
         box = self.page.get_by_role("textbox", name="Longest training time")
