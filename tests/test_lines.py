@@ -10,11 +10,12 @@ import pytest
 import dowgan
 from dowgan.lengths import Lengths
 from dowgan.lines import Lines, find_lines
+from dowgan.polish import Grid
 from dowgan.table.schema import Column, Run
 
 HOURS = 300
 TENS = 6 * HOURS
-FREE = np.array([[-np.inf, np.inf]])
+FREE = Grid(np.array([-100.0, 100.0]), np.array([-100.0, 100.0]), np.empty(0))
 
 
 def run(values: np.ndarray) -> Run:
@@ -87,14 +88,14 @@ def test_values_that_are_rounded_off_a_line_still_lie_on_it() -> None:
 
 
 def test_lines_reach_over_both_ends_of_a_run() -> None:
-    lines = Lines((0,), (0,), FREE, Lengths(np.empty(0), np.array([4]), np.ones((1, 1)), np.empty(0), 4, 0))
+    lines = Lines((0,), (0,), (FREE,), Lengths(np.empty(0), np.array([4]), np.ones((1, 1)), np.empty(0), 4, 0))
     values = np.array([0.5, 9, 2.2, 9, 9, 9, 6.1, 9, 6.6])[None, :, None]
     lines.apply(values, np.full((1, 9), 0.5), np.array([2]))  # corners at rows 2 and 6, and beyond both ends
     assert values[0, :, 0].tolist() == [0.5, 1.25, 2, 3, 4, 5, 6, 6.25, 6.5]
 
 
 def test_a_run_within_one_line_is_straight() -> None:
-    lines = Lines((0,), (None,), FREE, Lengths(np.empty(0), np.array([40]), np.ones((1, 1)), np.empty(0), 1, 0))
+    lines = Lines((0,), (None,), (FREE,), Lengths(np.empty(0), np.array([40]), np.ones((1, 1)), np.empty(0), 1, 0))
     values = np.random.default_rng(3).random((5, 12, 1))
     ends = values[:, [0, -1], 0].copy()
     lines.apply(values, np.full((5, 12), 0.2), np.zeros(5, dtype=int))

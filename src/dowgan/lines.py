@@ -3,7 +3,7 @@
 What a generator draws bends in every row. Where the values of a column lie on straight lines in most rows, and those of
 a draw do not, drawn values are kept at the corners only and joined by straight lines, as long as the table's.
 
-Shapes: P paths, N rows, C columns, G columns of a group, K corners.
+Shapes: P paths, N rows, C columns, K corners.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dowgan.lengths import Lengths, fit_lengths, measure, together
+from dowgan.polish import Grid
 from dowgan.table.schema import Column, Run
 
 STRAIGHT = 0.5  # share of the rows that move in which a column does not bend, from which it consists of lines
@@ -20,6 +21,7 @@ MORE = 0.25  # and so much more than in the draw
 TOGETHER = 0.6  # correlation of the rows in which two columns bend, from which they bend together
 EXACT = 1e-6  # of the spread: a bend of a column of all decimals
 MOST_DECIMALS = 6  # of corners
+KNOTS = 101  # of the quantiles of corners
 MOSTLY = 0.95  # share of the corners that have no more decimals
 
 
@@ -30,13 +32,13 @@ class Lines:
     Attributes:
         columns: their numbers; lengths go by the level of the first.
         decimals: of each one's corners, None for all that a float has.
-        limits: [G 2] least and greatest of each one's corners.
+        grids: from the quantiles of all rows to those of the corners, which lie further out than the lines between.
         lengths: rows from corner to corner.
     """
 
     columns: tuple[int, ...]
     decimals: tuple[int | None, ...]
-    limits: Float[np.ndarray, "G 2"]
+    grids: tuple[Grid, ...]
     lengths: Lengths
 
     def apply(
@@ -56,12 +58,12 @@ class Lines:
             while corners[-1] < rows - 1:
                 corners.append(corners[-1] + long[corners[-1]])
             at = np.array([-before, *corners])
-            for column, decimals, limits in zip(self.columns, self.decimals, self.limits, strict=True):
-                path[:, column] = _joined(path[:, column], at, decimals, limits)
+            for column, decimals, grid in zip(self.columns, self.decimals, self.grids, strict=True):
+                path[:, column] = _joined(path[:, column], at, decimals, grid)
 
 
 def _joined(
-    values: Float[np.ndarray, " N"], at: Int[np.ndarray, " K"], decimals: int | None, limits: Float[np.ndarray, " 2"]
+    values: Float[np.ndarray, " N"], at: Int[np.ndarray, " K"], decimals: int | None, grid: Grid
 ) -> Float[np.ndarray, " N"]:
     """Join values at corners by straight lines; of the corners, the first and the last may lie outside of the rows."""
     last = len(values) - 1
@@ -69,14 +71,14 @@ def _joined(
         return values
     places = np.concatenate([[0], at[1:-1], [last]])
     found = values[places]
-    if decimals is not None:
-        found[1:-1] = np.round(found[1:-1], decimals)
     slope = np.diff(found) / np.diff(places)
-    first, end = found[1] - slope[0] * (places[1] - at[0]), found[-2] + slope[-1] * (at[-1] - places[-2])
+    corners = grid.apply(found) if len(places) > 2 else found.copy()
+    first, end = corners[1] - slope[0] * (places[1] - at[0]), corners[-2] + slope[-1] * (at[-1] - places[-2])
+    corners[[0, -1]] = first, end
+    corners = np.clip(corners, grid.wanted[0], grid.wanted[-1])
     if decimals is not None:
-        first, end = np.round(first, decimals), np.round(end, decimals)
-    first, end = np.clip([first, end], *limits)
-    return np.interp(np.arange(len(values)), [at[0], *places[1:-1], at[-1]], [first, *found[1:-1], end])
+        corners = np.round(corners, decimals)
+    return np.interp(np.arange(len(values)), [at[0], *places[1:-1], at[-1]], corners)
 
 
 def _bends(values: Float[np.ndarray, "N C"], tolerance: Float[np.ndarray, " C"]) -> Bool[np.ndarray, "N C"]:
@@ -121,9 +123,9 @@ def find_lines(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[R
         lengths = fit_lengths(*measure(group[0], runs, marks, [mark[1:] - 1 for mark in marks]), 0.0)
         if lengths is not None:
             corners = [run.values[mark] for run, mark in zip(runs, marks, strict=True)]
-            found = np.concatenate(corners)
-            limits = np.array([_limits(found[:, i]) for i in group])
-            out.append(Lines(group, tuple(_decimals(found[:, i]) for i in group), limits, lengths))
+            found, every = np.concatenate(corners), np.concatenate([run.values for run in runs])
+            decimals = tuple(_decimals(found[:, i]) for i in group)
+            out.append(Lines(group, decimals, tuple(_grid(every[:, i], found[:, i]) for i in group), lengths))
     return tuple(out)
 
 
@@ -141,8 +143,11 @@ def _written(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) -> Flo
     return out
 
 
-def _limits(corners: Float[np.ndarray, " M"]) -> tuple[float, float]:
-    return float(np.nanmin(corners)), float(np.nanmax(corners))
+def _grid(every: Float[np.ndarray, " N"], corners: Float[np.ndarray, " M"]) -> Grid:
+    levels = np.linspace(0, 1, KNOTS)
+    own, wanted = (np.nanquantile(values, levels) for values in (every, corners))
+    hair = 1e-9 * np.nanstd(every) + 1e-12
+    return Grid(own + hair * np.arange(KNOTS), wanted, np.empty(0))
 
 
 def _decimals(corners: Float[np.ndarray, " M"]) -> int | None:
