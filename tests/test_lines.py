@@ -72,6 +72,19 @@ def test_hourly_weather_bends_at_whole_hours_and_on_whole_values(weather: pd.Dat
     assert longer.iloc[:500].equals(made.iloc[:500])
 
 
+def test_densified_weather_runs_straight_between_the_hours_that_came(weather: pd.DataFrame) -> None:
+    model = dowgan.Synthesizer("prior").fit(weather)
+    hourly, tens = weather.iloc[:601:6], weather.iloc[:601]
+    fine = model.densify(hourly, factor=6)
+    for name in ("outside", "wind"):
+        assert np.allclose(fine[name], tens[name])
+    assert not np.allclose(fine["room"], tens["room"])
+    twice = model.densify(tens, factor=2)["outside"].to_numpy()
+    assert np.allclose(twice[1::2], (twice[:-1:2] + twice[2::2]) / 2)
+    late = model.densify(weather.iloc[3:604:6], factor=6)["outside"]  # corners lie between the rows
+    assert not np.allclose(np.diff(late, 2)[:5], 0)
+
+
 def test_a_draw_that_runs_as_straight_needs_no_lines() -> None:
     rng = np.random.default_rng(1)
     real, drawn = (np.cumsum(rng.choice([-1.0, 1.0], 500).repeat(8))[:, None] for _ in range(2))

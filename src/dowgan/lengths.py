@@ -58,6 +58,10 @@ class Lengths:
         length[:, 0] = left
         return length, whole - left
 
+    def meet(self, position: int, step: int) -> bool:
+        """Say whether everything begins in one of every so many rows from that position on."""
+        return self.every > 1 and self.every % step == 0 and (position - self.phase) % step == 0
+
     def _begun(self, level: int, chance: float, position: int) -> tuple[int, int]:
         """The first length of a run, and what is left of it: all, or from any row within."""
         if len(self.first):

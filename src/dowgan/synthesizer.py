@@ -16,8 +16,9 @@ from threadpoolctl import threadpool_limits
 from dowgan.config import DEFAULT_RECIPE, Config, resolve
 from dowgan.errors import DataError, ModelError, OptionError, unknown
 from dowgan.fitting import Fitted, drawn_coordinates, fit_priors, stretch_of
-from dowgan.holds import find_holds
-from dowgan.lines import find_lines
+from dowgan.holds import Deadband, find_holds
+from dowgan.interpolation import interpolate
+from dowgan.lines import Lines, find_lines
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
@@ -595,7 +596,8 @@ class Synthesizer:
         out = []
         for number, run in enumerate(table.runs):
             stretch = stretch_of(model.channels, run)
-            rows = _fine_rows(stretch, run.offset * ratio + self._shift(table), ratio, factor)
+            position = run.offset * ratio + self._shift(table)
+            rows = _fine_rows(stretch, position, ratio, factor)
             if len(run.values) == 1 or factor == 1:
                 out.append((run, run.values.copy(), np.empty((0, *run.values.shape))))
                 continue
@@ -606,9 +608,23 @@ class Synthesizer:
             given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
             given[::factor] = run.values
             decoded = [model.channels.decode(p, rows.regime) for p in (filled.middle, *filled.paths[:paths])]
+            for values in decoded:
+                self._settle(values, run.values, factor, ratio, position)
             middle, *kept = [model.relations.keep(values, given) for values in decoded]
             out.append((run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))))
         return out
+
+    def _settle(self, fine: np.ndarray, coarse: np.ndarray, factor: int, ratio: int, position: int) -> None:
+        """Put in place the values between the given rows that these leave no choice of: lines and values that stand."""
+        for found in self._model.holds:
+            straight = isinstance(found, Lines)
+            if isinstance(found, Deadband) or not (found.lengths.meet(position, ratio) or (straight and ratio == 1)):
+                continue
+            for column in found.columns:
+                known = ~np.isnan(coarse[:, column])
+                sure = np.append(np.repeat(known[:-1] & known[1:], factor), known[-1])
+                way = interpolate(coarse[:, [column]], factor, "linear" if straight else "hold")[:, 0]
+                fine[sure, column] = way[sure]
 
     def _ratio(self, table: Table, factor: int) -> int:
         """How many of the model's steps make one of the table's."""
