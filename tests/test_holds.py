@@ -91,6 +91,16 @@ def test_a_sample_is_taken_at_the_same_hours_as_in_the_table() -> None:
     assert set(changed.dt.hour) == {0, 6, 12, 18}
 
 
+def test_an_extended_sample_stands_until_the_next() -> None:
+    frame = plant().drop(columns=["grade", "setpoint"])
+    model = dowgan.Synthesizer("prior").fit(frame.iloc[:596])  # two more rows of the last sample are known to come
+    ahead = model.extend(steps=40, paths=20)
+    for path in (ahead.median["lab"].to_numpy(), *ahead.runs[0][:, :, 1]):
+        assert (path[:4] == frame["lab"].iloc[595]).all()
+        assert (path[4:].reshape(6, 6) == path[4::6, None]).all()
+    assert len(np.unique(ahead.runs[0][:, -1, 1])) > 10
+
+
 def test_a_transmitter_sends_when_its_value_has_moved() -> None:
     """Long rests where it is calm, none where it moves: held for lengths by chance it would jump."""
     rng = np.random.default_rng(8)
@@ -100,7 +110,7 @@ def test_a_transmitter_sends_when_its_value_has_moved() -> None:
         paths.append(np.cumsum(rng.standard_normal(8_000) * np.where(lively, 0.3, 0.02)))
     real, drawn = (path[:, None] for path in paths)
     real = real.copy()
-    Deadband(0, 0.2).apply(real[None], np.empty((1, 8_000)), FIRST)
+    Deadband((0,), 0.2).apply(real[None], np.empty((1, 8_000)), FIRST)
     (band,) = find_holds([column("level", decimals=6)], [run(real)], [run(drawn)])
     assert isinstance(band, Deadband)
     assert abs(band.width / 0.2 - 1) < 0.2

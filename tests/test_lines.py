@@ -85,6 +85,14 @@ def test_densified_weather_runs_straight_between_the_hours_that_came(weather: pd
     assert not np.allclose(np.diff(late, 2)[:5], 0)
 
 
+def test_extended_weather_bends_at_whole_hours(weather: pd.DataFrame) -> None:
+    model = dowgan.Synthesizer("prior").fit(weather.iloc[:1_503])
+    ahead = model.extend(steps=40, paths=20)
+    for path in (ahead.median["outside"].to_numpy(), *ahead.runs[0][:, :, 1]):
+        whole = np.concatenate([weather["outside"].iloc[1_494:1_503], path])
+        assert set((bends(whole[:-1]) + 1_494) % 6) == {0}
+
+
 def test_a_draw_that_runs_as_straight_needs_no_lines() -> None:
     rng = np.random.default_rng(1)
     real, drawn = (np.cumsum(rng.choice([-1.0, 1.0], 500).repeat(8))[:, None] for _ in range(2))

@@ -55,17 +55,32 @@ class Hold:
         for column in self.columns:
             values[:, :, column] = np.take_along_axis(values[:, :, column], held, axis=1)
 
+    def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
+        """Hold the columns' values in place, in rows that follow a table, if it is known when the next one comes.
+
+        Args:
+            values: in the user's units.
+            last: the table's last two rows.
+            position: of the first row, on the table's clock.
+        """
+        if self.lengths.every == 1:
+            return
+        beats = self.lengths.beats(position, len(values))
+        since = np.searchsorted(beats, np.arange(len(values)), side="right")
+        for column in self.columns:
+            values[:, column] = np.append(last[1, column], values[beats, column])[since]
+
 
 @dataclass(frozen=True)
 class Deadband:
     """A column whose value stands until it has moved away far enough: a transmitter that sends changes.
 
     Attributes:
-        column: its number.
+        columns: its number, alone.
         width: the least change.
     """
 
-    column: int
+    columns: tuple[int]
     width: float
 
     def apply(
@@ -73,7 +88,11 @@ class Deadband:
     ) -> None:
         """Hold the column's values in place; nothing is left to chance."""
         for path in values:
-            path[:, self.column] = _sent(path[:, self.column], self.width)
+            (column,) = self.columns
+            path[:, column] = _sent(path[:, column], self.width)
+
+    def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
+        """Leave the values as they are: the best estimate moves before a change is sent."""
 
 
 def _sent(values: Float[np.ndarray, " N"], width: float) -> Float[np.ndarray, " N"]:
@@ -187,7 +206,7 @@ def _liker(runs: Sequence[Run], drawn: Sequence[Run], hold: Hold) -> Hold | Dead
     place = hold.columns[0]
     paths = [_rounded(run.values[None, :TRIED], hold.decimals) for run in drawn[: -(-TRIED // len(drawn[0].values))]]
     wanted = _changes_of([run.values[:, place] for run in runs])
-    band = Deadband(place, _width([path[0, :, place] for path in paths], float(np.mean(wanted == 0))))
+    band = Deadband((place,), _width([path[0, :, place] for path in paths], float(np.mean(wanted == 0))))
     sizes = np.quantile(wanted, SIZES)
 
     def apart(way: Hold | Deadband) -> float:

@@ -62,6 +62,10 @@ class Lengths:
         """Say whether everything begins in one of every so many rows from that position on."""
         return self.every > 1 and self.every % step == 0 and (position - self.phase) % step == 0
 
+    def beats(self, position: int, rows: int) -> Int[np.ndarray, " M"]:
+        """Return in which of so many rows from that position on something begins."""
+        return np.flatnonzero((position + np.arange(rows)) % self.every == self.phase)
+
     def _begun(self, level: int, chance: float, position: int) -> tuple[int, int]:
         """The first length of a run, and what is left of it: all, or from any row within."""
         if len(self.first):

@@ -61,6 +61,28 @@ class Lines:
             for column, decimals, grid in zip(self.columns, self.decimals, self.grids, strict=True):
                 path[:, column] = _joined(path[:, column], at, decimals, grid)
 
+    def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
+        """Straighten the columns' values in place, in rows that follow a table, if it is known where corners come.
+
+        Args:
+            values: in the user's units.
+            last: the table's last two rows.
+            position: of the first row, on the table's clock.
+        """
+        if self.lengths.every == 1:
+            return
+        rows = len(values)
+        corners = self.lengths.beats(position, rows)
+        at = np.unique(np.concatenate([corners, [rows - 1]]))
+        under_way = (position - 1 - self.lengths.phase) % self.lengths.every > 0  # the table ends within a line
+        for column, decimals in zip(self.columns, self.decimals, strict=True):
+            found = values[at, column]
+            if under_way:
+                found[0] = last[1, column] + (at[0] + 1) * (last[1, column] - last[0, column])
+            if decimals is not None:
+                found = np.where(np.isin(at, corners), np.round(found, decimals), found)
+            values[:, column] = np.interp(np.arange(rows), np.append(-1, at), np.append(last[1, column], found))
+
 
 def _joined(
     values: Float[np.ndarray, " N"], at: Int[np.ndarray, " K"], decimals: int | None, grid: Grid

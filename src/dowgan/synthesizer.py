@@ -710,7 +710,7 @@ class Synthesizer:
         streams = Streams(random_state)
         with threadpool_limits(1):
             for number, (run, stretch, place) in enumerate(histories):
-                middle, values = self._continue(stretch, place, steps, paths, texts, fixed, streams, number)
+                middle, values = self._continue(run, stretch, place, steps, paths, texts, fixed, streams, number)
                 start = schema.clock.after(schema.clock.at(run.start, np.array([len(run.values) - 1]))[0], 1)[0]
                 starts.append(Run(run.key, start, run.offset + len(run.values), np.empty(0)))
                 medians.append(middle)
@@ -742,6 +742,7 @@ class Synthesizer:
 
     def _continue(
         self,
+        run: Run,
         stretch: Stretch,
         place: int,
         steps: int,
@@ -779,6 +780,11 @@ class Synthesizer:
             chunks.append(out.paths)
         given = np.full((steps, model.channels.columns), np.nan) if fixed is None else fixed
         decoded = [model.channels.decode(p, regime) for p in (out.middle, *np.concatenate(chunks)[:paths])]
+        last, position = run.values[-2:], stretch.position + len(stretch.values)
+        for hold in model.holds:
+            if len(last) == 2 and not np.isnan(last[:, list(hold.columns)]).any():
+                for path in decoded:
+                    hold.go_on(path, last, position)
         middle, *values = [model.relations.keep(path, given) for path in decoded]
         return middle, np.stack(values)
 
