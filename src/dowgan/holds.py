@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
+from dowgan.courses import Course, numbers, resolution, written
 from dowgan.lengths import Lengths, fit_lengths, measure, together
 from dowgan.table.schema import Column, Run
 
@@ -25,7 +26,7 @@ SIZES = (np.arange(1_000) + 0.5) / 1_000  # quantiles of the changes that are co
 
 
 @dataclass(frozen=True)
-class Hold:
+class Hold(Course):
     """Columns whose values stand for some rows, and change together.
 
     Attributes:
@@ -41,13 +42,6 @@ class Hold:
     def apply(
         self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
     ) -> None:
-        """Hold the columns' values in place.
-
-        Args:
-            values: in the user's units.
-            chance: uniform between 0 and 1.
-            positions: of the first rows, on the table's clock.
-        """
         lead = values[:, :, self.columns[0]]
         length, _ = self.lengths.draw(lead, chance, positions)
         same = _rounded(lead, self.decimals) if self.lengths.every == 1 else length.cumsum(axis=1)  # a beat goes on
@@ -56,13 +50,6 @@ class Hold:
             values[:, :, column] = np.take_along_axis(values[:, :, column], held, axis=1)
 
     def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
-        """Hold the columns' values in place, in rows that follow a table, if it is known when the next one comes.
-
-        Args:
-            values: in the user's units.
-            last: the table's last two rows.
-            position: of the first row, on the table's clock.
-        """
         if self.lengths.every == 1:
             return
         beats = self.lengths.beats(position, len(values))
@@ -70,9 +57,12 @@ class Hold:
         for column in self.columns:
             values[:, column] = np.append(last[1, column], values[beats, column])[since]
 
+    def between(self, position: int, step: int) -> str | None:
+        return "hold" if self.lengths.meet(position, step) else None
+
 
 @dataclass(frozen=True)
-class Deadband:
+class Deadband(Course):
     """A column whose value stands until it has moved away far enough: a transmitter that sends changes.
 
     Attributes:
@@ -86,13 +76,9 @@ class Deadband:
     def apply(
         self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
     ) -> None:
-        """Hold the column's values in place; nothing is left to chance."""
-        for path in values:
-            (column,) = self.columns
+        (column,) = self.columns
+        for path in values:  # nothing is left to chance
             path[:, column] = _sent(path[:, column], self.width)
-
-    def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
-        """Leave the values as they are: the best estimate moves before a change is sent."""
 
 
 def _sent(values: Float[np.ndarray, " N"], width: float) -> Float[np.ndarray, " N"]:
@@ -142,18 +128,13 @@ def _changes(values: Float[np.ndarray, "N C"]) -> Bool[np.ndarray, "N C"]:
     return out
 
 
-def _resolution(column: Column) -> int | None:
-    return 0 if column.kind == "integer" else column.decimals
-
-
 def repeats(columns: Sequence[Column], runs: Sequence[Run]) -> Float[np.ndarray, " C"]:
     """Return the share of rows that repeat the value before, as they are written, of those where both are known."""
     same, both = np.zeros(len(columns)), np.zeros(len(columns))
     for run in runs:
-        for i, column in enumerate(columns):
-            step = np.diff(_rounded(run.values[:, i], _resolution(column)))
-            same[i] += (step == 0).sum()
-            both[i] += (~np.isnan(step)).sum()
+        steps = np.diff(written(columns, run.values), axis=0)
+        same += (steps == 0).sum(axis=0)
+        both += (~np.isnan(steps)).sum(axis=0)
     return same / np.maximum(both, 1)
 
 
@@ -169,10 +150,9 @@ def find_holds(
         but: columns to leave alone.
     """
     real, own = repeats(columns, runs), repeats(columns, drawn)
-    numbers = [i for i, c in enumerate(columns) if c.role == "value" and c.kind in ("float", "integer")]
-    places = [place for place in numbers if real[place] > own[place] + MORE and place not in but]
+    places = [place for place in numbers(columns) if real[place] > own[place] + MORE and place not in but]
     changes, out = [_changes(run.values) for run in runs], []
-    for group in together(changes, places, TOGETHER) if places else []:
+    for group in together(changes, places, TOGETHER):
         hold = _hold(columns[group[0]], runs, changes, group, float(own[group[0]]))
         if hold is not None:
             out.append(_liker(runs, drawn, hold))
@@ -196,7 +176,7 @@ def _hold(
         known = ~np.isnan(run.values[:, list(group)]).all(axis=1)
         ends.append(np.maximum.accumulate(np.where(known, np.arange(len(known)), 0))[mark[1:] - 1])
     lengths = fit_lengths(*measure(group[0], runs, marks, ends), own)
-    return None if lengths is None else Hold(group, _resolution(column), lengths)
+    return None if lengths is None else Hold(group, resolution(column), lengths)
 
 
 def _liker(runs: Sequence[Run], drawn: Sequence[Run], hold: Hold) -> Hold | Deadband:

@@ -162,6 +162,8 @@ def together(marked: Sequence[Bool[np.ndarray, "_N C"]], places: Sequence[int], 
         places: the columns.
         alike: correlation of the marks.
     """
+    if not places:
+        return []
     rows = np.concatenate(marked)[:, list(places)]
     with np.errstate(invalid="ignore", divide="ignore"):  # one that is marked nowhere is like none
         likeness = np.corrcoef(rows, rowvar=False) if len(places) > 1 else np.ones((1, 1))

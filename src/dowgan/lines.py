@@ -7,13 +7,14 @@ Shapes: P paths, N rows, C columns, K corners.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from dowgan.courses import Course, numbers, resolution, written
 from dowgan.lengths import Lengths, fit_lengths, measure, together
-from dowgan.polish import Grid
+from dowgan.polish import Grid, quantile_map
 from dowgan.table.schema import Column, Run
 
 STRAIGHT = 0.5  # share of the rows that move in which a column does not bend, from which it consists of lines
@@ -26,7 +27,7 @@ MOSTLY = 0.95  # share of the corners that have no more decimals
 
 
 @dataclass(frozen=True)
-class Lines:
+class Lines(Course):
     """Columns that run along straight lines, and bend together.
 
     Attributes:
@@ -44,13 +45,6 @@ class Lines:
     def apply(
         self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
     ) -> None:
-        """Straighten the columns' values in place.
-
-        Args:
-            values: in the user's units.
-            chance: uniform between 0 and 1.
-            positions: of the first rows, on the table's clock.
-        """
         rows = values.shape[1]
         length, gone = self.lengths.draw(values[:, :, self.columns[0]], chance, positions)
         for path, long, before in zip(values, length.tolist(), gone.tolist(), strict=True):
@@ -62,13 +56,6 @@ class Lines:
                 path[:, column] = _joined(path[:, column], at, decimals, grid)
 
     def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
-        """Straighten the columns' values in place, in rows that follow a table, if it is known where corners come.
-
-        Args:
-            values: in the user's units.
-            last: the table's last two rows.
-            position: of the first row, on the table's clock.
-        """
         if self.lengths.every == 1:
             return
         rows = len(values)
@@ -82,6 +69,9 @@ class Lines:
             if decimals is not None:
                 found = np.where(np.isin(at, corners), np.round(found, decimals), found)
             values[:, column] = np.interp(np.arange(rows), np.append(-1, at), np.append(last[1, column], found))
+
+    def between(self, position: int, step: int) -> str | None:
+        return "linear" if step == 1 or self.lengths.meet(position, step) else None
 
 
 def _joined(
@@ -129,47 +119,28 @@ def find_lines(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[R
         runs: the table's, in the user's units.
         drawn: generated ones.
     """
-    spread = np.nanstd(np.concatenate([run.values for run in runs]), axis=0)
-    tolerance = np.array([_tolerance(c, float(s)) for c, s in zip(columns, spread, strict=True)])
-    written = [Run(run.key, run.start, run.offset, _written(columns, run.values)) for run in drawn]
-    real, own = straight_shares(runs, tolerance), straight_shares(written, tolerance)
-    places = [
-        i
-        for i, c in enumerate(columns)  # a number of few settings jumps between them
-        if c.role == "value" and c.kind in ("float", "integer") and not c.levels
-        and real[i] > max(STRAIGHT, own[i] + MORE)
-    ]  # fmt: skip
+    every = np.concatenate([run.values for run in runs])
+    tolerance = np.array([_tolerance(c, float(s)) for c, s in zip(columns, np.nanstd(every, axis=0), strict=True)])
+    real = straight_shares(runs, tolerance)
+    own = straight_shares([replace(run, values=written(columns, run.values)) for run in drawn], tolerance)
+    straight = [place for place in numbers(columns) if real[place] > max(STRAIGHT, own[place] + MORE)]
+    places = [place for place in straight if not columns[place].levels]  # a number of few settings jumps between them
     bends, out = [_bends(run.values, tolerance) for run in runs], []
-    for group in together(bends, places, TOGETHER) if places else []:
+    for group in together(bends, places, TOGETHER):
         marks = [np.flatnonzero(bend[:, list(group)].any(axis=1)) for bend in bends]
         lengths = fit_lengths(*measure(group[0], runs, marks, [mark[1:] - 1 for mark in marks]), 0.0)
         if lengths is not None:
-            corners = [run.values[mark] for run, mark in zip(runs, marks, strict=True)]
-            found, every = np.concatenate(corners), np.concatenate([run.values for run in runs])
-            decimals = tuple(_decimals(found[:, i]) for i in group)
-            out.append(Lines(group, decimals, tuple(_grid(every[:, i], found[:, i]) for i in group), lengths))
+            corners = np.concatenate([run.values[mark] for run, mark in zip(runs, marks, strict=True)])
+            decimals = tuple(_decimals(corners[:, i]) for i in group)
+            grids = tuple(quantile_map(every[:, i], corners[:, i], KNOTS) for i in group)
+            out.append(Lines(group, decimals, grids, lengths))
     return tuple(out)
 
 
 def _tolerance(column: Column, spread: float) -> float:
     """The largest second difference of a straight line whose values are rounded as the column's are."""
-    decimals = 0 if column.kind == "integer" else column.decimals
+    decimals = resolution(column)
     return EXACT * spread if decimals is None else 1.01 * 10.0**-decimals
-
-
-def _written(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
-    out = values.copy()
-    for i, column in enumerate(columns):
-        if column.kind == "integer" or column.decimals is not None:
-            out[:, i] = np.round(out[:, i], column.decimals or 0)
-    return out
-
-
-def _grid(every: Float[np.ndarray, " N"], corners: Float[np.ndarray, " M"]) -> Grid:
-    levels = np.linspace(0, 1, KNOTS)
-    own, wanted = (np.nanquantile(values, levels) for values in (every, corners))
-    hair = 1e-9 * np.nanstd(every) + 1e-12
-    return Grid(own + hair * np.arange(KNOTS), wanted, np.empty(0))
 
 
 def _decimals(corners: Float[np.ndarray, " M"]) -> int | None:

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 from dowgan.calibrate import Calibration
 from dowgan.channels import Channels, Code
 from dowgan.coordinates import Coordinates
+from dowgan.courses import Course
 from dowgan.holds import Deadband, Hold
 from dowgan.lengths import Lengths
 from dowgan.lines import Lines
@@ -152,7 +153,7 @@ class Model:
     transport: Transport | None
     polish: Polish | None
     polish_long: Polish | None
-    holds: tuple[Hold | Deadband | Lines, ...]
+    holds: tuple[Course, ...]
     past: tuple[Past, ...]
     training: Training
     notes: tuple[str, ...]

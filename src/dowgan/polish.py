@@ -9,7 +9,7 @@ Shapes: N rows, C columns, K knots, B levels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float
@@ -141,11 +141,15 @@ def _grid(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray
     known = real[~np.isnan(real)]
     if not _usable(column, known):
         return None
-    levels = np.linspace(0, 1, min(KNOTS, len(known)))
-    own, wanted = np.quantile(drawn, levels), np.quantile(known, levels)
-    spread = known.std() + 1e-12
-    own = own + 1e-9 * spread * np.arange(len(own))
-    return Grid(own, wanted, _numbers(column, real))
+    return replace(quantile_map(drawn, known, min(KNOTS, len(known))), numbers=_numbers(column, real))
+
+
+def quantile_map(drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"], knots: int) -> Grid:
+    """Return the map from quantiles of some values to those of others, NaN left out; onto any number."""
+    levels = np.linspace(0, 1, knots)
+    own, wanted = np.nanquantile(drawn, levels), np.nanquantile(real, levels)
+    hair = 1e-9 * (np.nanstd(real) + 1e-12)  # ties stay strictly increasing
+    return Grid(own + hair * np.arange(knots), wanted, np.empty(0))
 
 
 def _usable(column: Column, known: Float[np.ndarray, " N"]) -> bool:

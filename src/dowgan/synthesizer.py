@@ -16,9 +16,9 @@ from threadpoolctl import threadpool_limits
 from dowgan.config import DEFAULT_RECIPE, Config, resolve
 from dowgan.errors import DataError, ModelError, OptionError, unknown
 from dowgan.fitting import Fitted, drawn_coordinates, fit_priors, stretch_of
-from dowgan.holds import Deadband, find_holds
+from dowgan.holds import find_holds
 from dowgan.interpolation import interpolate
-from dowgan.lines import Lines, find_lines
+from dowgan.lines import find_lines
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
@@ -617,14 +617,13 @@ class Synthesizer:
     def _settle(self, fine: np.ndarray, coarse: np.ndarray, factor: int, ratio: int, position: int) -> None:
         """Put in place the values between the given rows that these leave no choice of: lines and values that stand."""
         for found in self._model.holds:
-            straight = isinstance(found, Lines)
-            if isinstance(found, Deadband) or not (found.lengths.meet(position, ratio) or (straight and ratio == 1)):
+            way = found.between(position, ratio)
+            if way is None:
                 continue
             for column in found.columns:
                 known = ~np.isnan(coarse[:, column])
                 sure = np.append(np.repeat(known[:-1] & known[1:], factor), known[-1])
-                way = interpolate(coarse[:, [column]], factor, "linear" if straight else "hold")[:, 0]
-                fine[sure, column] = way[sure]
+                fine[sure, column] = interpolate(coarse[:, [column]], factor, way)[sure, 0]
 
     def _ratio(self, table: Table, factor: int) -> int:
         """How many of the model's steps make one of the table's."""

@@ -43,7 +43,8 @@ class Slice:
 
     Attributes:
         rotation: [r r] of the leading coordinates; empty where values are picked.
-        picks: [P 2] time and channel of each picked value; empty where leading coordinates are rotated.
+        picks: [P 3] time and channel of each picked value, and how many steps back lies the one that it is taken from
+            (0 for none); empty where leading coordinates are rotated.
         own, wanted: quantiles.
     """
 

@@ -1,0 +1,73 @@
+"""What columns do that no draw does by itself: one interface for values that stand and for straight lines.
+
+Shapes: P paths, N rows, C columns.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from dowgan.table.schema import Column
+
+
+class Course(ABC):
+    """A course that some columns take.
+
+    Attributes:
+        columns: their numbers.
+    """
+
+    columns: tuple[int, ...]
+
+    @abstractmethod
+    def apply(
+        self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
+    ) -> None:
+        """Bring a draw onto the course, in place.
+
+        Args:
+            values: in the user's units.
+            chance: uniform between 0 and 1.
+            positions: of the first rows, on the table's clock.
+        """
+
+    def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
+        """Bring rows that follow a table onto the course, in place, where it is known how it goes on.
+
+        Args:
+            values: in the user's units.
+            last: the table's last two rows.
+            position: of the first row, on the table's clock.
+        """
+        return
+
+    def between(self, position: int, step: int) -> str | None:
+        """Return in which of `interpolation.WAYS` the rows between known ones must run, None if they are free.
+
+        Args:
+            position: of the first known row, on the table's clock.
+            step: rows of the table from each known one to the next.
+        """
+        return None
+
+
+def resolution(column: Column) -> int | None:
+    """Return how many decimals a column is written with, None for all that a float has."""
+    return 0 if column.kind == "integer" else column.decimals
+
+
+def numbers(columns: Sequence[Column]) -> list[int]:
+    """Return which columns hold numbers that may take a course."""
+    return [i for i, c in enumerate(columns) if c.role == "value" and c.kind in ("float", "integer")]
+
+
+def written(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
+    """Return rows with the decimals that they are written with."""
+    out = values.copy()
+    for i, column in enumerate(columns):
+        decimals = resolution(column)
+        if decimals is not None:
+            out[:, i] = np.round(out[:, i], decimals)
+    return out
