@@ -11,7 +11,7 @@ demo: $(PROGRAM)
 	$(BIN)/dowgan demo $(DATA)
 
 test: $(STAMP) browser lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # two files at a time
 
 browser:  # the page and the report are tested in a Chromium; where there is none those tests are skipped and say so
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null \

@@ -30,7 +30,8 @@ REVERSIBLE = 60  # reversible series that are drawn for that
 TURNED = 0.02  # probability below which time is turned there, a single look
 OPPOSITE = -0.35  # likeness of the asymmetries below which they point apart
 MOST_ALIKE = 0.6  # correlation of neighbouring blocks that is reckoned with
-RARE = 0.01  # probability below which something is found
+RARE = 0.0005  # probability below which something is found
+SUSPECT = 0.01  # probability below which two channels may have been swapped, if neither is off with them changed back
 LOW = 1 / 3  # share of the values that are low
 LEAST_PEAK = 0.5  # of the real one, that a tie to the other tags must have elsewhere to be a late one
 SHARED = ("ties", "relation", "drift against the others")  # kinds in which other channels have a part
@@ -143,17 +144,18 @@ def find_traits(real: Sequence[Float[Array, "_ C"]], fake: Sequence[Float[Array,
     if sides is None:
         return []
     late, straight = _late_tags(sides)
-    found = _corrected([*_each_trait(straight), *_relations(straight), *_direction(sides)])
+    looks = [*_each_trait(straight), *_relations(straight), *_direction(sides)]
+    found = _corrected(looks, RARE)
     if not any(f.kind == "direction" for f in found):
         found += _turned(sides)
-    return sorted([*late, *_swapped(straight, found), *found], key=lambda f: f.p)
+    return sorted([*late, *_swapped(straight, _corrected(looks, SUSPECT)), *found], key=lambda f: f.p)
 
 
-def _corrected(found: Sequence[Finding]) -> list[Finding]:
-    """Those that are rare after correction for the number of looks at the whole table, or at single tags."""
+def _corrected(found: Sequence[Finding], below: float) -> list[Finding]:
+    """Those rarer than `below` after correction for the number of looks at the whole table, or at single tags."""
     looks = {whole: 2 * sum((f.tag is None) == whole for f in found) for whole in (True, False)}
     kept = [(f, min(1.0, f.p * looks[f.tag is None])) for f in found]
-    return [Finding(f.kind, f.tag, p, f.real, f.fake, f.detail) for f, p in kept if p < RARE]
+    return [Finding(f.kind, f.tag, p, f.real, f.fake, f.detail) for f, p in kept if p < below]
 
 
 def _compared(kind: str, first: Float[Array, "K C"], second: Float[Array, "M C"]) -> list[Finding]:
@@ -349,5 +351,5 @@ def _fits(sides: Sides, first: int, second: int) -> bool:
     made[:, [first, second]] = made[:, [second, first]]
     changed = sides_of(own, made)
     assert changed is not None
-    left = {f.tag for f in _corrected([*_each_trait(changed), *_relations(changed)])}
+    left = {f.tag for f in _corrected([*_each_trait(changed), *_relations(changed)], SUSPECT)}
     return not left & {first, second}

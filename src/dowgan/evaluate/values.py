@@ -11,12 +11,13 @@ from jaxtyping import Float
 from scipy.stats import poisson
 
 from dowgan.evaluate.checks import FEW_LEVELS
-from dowgan.evaluate.findings import RARE, Finding, sides_of, welch, with_error
+from dowgan.evaluate.findings import Finding, sides_of, welch, with_error
 from dowgan.evaluate.traits import joined
 from dowgan.metrics.marginal import moments
 
 Array = np.ndarray
-END = 0.25  # share of the values at an end that makes a range of its own
+RARE = 0.01  # probability below which something is found
+ENDS = (0.25, 0.2, 0.1)  # shares of the values at an end that make a range of their own
 LEAST_STATE = 0.05  # share of the rows from which a state counts
 GONE = 0.02  # share of the usual number of rows below which a range is gone
 MOST_DIGITS = 6
@@ -85,7 +86,7 @@ def _gone(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]
         return []
     out: list[Finding] = []
     own, made = sides.blocks
-    numbers = 2 * int((~few_levels(real)).sum())
+    numbers = 2 * len(ENDS) * int((~few_levels(real)).sum())
     for c, few in enumerate(few_levels(real)):
         whole = np.concatenate(own)[:, c]
         ranges = _ranges(whole, bool(few))
@@ -98,7 +99,8 @@ def _gone(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]
                 p = min(1.0, looks * _never(reached, len(made)))
                 mean, scale = (x[c] for x in moments(real))
                 out.append(Finding("regime", c, p, usual, float(mean + at * scale), sign))
-    return [f for f in out if f.p < RARE]
+    widest = {(f.tag, f.detail, f.fake if f.detail == 0 else 0.0): f for f in reversed(out) if f.p < RARE}
+    return list(widest.values())
 
 
 def _never(reached: Float[Array, "K 1"], blocks: int) -> float:
@@ -113,12 +115,13 @@ def _never(reached: Float[Array, "K 1"], blocks: int) -> float:
 
 
 def _ranges(values: Float[Array, "T"], few: bool) -> list[tuple[int, float]]:
-    """Sign (1 above, -1 below, 0 equal) and value of what counts as a range."""
+    """Sign (1 above, -1 below, 0 equal) and value of what counts as a range, the widest first."""
     known = values[~np.isnan(values)]
     if few:
         return [(0, float(level)) for level in np.unique(known)] if len(np.unique(known)) > 1 else []
-    low, high = np.quantile(known, [END, 1 - END]) if len(known) else (np.nan, np.nan)
-    return [(-1, float(low)), (1, float(high))]
+    if not len(known):
+        return []
+    return [(sign, float(np.quantile(known, q))) for end in ENDS for sign, q in ((-1, end), (1, 1 - end))]
 
 
 def _within(values: Float[Array, "T"], sign: int, at: float) -> Array:
