@@ -54,7 +54,6 @@ Keep = Callable[[Found], None]
 ROOT = Path(__file__).resolve().parents[1]
 SOURCE = "https://archive.ics.uci.edu/static/public/580/hungarian+chickenpox+cases.zip"
 FILE, CHECKSUM = "hungary_chickenpox.csv", "bd1b802f1059b9b0f0d2c29d6171bc2f302994f81a92d7c7bb25191f76dc4a23"
-RUNS = 1  # of the table
 SHOWN = 4  # columns in figures
 SUBSET = 52  # rows of the closer look
 EDGE = 0.1  # share of a curve that counts as its beginning and its end
@@ -139,7 +138,7 @@ class Job:
         """The recipe as it is, or cut short."""
         if not self.budget.settings:
             return []
-        if not resolve(recipe_of(recipe)[0]).trains(RUNS):
+        if not resolve(recipe_of(recipe)[0]).trained:
             return ["calibrated=false"]
         return [*self.budget.settings, "train.epochs=1" if recipe == "dense-gan" else "train.steps=6"]
 
@@ -265,7 +264,7 @@ def one_fit(job: Job, name: str, settings: Sequence[str], seed: int) -> Found:
     """Fit on the training rows, generate as many, judge."""
     began = time.monotonic()
     recipe, start = recipe_of(name)
-    warn = ["train.collapse=warn"] if resolve(recipe).trains(RUNS) else []
+    warn = ["train.collapse=warn"] if resolve(recipe).trained else []
     model = dowgan.Synthesizer(recipe, [*settings, *warn], random_state=seed, start=start).fit(job.train)
     seconds = time.monotonic() - began
     made = model.generate(rows=len(job.train), random_state=seed)
@@ -280,7 +279,7 @@ def fits_of(job: Job, done: Found, keep: Keep, names: Sequence[str], settings: S
     for seed in range(job.budget.fits):
         for recipe in names:
             fits = done.setdefault(recipe, {"fits": []})["fits"]
-            if len(fits) == seed and (seed == 0 or resolve(recipe_of(recipe)[0]).trains(RUNS)):
+            if len(fits) == seed and (seed == 0 or resolve(recipe_of(recipe)[0]).trained):
                 told(f"{recipe}, seed {seed}")
                 fits.append(one_fit(job, recipe, [*job.settings(recipe), *settings], seed))
                 keep(done)
@@ -294,7 +293,7 @@ def recipes(job: Job, done: Found, keep: Keep) -> None:
 def alone(job: Job, done: Found, keep: Keep) -> None:
     """What the networks that begin as the prior give by themselves, whether they beat it or not."""
     configs = {name: resolve(recipe_of(name)[0]) for name in job.budget.recipes}
-    names = [name for name, config in configs.items() if config.trains(RUNS) and config.space == "prior"]
+    names = [name for name, config in configs.items() if config.trained and config.space == "prior"]
     fits_of(job, done, keep, names, ALONE)
 
 

@@ -69,17 +69,15 @@ def test_raw_space_refuses_given_values_but_densifies_and_extends_by_the_prior()
     )
 
 
-def test_the_default_trains_a_network_only_on_many_runs() -> None:
+def test_the_default_trains_no_network_and_refuses_its_settings() -> None:
     frame = waves(240).assign(batch=np.repeat(np.arange(10), 24))
-    few = Synthesizer("flagship", {"train.budget": 0.1}, runs=("batch",)).fit(frame)
-    many = Synthesizer("flagship", {"train.budget": 0.1, "least_runs": 10}, runs=("batch",)).fit(frame)
-    assert few.model_.network is None
-    assert many.model_.network is not None
-    assert many.model_.transport is not None  # the calibration stands behind it
+    model = Synthesizer("flagship", {"train.budget": 0.1}, runs=("batch",)).fit(frame)
+    assert model.model_.network is None
+    assert model.model_.transport is not None
     with pytest.raises(OptionError) as error:
         Synthesizer("flagship", {"train.steps": 10}).fit(frame)
     assert str(error.value) == (
-        "The recipe 'flagship' trains a network only on 2000 runs or more, so 'train.steps' may change nothing; "
+        "The recipe 'flagship' trains no network, so 'train.steps' changes nothing; "
         "add --recipe adversarial, or another that trains one."
     )
 

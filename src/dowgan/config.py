@@ -92,7 +92,6 @@ class Config(Part):
         description="where the network works: prior coordinates, standardised values, values as they are, an embedding",
     )
     trained: bool = Field(True, description="false: no network")
-    least_runs: int = Field(0, ge=0, description="runs of a table below which no network is trained either")
     calibrated: bool = Field(
         True, description="correct the finished generator's covariance and quantiles in closed form (space = prior)"
     )
@@ -102,15 +101,6 @@ class Config(Part):
     objective: Objective = Objective()
     encoder: Encoder = Encoder()
     train: Train = Train()
-
-    @property
-    def seldom(self) -> str:
-        """What a recipe that does not train on any table trains, in words."""
-        return f"a network only on {self.least_runs} runs or more" if self.trained else "no network"
-
-    def trains(self, runs: int) -> bool:
-        """Whether a network is trained on a table of so many runs; 0 asks for any table."""
-        return self.trained and runs >= self.least_runs
 
     def to_toml(self) -> str:
         """Return the whole configuration as a recipe file."""
@@ -197,9 +187,9 @@ def resolve(recipe: str | Config = DEFAULT_RECIPE, settings: Mapping[str, Any] |
             raise OptionError(unknown("setting", place, keys())) from error
         raise OptionError(f"Setting '{place}' is {first['input']!r}: {first['msg'].lower()}.") from error
     idle = [key for key in asked if key.partition(".")[0] in ("generator", "critic", "objective", "encoder", "train")]
-    if not config.trains(0) and set(idle) - {"train.budget"}:
+    if not config.trained and set(idle) - {"train.budget"}:
         raise OptionError(
-            f"The recipe '{config.recipe}' trains {config.seldom}, so '{idle[0]}' may change nothing; "
+            f"The recipe '{config.recipe}' trains no network, so '{idle[0]}' changes nothing; "
             "add --recipe adversarial, or another that trains one."
         )
     if config.train.steps is not None and config.train.epochs is not None:

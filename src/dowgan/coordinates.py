@@ -25,6 +25,9 @@ MOST = 1.5  # times that scores are stretched or pressed at most
 RESTS = 0.5  # share of the steps of a level in which nothing moves, from which a channel is left as it is
 BLOCKS = 5  # of held-out windows, in which a stretch must make the movement likelier
 SURE = 1.5  # times the standard error of their mean
+APART = 1.5  # windows for each independent one, up to which they hardly share a row, as whole runs do
+ENOUGH = 4  # such windows for each value of one, from which their own covariance is taken for the prior's
+LEAST = 1e-10  # variance that a covariance's root and its inverse go down to
 FINE = 400  # places between the outer knots, at which scores are stretched
 
 
@@ -39,6 +42,8 @@ class Coordinates:
         whiten: [TD U], columns are eigenvectors over the root of their variance.
         colour: [U TD], the inverse.
         marginals: quantiles of each coordinate.
+        carried: [1 + TD U] where windows of the prior have another mean and covariance: their mean's coordinates, and
+            what whitens them; empty where they have the same.
     """
 
     steps: int
@@ -47,10 +52,11 @@ class Coordinates:
     whiten: Float[np.ndarray, "TD U"]
     colour: Float[np.ndarray, "U TD"]
     marginals: Marginals
+    carried: Float[np.ndarray, "E U"]
 
     @property
     def covariance(self) -> Float[np.ndarray, "TD TD"]:
-        """Covariance of the scores of the prior's windows."""
+        """Covariance of the scores of a window."""
         return self.colour.T @ self.colour
 
     @property
@@ -59,14 +65,19 @@ class Coordinates:
         return self.colour.T.reshape(self.steps, -1, len(self.colour))
 
     def to_coordinates(self, windows: Float[np.ndarray, "B T D"]) -> Float[np.ndarray, "B U"]:
-        return self.marginals.to_normal(self.straight(windows))
+        return self.marginals.to_normal(self._white(windows))
 
     def from_coordinates(self, coordinates: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B T D"]:
         flat = self.marginals.from_normal(coordinates) @ self.colour + self.centre
         return flat.reshape(len(flat), self.steps, -1)
 
     def straight(self, windows: Float[np.ndarray, "B T D"]) -> Float[np.ndarray, "B U"]:
-        """Return the whitened windows without the quantile maps: mean 0, covariance I for draws of the prior."""
+        """Return windows of the prior whitened, without the quantile maps: mean 0, covariance I."""
+        if not len(self.carried):
+            return self._white(windows)
+        return windows.reshape(len(windows), -1) @ self.carried[1:] - self.carried[0]
+
+    def _white(self, windows: Float[np.ndarray, "B T D"]) -> Float[np.ndarray, "B U"]:
         return (windows.reshape(len(windows), -1) - self.centre) @ self.whiten
 
 
@@ -158,11 +169,27 @@ def fit_coordinates(
     steps, channels = windows.shape[1:]
     weight = independent / (independent + FEW)
     scores = even_scores(fit_marginals(windows.reshape(-1, channels), weight), windows, independent * steps, held)
-    flat = scores.to_normal(drawn).reshape(len(drawn), -1)
-    centre = flat.mean(axis=0)
-    variance, vectors = np.linalg.eigh(np.cov(flat, rowvar=False))
+    own, real = (scores.to_normal(x).reshape(len(x), -1) for x in (drawn, windows))
+    mean, covariance = own.mean(axis=0), np.cov(own, rowvar=False)
+    apart = len(windows) < APART * independent and len(windows) >= ENOUGH * real.shape[1]
+    centre, wanted = (real.mean(axis=0), np.cov(real, rowvar=False)) if apart else (mean, covariance)
+    variance, vectors = np.linalg.eigh(wanted)
     variance, vectors = variance[::-1], vectors[:, ::-1]  # largest first
     root = np.sqrt(np.maximum(variance, FLOOR * variance.mean()))
-    whiten = vectors / root
-    straight = (scores.to_normal(windows).reshape(len(windows), -1) - centre) @ whiten
-    return Coordinates(steps, scores, centre, whiten, (vectors * root).T, fit_marginals(straight, weight))
+    whiten, carried = vectors / root, np.empty((0, len(root)))
+    if apart:
+        turn = optimal_map(covariance, wanted) @ whiten
+        carried = np.concatenate([(mean @ turn)[None], turn])
+    straight = (real - centre) @ whiten
+    return Coordinates(steps, scores, centre, whiten, (vectors * root).T, fit_marginals(straight, weight), carried)
+
+
+def optimal_map(own: Float[np.ndarray, "U U"], wanted: Float[np.ndarray, "U U"]) -> Float[np.ndarray, "U U"]:
+    """Return the optimal map between two centred Gaussians (Peyre and Cuturi 2019, arXiv:1803.00567, remark 2.31)."""
+    root, inverse = _power(own, 0.5), _power(own, -0.5)
+    return inverse @ _power(root @ wanted @ root, 0.5) @ inverse
+
+
+def _power(covariance: Float[np.ndarray, "U U"], exponent: float) -> Float[np.ndarray, "U U"]:
+    variance, vectors = np.linalg.eigh(covariance)
+    return (vectors * np.maximum(variance, LEAST) ** exponent) @ vectors.T

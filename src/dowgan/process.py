@@ -86,7 +86,8 @@ def tapered(lagged: Float[np.ndarray, "L D D"]) -> Float[np.ndarray, "L D D"]:
 def lagged_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int) -> Float[np.ndarray, "L D D"]:
     """Covariance at each lag over the pairs of known values of all runs; the mean is taken as zero.
 
-    It is drawn to zero towards the far lags, and where few pairs of values are known.
+    It is drawn to zero where few pairs of values are known, and towards the far lags: in a single run as much as if the
+    sum went over all of its rows, which makes it the covariance of a process; the more runs, the less.
     """
     channels = runs[0].shape[1]
     block = min(max(len(run) for run in runs), BLOCK)
@@ -102,7 +103,11 @@ def lagged_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int) -> F
     counts = np.round(counts)
     possible = np.array([sum(max(len(run) - lag, 0) for run in runs) for lag in range(lags)], dtype=float)
     enough = np.clip(possible, 1, FEW_PAIRS)[:, None, None]
-    taper = (possible / max(possible[0], 1))[:, None, None]  # as the plain sum over all rows has it
+    rows = np.array([len(run) for run in runs], dtype=float)
+    lost = (
+        (possible[0] - possible) * np.sum(rows**2) / max(rows.sum(), 1) ** 2
+    )  # by the number of runs, if all are long
+    taper = (possible / np.maximum(possible + lost, 1))[:, None, None]
     return products / np.maximum(counts, 1) * taper * np.minimum(counts / enough, 1)
 
 

@@ -88,6 +88,7 @@ class Season:
         spread: [F+1 D] coefficients of the logarithm of the spread: constant, then the waves.
         regime_mean, regime_log_spread: [R D] what each regime adds.
         profile: [P D] what the position in the run adds (P may be 0); rows past P take the last.
+        log_profile: [P D] what it adds to the logarithm of the spread, likewise.
     """
 
     periods: tuple[float, ...]
@@ -101,6 +102,7 @@ class Season:
     regime_mean: Float[np.ndarray, "R D"]
     regime_log_spread: Float[np.ndarray, "R D"]
     profile: Float[np.ndarray, "P D"]
+    log_profile: Float[np.ndarray, "Q D"]
 
     def mean_and_spread(
         self,
@@ -121,9 +123,8 @@ class Season:
         along = np.clip(positions, *self.span) if hold_trend else positions
         mean = self.level + design @ self.wave + np.outer(along - self.middle, self.trend)
         mean = mean + self.regime_mean[regime]
-        if len(self.profile):
-            mean = mean + self.profile[np.clip(place, 0, len(self.profile) - 1).astype(int)]
         log_spread = self.spread[0] + design[:, : len(self.spread) - 1] @ self.spread[1:]
+        mean, log_spread = mean + at(self.profile, place), log_spread + at(self.log_profile, place)
         return mean, np.exp(log_spread + self.regime_log_spread[regime])
 
     def remove(self, stretch: Stretch) -> Float[np.ndarray, "T D"]:
@@ -132,6 +133,13 @@ class Season:
             stretch.positions, stretch.regime, np.arange(len(stretch.values), dtype=float)
         )
         return (stretch.values - mean) / spread
+
+
+def at(profile: Float[np.ndarray, "P D"], place: Num[np.ndarray, " T"]) -> Float[np.ndarray, "T D"]:
+    """What a profile says of the rows at those places of a run; nothing if it is empty."""
+    if not len(profile):
+        return np.zeros((len(place), profile.shape[1]))
+    return profile[np.clip(place, 0, len(profile) - 1).astype(int)]
 
 
 def _stack(
@@ -192,6 +200,11 @@ def peaks(stretches: Sequence[Stretch], most: int = 2) -> tuple[float, ...]:
         if all(abs(period / other - 1) > 0.2 for other in found):
             found.append(float(period))
     return tuple(found)
+
+
+def _alike(stretches: Sequence[Stretch]) -> bool:
+    """Whether many runs begin at the same position: what recurs in them is told by their profile, row by row."""
+    return len(stretches) >= MIN_PROFILE_RUNS and len({s.position for s in stretches}) == 1
 
 
 def _off_centre(three: Float[np.ndarray, " K"]) -> float:
@@ -263,27 +276,65 @@ def _regime_means(
     return out
 
 
-def _profile(stretches: Sequence[Stretch], rests: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
-    """Mean course along a run, smoothed and drawn towards zero; empty if it does not predict other runs."""
-    channels = rests[0].shape[1]
-    if len(stretches) < MIN_PROFILE_RUNS:
-        return np.empty((0, channels))
+def _profile(rests: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
+    """Mean course along a run, drawn towards zero; empty if it does not predict other runs."""
 
     def course(runs: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
-        steps = int(np.median([len(r) for r in runs]))
-        total, count = np.zeros((steps, channels)), np.zeros((steps, channels))
-        for run in runs:
-            part = run[:steps]
-            total[: len(part)] += np.nan_to_num(part)
-            count[: len(part)] += ~np.isnan(part)
+        total, count = _along(runs)
         return total / (count + 2.0)
 
+    early, late = _runs_apart(rests)
+    if not late:
+        return np.empty((0, rests[0].shape[1]))
+    fitted = course(early)
+    before = _error(np.concatenate(late))
+    after = _error(np.concatenate([r - at(fitted, np.arange(len(r))) for r in late]))
+    return course(rests) if after < before - GAIN else np.empty((0, rests[0].shape[1]))
+
+
+def _log_profile(rests: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
+    """Log of the spread along runs, beside that of all rows: runs that begin alike part as they go on.
+
+    It is drawn towards zero where few runs tell it; empty if it does not make other runs likelier.
+    """
+
+    def course(runs: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
+        overall = mean_known(np.concatenate(runs) ** 2) + 1e-12
+        total, count = _along([r**2 / overall for r in runs])
+        return 0.5 * np.log((total + REGIME_ROWS) / (count + REGIME_ROWS))
+
+    def cost(runs: Sequence[Float[np.ndarray, "_T D"]], log_spread: Sequence[Float[np.ndarray, "_T D"]]) -> float:
+        """Mean negative log density of normal values, the best common spread taken."""
+        scaled = np.concatenate([r / np.exp(s) for r, s in zip(runs, log_spread, strict=True)])
+        return float((_log_size(scaled) + mean_known(np.concatenate(list(log_spread)))).mean())
+
+    early, late = _runs_apart(rests)
+    if not late:
+        return np.empty((0, rests[0].shape[1]))
+    fitted = course(early)
+    before = cost(late, [np.zeros_like(r) for r in late])
+    after = cost(late, [at(fitted, np.arange(len(r))) for r in late])
+    return course(rests) if after < before - GAIN else np.empty((0, rests[0].shape[1]))
+
+
+Rests = Sequence[Float[np.ndarray, "_T D"]]
+
+
+def _runs_apart(rests: Rests) -> tuple[Rests, Rests]:
+    """The first of many runs, and the last, on which a profile must prove itself: none of few."""
     cut = max(1, round(len(rests) * (1 - HELD_OUT)))
-    fitted = course(rests[:cut])
-    late = [(r, fitted[np.clip(np.arange(len(r)), 0, len(fitted) - 1)]) for r in rests[cut:]]
-    before = _error(np.concatenate([r for r, _ in late]))
-    after = _error(np.concatenate([r - f for r, f in late]))
-    return course(rests) if after < before - GAIN else np.empty((0, channels))
+    return (rests[:cut], rests[cut:]) if len(rests) >= MIN_PROFILE_RUNS else (rests, ())
+
+
+def _along(runs: Rests) -> tuple[Float[np.ndarray, "P D"], Float[np.ndarray, "P D"]]:
+    """Sum and number of the known values at each place of a run of median length."""
+    steps, channels = int(np.median([len(r) for r in runs])), runs[0].shape[1]
+    total, count = np.zeros((steps, channels)), np.zeros((steps, channels))
+    for run in runs:
+        part = run[:steps]
+        total[: len(part)] += np.nan_to_num(part)
+        count[: len(part)] += ~np.isnan(part)
+    return total, count
 
 
 def _log_size(rest: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
@@ -335,9 +386,9 @@ def fit_season(
     """
     channels = stretches[0].values.shape[1]
     early, late = split(stretches)
-    found = () if candidates else peaks(stretches)
+    found = () if candidates or _alike(stretches) else peaks(stretches)
     periods, harmonics = _choose_waves(early, late, tuple(candidates) + found)
-    values, positions, regime, _ = _stack(stretches)
+    values, positions, regime, places = _stack(stretches)
     middle = float(positions.mean())
     follow = np.zeros(channels) if trend is None else trend
     half = max(float(np.ptp(positions)) / 2, 1.0)
@@ -357,10 +408,10 @@ def fit_season(
     regime_mean = _regime_means(rest, regime, regimes)
     rest = rest - regime_mean[regime]
     ends = np.cumsum([len(s.values) for s in stretches])[:-1]
-    profile = _profile(stretches, np.split(rest, ends))
-    if len(profile):
-        places = np.concatenate([np.arange(len(s.values)) for s in stretches])
-        rest = rest - profile[np.clip(places, 0, len(profile) - 1)]
+    profile = _profile(np.split(rest, ends))
+    rest = rest - at(profile, places)
+    log_profile = _log_profile(np.split(rest, ends))
+    rest = rest / np.exp(at(log_profile, places))
     spread = _log_spread(rest, design[:, 2:], round(len(rest) * (1 - HELD_OUT)))
     season = Season(
         periods=periods,
@@ -374,6 +425,7 @@ def fit_season(
         regime_mean=regime_mean,
         regime_log_spread=np.zeros_like(regime_mean),
         profile=profile,
+        log_profile=log_profile,
     )
     return replace(season, regime_log_spread=_regime_spreads(season, stretches, regimes))
 

@@ -177,7 +177,7 @@ class Synthesizer:
             fitted = fit_priors(table, config.window, streams)
             network, training = None, Training(stopped="in closed form, without a network")
             said: Sequence[str] = ()
-            if config.trains(len(table.runs)):
+            if config.trained:
                 from dowgan.networks import start_from, train_network
 
                 begin = None
@@ -186,7 +186,7 @@ class Synthesizer:
                 network, training = train_network(fitted, config, streams, self.progress, table.runs, begin, self.watch)
                 training = replace(training, start=_name_of(self.start))
             elif self.start is not None:
-                raise OptionError(f"The recipe '{config.recipe}' trains {config.seldom}: nothing can be taken over.")
+                raise OptionError(f"The recipe '{config.recipe}' trains no network: nothing can be taken over.")
             model = _assemble(table, config, self.random_state, fitted, network, training)
             self._take(replace(model, notes=(*model.notes, *said)))
             if config.space == "prior" or not config.trained:

@@ -19,6 +19,8 @@ from jaxtyping import Float, Int
 from scipy.linalg import solve_triangular
 from scipy.special import ndtr, ndtri
 
+from dowgan.coordinates import optimal_map
+
 Linear = tuple[Float[np.ndarray, " U"], Float[np.ndarray, "U U"], Float[np.ndarray, " U"]]
 
 LEADING = (3, 6, 12, 24)  # sizes of the rotated subspaces, in turn
@@ -160,7 +162,7 @@ def _rising(quantiles: Float[np.ndarray, "K r"]) -> Float[np.ndarray, "K r"]:
 
 
 def gaussian_map(drawn: Float[np.ndarray, "M U"], real: Float[np.ndarray, "N U"], trust: float) -> Linear:
-    """Return the optimal map between two Gaussians (Peyre and Cuturi 2019, arXiv:1803.00567, remark 2.31).
+    """Return the optimal map between the Gaussians of two sets of windows.
 
     Args:
         drawn, real: windows.
@@ -168,17 +170,11 @@ def gaussian_map(drawn: Float[np.ndarray, "M U"], real: Float[np.ndarray, "N U"]
     """
     own = _covariance(drawn)
     wanted = (1 - trust) * own + trust * _covariance(real)
-    root, inverse = _power(own, 0.5), _power(own, -0.5)
-    return drawn.mean(axis=0), inverse @ _power(root @ wanted @ root, 0.5) @ inverse, real.mean(axis=0)
+    return drawn.mean(axis=0), optimal_map(own, wanted), real.mean(axis=0)
 
 
 def _covariance(x: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "U U"]:
     return (1 - SHRINK) * np.atleast_2d(np.cov(x, rowvar=False)) + SHRINK * np.eye(x.shape[1])
-
-
-def _power(covariance: Float[np.ndarray, "U U"], exponent: float) -> Float[np.ndarray, "U U"]:
-    variance, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.maximum(variance, 1e-10) ** exponent) @ vectors.T
 
 
 def sound_trust(

@@ -155,5 +155,16 @@ def test_covariances_of_gappy_runs_are_those_of_the_known_pairs() -> None:
     measured = lagged_covariance(runs, 12)
     for lag in (0, 1, 11):
         pairs = np.concatenate([run[lag:, 0] * run[: len(run) - lag, 1] for run in runs if len(run) > lag])
-        share = len(pairs) / sum(len(run) for run in runs)
-        assert np.isclose(measured[lag][0, 1], np.nanmean(pairs) * share)
+        lost = 2 * lag + 7 - max(7 - lag, 0)
+        usual = len(pairs) / (len(pairs) + lost * (50**2 + 7**2 + 9_000**2) / 9_057**2)
+        assert np.isclose(measured[lag][0, 1], np.nanmean(pairs) * usual)
+
+
+def test_far_lags_of_many_runs_are_not_drawn_to_zero() -> None:
+    rng = np.random.default_rng(6)
+    runs = [np.repeat(rng.standard_normal((1, 1)), 12, axis=0) for _ in range(2_000)]
+    measured = lagged_covariance(runs, 12)[:, 0, 0]
+    assert (measured > 0.99 * measured[0]).all()
+    assert np.allclose(
+        lagged_covariance(runs[:1], 12)[:, 0, 0], measured[0] * 0 + runs[0][0] ** 2 * (1 - np.arange(12) / 12)
+    )

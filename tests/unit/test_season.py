@@ -120,3 +120,25 @@ def test_regression_is_least_squares_over_the_known_rows() -> None:
     values = design @ truth
     values[::3] = np.nan
     assert np.allclose(regress(design, values, ridge=1e-12), truth)
+
+
+def fans(runs: int, steps: int = 24, seed: int = 3) -> list[Stretch]:
+    """Runs that begin alike and part: straight lines of random slope."""
+    slopes = np.random.default_rng(seed).standard_normal(runs)
+    return [
+        stretch(0.1 * noise(steps, seed=seed + k)[:, 0] + slope * np.arange(steps)) for k, slope in enumerate(slopes)
+    ]
+
+
+def test_runs_that_part_have_a_spread_along_them() -> None:
+    runs = fans(400)
+    season = fit_season(runs, ())
+    _, spread = season.mean_and_spread(np.arange(24), np.zeros(24, dtype=int), np.arange(24.0))
+    assert np.abs(spread[2:, 0] / np.arange(2.0, 24) - 1).max() < 0.2
+    assert season.periods == (), "many runs that begin at once say by their profile what recurs"
+
+
+def test_runs_of_one_spread_get_no_profile_of_it() -> None:
+    season = fit_season([stretch(noise(24, seed)) for seed in range(400)], ())
+    assert len(season.log_profile) == 0
+    assert len(fit_season(fans(6), ()).log_profile) == 0, "of few runs none is measured"

@@ -69,7 +69,7 @@ def _watch(desk: Desk, fit: Fit) -> None:
             st.plotly_chart(windows(fit.real, fit.made, fit.table.schema, tag), key="windows")
     if fit.checks and fit.curves:
         _losses(fit)
-    if not fit.config.trains(len(fit.table.runs)):
+    if not fit.config.trained:
         st.caption(WITHOUT_NETWORK)
         return
     st.button(

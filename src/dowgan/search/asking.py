@@ -50,8 +50,8 @@ class Task:
         if self.against not in (None, *AIMS):
             raise OptionError(unknown("aim", self.against, AIMS))
         config = resolve(self.recipe, list(self.settings))
-        if not config.trains(0):
-            raise OptionError(f"The recipe '{config.recipe}' trains {config.seldom}: search another.")
+        if not config.trained:
+            raise OptionError(f"The recipe '{config.recipe}' trains no network: search another.")
         return config
 
 

@@ -72,8 +72,8 @@ def run_trial(table: Table, trial: Trial) -> Outcome:
 def _trained(table: Table, trial: Trial, began: float) -> Outcome:
     from dowgan.networks import train_network
 
-    if not trial.config.trains(len(table.runs)):
-        raise OptionError(f"The recipe '{trial.config.recipe}' trains {trial.config.seldom}: study another.")
+    if not trial.config.trained:
+        raise OptionError(f"The recipe '{trial.config.recipe}' trains no network: study another.")
     fitted = priors(table, trial.config.window)
     _, record = train_network(fitted, trial.config, Streams(trial.seed), None, table.runs)
     if record.stopped.startswith("interrupted"):
