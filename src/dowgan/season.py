@@ -20,6 +20,7 @@ SURE_BLOCKS = 8  # blocks of the late rows, whose means tell the standard error 
 HARMONICS = (1, 2, 4, 8)
 RIDGE = 1e-3
 SCALE_FLOOR = 0.2  # a seasonal spread never falls below this share of the overall spread
+LEAST_SHARE = 1e-6  # of the variance of all rows, that the rows at one place of a run have at least
 REGIME_ROWS = 30.0  # rows at which a regime's own mean weighs as much as the common one
 MIN_PROFILE_RUNS = 8
 TREND_SHARES = (0.0, 0.5, 1.0)
@@ -301,7 +302,8 @@ def _log_profile(rests: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray
     def course(runs: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
         overall = mean_known(np.concatenate(runs) ** 2) + 1e-12
         total, count = _along([r**2 / overall for r in runs])
-        return 0.5 * np.log((total + REGIME_ROWS) / (count + REGIME_ROWS))
+        own = np.log(np.maximum(total / np.maximum(count, 1), LEAST_SHARE))
+        return 0.5 * own * count / (count + REGIME_ROWS)
 
     def cost(runs: Sequence[Float[np.ndarray, "_T D"]], log_spread: Sequence[Float[np.ndarray, "_T D"]]) -> float:
         """Mean negative log density of normal values, the best common spread taken."""
