@@ -25,6 +25,9 @@ MOST = 1.5  # times that scores are stretched or pressed at most
 RESTS = 0.5  # share of the steps of a level in which nothing moves, from which a channel is left as it is
 BLOCKS = 5  # of held-out windows, in which a stretch must make the movement likelier
 SURE = 1.5  # times the standard error of their mean
+JUDGED = 2_000  # windows on which it is judged whether scores are crooked
+CROOKED = 2.0  # log density per value that windows lose by that
+SHARPEST = 1e-9  # variance that a window's covariance is taken to have in every direction
 APART = 1.5  # windows for each independent one, up to which they hardly share a row, as whole runs do
 ENOUGH = 4  # such windows for each value of one, from which their own covariance is taken for the prior's
 LEAST = 1e-10  # variance that a covariance's root and its inverse go down to
@@ -168,7 +171,9 @@ def fit_coordinates(
     """
     steps, channels = windows.shape[1:]
     weight = independent / (independent + FEW)
-    scores = even_scores(fit_marginals(windows.reshape(-1, channels), weight), windows, independent * steps, held)
+    rows = windows.reshape(-1, channels)
+    scores = even_scores(fit_marginals(rows, weight), windows, independent * steps, held)
+    scores = _not_crooked(scores, fit_marginals(rows, 0.0), windows)
     own, real = (scores.to_normal(x).reshape(len(x), -1) for x in (drawn, windows))
     mean, covariance = own.mean(axis=0), np.cov(own, rowvar=False)
     apart = len(windows) < APART * independent and len(windows) >= ENOUGH * real.shape[1]
@@ -182,6 +187,24 @@ def fit_coordinates(
         carried = np.concatenate([(mean @ turn)[None], turn])
     straight = (real - centre) @ whiten
     return Coordinates(steps, scores, centre, whiten, (vectors * root).T, fit_marginals(straight, weight), carried)
+
+
+def _not_crooked(scores: Marginals, line: Marginals, windows: Float[np.ndarray, "B T D"]) -> Marginals:
+    """Take channels as they are where scores would make their windows far less likely.
+
+    Smooth curves, such as parts of a sine, have sharp covariances, which the bends of a quantile map would blur.
+    """
+    some = windows[:: max(1, len(windows) // JUDGED)]
+    crooked = _log_density(line, some) - _log_density(scores, some) > CROOKED
+    return Marginals(scores.scores, np.where(crooked, line.quantiles, scores.quantiles))
+
+
+def _log_density(scores: Marginals, windows: Float[np.ndarray, "B T D"]) -> Float[np.ndarray, " D"]:
+    """Mean log density per value of each channel's windows whose scores are jointly normal, without the constant."""
+    steps = windows.shape[1]
+    covariances = [np.atleast_2d(np.cov(x, rowvar=False)) for x in np.moveaxis(scores.to_normal(windows), 2, 0)]
+    sizes = [np.linalg.slogdet(c + SHARPEST * np.eye(steps))[1] / steps for c in covariances]
+    return scores.log_slopes(windows).mean(axis=(0, 1)) - 0.5 * np.array(sizes)
 
 
 def optimal_map(own: Float[np.ndarray, "U U"], wanted: Float[np.ndarray, "U U"]) -> Float[np.ndarray, "U U"]:

@@ -51,6 +51,15 @@ class Marginals:
     def from_normal(self, normal: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
         return self._each(normal, forward=False)
 
+    def log_slopes(self, rest: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
+        """Return the logarithm of how fast scores rise at each value, that of the outer knots beyond them."""
+        out = np.empty_like(rest)
+        for channel in range(rest.shape[-1]):
+            quantiles = self.quantiles[:, channel]
+            cell = np.clip(np.searchsorted(quantiles, rest[..., channel]) - 1, 0, len(quantiles) - 2)
+            out[..., channel] = np.log(np.diff(self.scores) / np.diff(quantiles))[cell]
+        return out
+
     def _each(self, x: Float[np.ndarray, "... D"], forward: bool) -> Float[np.ndarray, "... D"]:
         out = np.empty_like(x)
         for channel in range(x.shape[-1]):

@@ -40,3 +40,16 @@ def test_coordinates_turn_into_the_windows_they_came_from() -> None:
     coordinates = fit_coordinates(rng.standard_normal((4_000, STEPS, 1)), real, 2_000.0, np.zeros(2_000, dtype=bool))
     scores = coordinates.scores.to_normal(real)
     assert np.allclose(coordinates.from_coordinates(coordinates.to_coordinates(scores)), scores, atol=1e-6)
+
+
+def test_smooth_curves_stay_as_they_are() -> None:
+    rng = np.random.default_rng(3)
+    phase, pace = rng.uniform(0, 2 * np.pi, (2_000, 1, 1)), rng.uniform(0.1, 0.3, (2_000, 1, 1))
+    smooth = np.sin(phase + pace * np.arange(STEPS)[:, None])  # many values at its ends, as an arcsine law has them
+    rough = np.sin(rng.uniform(0, 2 * np.pi, (2_000, STEPS, 1)))
+    both = np.concatenate([smooth, rough], axis=2)
+    drawn = rng.standard_normal((4_000, STEPS, 2))
+    scores = fit_coordinates(drawn, both, 2_000.0, np.zeros(2_000, dtype=bool)).scores
+    bends = np.abs(np.diff(scores.quantiles, 2, axis=0)).max(axis=0)
+    assert bends[0] < 1e-9
+    assert bends[1] > 1e-2
