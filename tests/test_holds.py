@@ -126,7 +126,7 @@ def test_runs_do_not_hold_what_others_held() -> None:
     assert few.equals(more.iloc[:90])
     first = more.groupby("run")["lab"].apply(lambda values: int(lengths(np.append(np.inf, values))[0]))
     assert set(first) >= {1, 2, 3, 4, 5, 6}  # a run begins anywhere within a value's time
-    assert (first <= 6).mean() > 0.95  # but for equal neighbours
+    assert (first <= 6).mean() > 0.9  # but for equal neighbours, 4 in 100 of numbers that are written with two decimals
 
 
 def test_lengths_go_by_level_and_chance_repeats_are_not_counted() -> None:
@@ -184,3 +184,17 @@ def test_missing_values_do_not_end_a_hold() -> None:
     table = read(frame)
     assert repeats(table.schema.channels, table.runs)[1] > 0.8
     assert np.median(lengths(model.generate()["lab"].to_numpy())) == 6
+
+
+def test_samples_keep_their_changes_where_windows_are_calibrated() -> None:
+    frame = plant().drop(columns=["grade", "setpoint"])
+    made = dowgan.Synthesizer().fit(frame).generate(rows=3_000)
+    changes = [np.abs(np.diff(lab[::6])).mean() for lab in (made["lab"].to_numpy(), frame["lab"].to_numpy())]
+    assert abs(changes[0] / changes[1] - 1) < 0.15
+
+
+def test_samples_between_given_rows_are_known_where_hours_are() -> None:
+    frame = plant().drop(columns=["grade", "setpoint"])
+    model = dowgan.Synthesizer("prior").fit(frame)
+    given = frame.iloc[1:598:4]  # samples come at whole sixes of rows, none of them given but by chance
+    assert model.densify(given, factor=4)["lab"].tolist() == frame["lab"].iloc[1:598].tolist()

@@ -10,12 +10,12 @@ import pytest
 import dowgan
 from dowgan.lengths import Lengths
 from dowgan.lines import Lines, find_lines
-from dowgan.polish import Grid
+from dowgan.polish import Map
 from dowgan.table.schema import Column, Run
 
 HOURS = 300
 TENS = 6 * HOURS
-FREE = Grid(np.array([-100.0, 100.0]), np.array([-100.0, 100.0]), np.empty(0))
+FREE = Map(np.array([-100.0, 100.0]), np.array([-100.0, 100.0]))
 
 
 def run(values: np.ndarray) -> Run:

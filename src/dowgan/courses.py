@@ -43,14 +43,18 @@ class Course(ABC):
         """
         return
 
-    def between(self, position: int, step: int) -> str | None:
-        """Return in which of `interpolation.WAYS` the rows between known ones must run, None if they are free.
+    def between(
+        self, coarse: Float[np.ndarray, " K"], factor: int, position: int, ratio: int
+    ) -> Float[np.ndarray, "K r"]:
+        """Return what must stand from each known value of a column up to the next, NaN where that is open.
 
         Args:
-            position: of the first known row, on the table's clock.
-            step: rows of the table from each known one to the next.
+            coarse: known values, NaN where missing.
+            factor: r, new steps per old step.
+            position: of the first of them, on the table's clock.
+            ratio: steps of the table from each to the next.
         """
-        return None
+        return np.full((len(coarse), factor), np.nan)
 
 
 def resolution(column: Column) -> int | None:

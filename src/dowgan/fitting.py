@@ -1,7 +1,7 @@
 """From a table to everything in a model but the network: channels, priors, calibration, coordinates."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -12,6 +12,7 @@ from dowgan.channels import Channels, fit_channels
 from dowgan.complete import Frame
 from dowgan.coordinates import Coordinates, fit_coordinates
 from dowgan.errors import DataError
+from dowgan.holds import Hold, find_beats
 from dowgan.prior import Prior, fit_prior
 from dowgan.process import Process
 from dowgan.relations import Relations, find_relations
@@ -160,14 +161,12 @@ def balanced(count: int, width: int, rng: np.random.Generator) -> Float[np.ndarr
 def prior_windows(
     prior: Prior, stretches: Sequence[Stretch], steps: int, count: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "B T D"]:
-    """Draw windows of the prior, in channels, at places and in regimes of the table."""
+    """Draw windows of the prior, in channels but for what regimes add, at places of the table."""
     means, spreads, starts, before = [], [], [], 0
     for stretch in stretches:
         length = len(stretch.values)
         where = np.arange(length, dtype=float)
-        mean, spread = prior.season.mean_and_spread(
-            stretch.positions.astype(float), stretch.regime, where, hold_trend=True
-        )
+        mean, spread = prior.season.common(stretch.positions.astype(float), where, hold_trend=True)
         means.append(mean)
         spreads.append(spread)
         starts.append(before + np.arange(max(length - steps + 1, 0)))
@@ -194,6 +193,20 @@ def drawn_windows(real: int, width: int) -> int:
     return int(min(count, max(DRAWN_VALUES // width, DRAWN[0]))) // CHUNK * CHUNK
 
 
+def unheld(channels: Channels, beats: Sequence[Hold], stretch: Stretch) -> Stretch:
+    """Leave of values that stand from beat to beat only those at the beats.
+
+    What happens between two samples is not known, and nothing of it is seen in what is made; that the table repeats the
+    first of them would be matched at the price of the changes from sample to sample.
+    """
+    values = stretch.values.copy()
+    for hold in beats:
+        off = (stretch.positions - hold.lengths.phase) % hold.lengths.every != 0
+        for channel in map(channels.first_channel, hold.columns):
+            values[off, channel] = np.nan
+    return replace(stretch, values=values)
+
+
 def whole_series(prior: Prior, stretches: Sequence[Stretch], streams: Streams) -> list[Float[np.ndarray, "_T D"]]:
     """Return all runs in channels, their missing values drawn."""
     scores = without_gaps(prior.process, [prior.to_normal(s) for s in stretches], streams)
@@ -205,15 +218,28 @@ def whole_series(prior: Prior, stretches: Sequence[Stretch], streams: Streams) -
     return out
 
 
+def _without_regime(prior: Prior, stretch: Stretch, values: Float[np.ndarray, "T D"]) -> Float[np.ndarray, "T D"]:
+    places = np.arange(len(values), dtype=float)
+    return prior.season.without_regime(values, stretch.positions, stretch.regime, places)
+
+
 def window_coordinates(
-    prior: Prior, stretches: Sequence[Stretch], steps: int, streams: Streams
+    prior: Prior, stretches: Sequence[Stretch], sampled: Sequence[Stretch], steps: int, streams: Streams
 ) -> tuple[Coordinates, Float[np.ndarray, "B U"], Bool[np.ndarray, " B"]]:
     """Fit the coordinates of the windows of all runs; return the windows in them, and which are held out.
 
     Missing values are drawn; windows with many of them are left out.
+
+    Args:
+        prior: of generated series.
+        stretches: the runs.
+        sampled: the same without the values that only stand.
+        steps: of a window.
+        streams: randomness of what is drawn.
     """
     values = [s.values for s in stretches]
-    whole = whole_series(prior, stretches, streams)
+    series = whole_series(prior, sampled, streams)
+    whole = [_without_regime(prior, *both) for both in zip(stretches, series, strict=True)]
     lengths = [len(v) for v in values]
     hop = max(1, sum(max(n - steps, 0) for n in lengths) // MOST_WINDOWS)
     starts = [(r, s) for r, n in enumerate(lengths) for s in range(0, n - steps + 1, hop)]
@@ -281,7 +307,9 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
 
     calibration = calibrate(refit(split(stretches)[0]), stretches, refit, streams)
     path = refit(stretches)
-    coordinates, windows, held = window_coordinates(generated, stretches, steps, streams)
+    beats = find_beats(table.schema.channels, table.runs)
+    sampled = [unheld(channels, beats, stretch) for stretch in stretches]
+    coordinates, windows, held = window_coordinates(generated, stretches, sampled, steps, streams)
     return Fitted(relations, channels, generated, path, calibration, coordinates, windows, held)
 
 

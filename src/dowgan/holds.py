@@ -19,6 +19,7 @@ from dowgan.lengths import Lengths, fit_lengths, measure, together
 from dowgan.table.schema import Column, Run
 
 MORE = 0.03  # share of rows that repeat the last value in the table, beyond those of the draw
+BEATEN = 0.5  # share of rows that repeat the last value, from which a beat is looked for
 TOGETHER = 0.8  # correlation of the rows in which two columns change, from which they change together
 TRIED = 20_000  # rows on which ways to hold are tried
 HALVINGS = 24  # of the range in which the width of a dead band is looked for
@@ -57,8 +58,16 @@ class Hold(Course):
         for column in self.columns:
             values[:, column] = np.append(last[1, column], values[beats, column])[since]
 
-    def between(self, position: int, step: int) -> str | None:
-        return "hold" if self.lengths.meet(position, step) else None
+    def between(
+        self, coarse: Float[np.ndarray, " K"], factor: int, position: int, ratio: int
+    ) -> Float[np.ndarray, "K r"]:
+        if self.lengths.every == 1:
+            return super().between(coarse, factor, position, ratio)
+        left, right = coarse[:, None], np.append(coarse[1:], np.nan)[:, None]
+        begun = self.lengths.begun(len(coarse), factor, position, ratio)
+        before, behind = begun[:, :-1] == 0, begun[:, :-1] == begun[:, -1:]  # the first beat of the gap, and the last
+        odd = behind & (left != right) & ~np.isnan(right)  # no beat, and yet another value
+        return np.where(before, np.where(odd, np.nan, left), np.where(behind, right, np.nan))
 
 
 @dataclass(frozen=True)
@@ -157,6 +166,14 @@ def find_holds(
         if hold is not None:
             out.append(_liker(runs, drawn, hold))
     return tuple(out)
+
+
+def find_beats(columns: Sequence[Column], runs: Sequence[Run]) -> list[Hold]:
+    """Find the columns whose values stand from beat to beat, such as a laboratory's: no draw is needed to see that."""
+    share, changes = repeats(columns, runs), [_changes(run.values) for run in runs]
+    groups = together(changes, [place for place in numbers(columns) if share[place] >= BEATEN], TOGETHER)
+    found = [_hold(columns[group[0]], runs, changes, group, 0.0) for group in groups]
+    return [hold for hold in found if hold is not None and hold.lengths.every > 1]
 
 
 def _hold(

@@ -58,9 +58,16 @@ class Lengths:
         length[:, 0] = left
         return length, whole - left
 
-    def meet(self, position: int, step: int) -> bool:
-        """Say whether everything begins in one of every so many rows from that position on."""
-        return self.every > 1 and self.every % step == 0 and (position - self.phase) % step == 0
+    def begun(self, rows: int, factor: int, position: int, ratio: int) -> Int[np.ndarray, "K R"]:
+        """Return how often something begins behind each of some rows, up to each finer row and up to the next one.
+
+        Args:
+            rows: K, `ratio` steps of the table's clock apart, the first at `position`.
+            factor: R - 1, finer rows from each on.
+        """
+        first = position + ratio * np.arange(rows)
+        passed = (factor * (first[:, None] - self.phase) + ratio * np.arange(factor + 1)) // (factor * self.every)
+        return passed - passed[:, :1]
 
     def beats(self, position: int, rows: int) -> Int[np.ndarray, " M"]:
         """Return in which of so many rows from that position on something begins."""

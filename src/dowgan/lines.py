@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int
 
 from dowgan.courses import Course, numbers, resolution, written
 from dowgan.lengths import Lengths, fit_lengths, measure, together
-from dowgan.polish import Grid, quantile_map
+from dowgan.polish import Map, quantile_map
 from dowgan.table.schema import Column, Run
 
 STRAIGHT = 0.5  # share of the rows that move in which a column does not bend, from which it consists of lines
@@ -33,13 +33,13 @@ class Lines(Course):
     Attributes:
         columns: their numbers; lengths go by the level of the first.
         decimals: of each one's corners, None for all that a float has.
-        grids: from the quantiles of all rows to those of the corners, which lie further out than the lines between.
+        maps: from the quantiles of all rows to those of the corners, which lie further out than the lines between.
         lengths: rows from corner to corner.
     """
 
     columns: tuple[int, ...]
     decimals: tuple[int | None, ...]
-    grids: tuple[Grid, ...]
+    maps: tuple[Map, ...]
     lengths: Lengths
 
     def apply(
@@ -52,8 +52,8 @@ class Lines(Course):
             while corners[-1] < rows - 1:
                 corners.append(corners[-1] + long[corners[-1]])
             at = np.array([-before, *corners])
-            for column, decimals, grid in zip(self.columns, self.decimals, self.grids, strict=True):
-                path[:, column] = _joined(path[:, column], at, decimals, grid)
+            for column, decimals, own in zip(self.columns, self.decimals, self.maps, strict=True):
+                path[:, column] = _joined(path[:, column], at, decimals, own)
 
     def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
         if self.lengths.every == 1:
@@ -70,12 +70,16 @@ class Lines(Course):
                 found = np.where(np.isin(at, corners), np.round(found, decimals), found)
             values[:, column] = np.interp(np.arange(rows), np.append(-1, at), np.append(last[1, column], found))
 
-    def between(self, position: int, step: int) -> str | None:
-        return "linear" if step == 1 or self.lengths.meet(position, step) else None
+    def between(
+        self, coarse: Float[np.ndarray, " K"], factor: int, position: int, ratio: int
+    ) -> Float[np.ndarray, "K r"]:
+        share, step = np.arange(factor) / factor, np.append(np.diff(coarse), np.nan)[:, None]
+        inner = np.any(self.lengths.begun(len(coarse), ratio, position, ratio)[:, :-1], axis=1)  # corners within a gap
+        return np.where(inner[:, None], np.nan, coarse[:, None] + share * step)
 
 
 def _joined(
-    values: Float[np.ndarray, " N"], at: Int[np.ndarray, " K"], decimals: int | None, grid: Grid
+    values: Float[np.ndarray, " N"], at: Int[np.ndarray, " K"], decimals: int | None, own: Map
 ) -> Float[np.ndarray, " N"]:
     """Join values at corners by straight lines; of the corners, the first and the last may lie outside of the rows."""
     last = len(values) - 1
@@ -84,10 +88,10 @@ def _joined(
     places = np.concatenate([[0], at[1:-1], [last]])
     found = values[places]
     slope = np.diff(found) / np.diff(places)
-    corners = grid.apply(found) if len(places) > 2 else found.copy()
+    corners = own.apply(found) if len(places) > 2 else found.copy()
     first, end = corners[1] - slope[0] * (places[1] - at[0]), corners[-2] + slope[-1] * (at[-1] - places[-2])
     corners[[0, -1]] = first, end
-    corners = np.clip(corners, grid.wanted[0], grid.wanted[-1])
+    corners = np.clip(corners, own.wanted[0], own.wanted[-1])
     if decimals is not None:
         corners = np.round(corners, decimals)
     return np.interp(np.arange(len(values)), [at[0], *places[1:-1], at[-1]], corners)
@@ -132,8 +136,8 @@ def find_lines(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[R
         if lengths is not None:
             corners = np.concatenate([run.values[mark] for run, mark in zip(runs, marks, strict=True)])
             decimals = tuple(_decimals(corners[:, i]) for i in group)
-            grids = tuple(quantile_map(every[:, i], corners[:, i], KNOTS) for i in group)
-            out.append(Lines(group, decimals, grids, lengths))
+            maps = tuple(quantile_map(every[:, i], corners[:, i], KNOTS) for i in group)
+            out.append(Lines(group, decimals, maps, lengths))
     return tuple(out)
 
 

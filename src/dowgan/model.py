@@ -17,10 +17,11 @@ from dowgan.holds import Deadband, Hold
 from dowgan.lengths import Lengths
 from dowgan.lines import Lines
 from dowgan.marginals import Marginals
-from dowgan.polish import Gap, Grid, Polish
+from dowgan.polish import Gap, Map, Polish
 from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.relations import End, Relations
+from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.table.schema import Run, Schema
 from dowgan.transport import Slice, Transport
@@ -174,10 +175,10 @@ KINDS: dict[str, type] = {
         Encoder,
         End,
         Gap,
-        Grid,
         Hold,
         Lengths,
         Lines,
+        Map,
         Polish,
         Slice,
         Transport,
@@ -189,6 +190,7 @@ KINDS: dict[str, type] = {
         Prior,
         Process,
         Relations,
+        Response,
         Season,
         Training,
     )

@@ -9,10 +9,10 @@ Shapes: N rows, C columns, K knots, B levels.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 from dowgan.relations import End, Relations
 from dowgan.table.schema import Column
@@ -22,28 +22,28 @@ MOST_LEVELS = 4_096  # distinct numbers of a column that are kept as its resolut
 REPEATS = 4.0  # times that each number must occur on average
 LEAST = 200  # rows from which a column's quantiles are corrected, and rows of each level of a distance
 LEVELS = 8  # at most, at which a distance is corrected
+SMALL = 1000.0  # rows of a regime at which its own quantiles are gone for half of the way
 GAP_KNOTS = 65
 RARE = 0.05  # share of crossed rows up to which a distance is left as it is: each level's map bends a smooth column
 
 
 @dataclass(frozen=True)
-class Grid:
-    """One column: quantiles from and to, and the numbers that it may hold (none for any number)."""
+class Map:
+    """Quantiles from and to, of one column."""
 
     own: Float[np.ndarray, " K"]
     wanted: Float[np.ndarray, " K"]
-    numbers: Float[np.ndarray, " L"]
 
     def apply(self, values: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-        """Return the column's values [N] with its quantiles corrected, each on the nearest number that it may hold."""
-        if len(self.own):
-            values = _carried(values, self.own, self.wanted)
-        if not len(self.numbers):
-            return values
-        middles = (self.numbers[1:] + self.numbers[:-1]) / 2
-        near = self.numbers[np.searchsorted(middles, values)]
-        inside = (values >= self.numbers[0]) & (values <= self.numbers[-1])
-        return np.where(inside, near, values)
+        """Return the column's values [N] with its quantiles corrected."""
+        return _carried(values, self.own, self.wanted)
+
+
+def _nearest(values: Float[np.ndarray, " N"], numbers: Float[np.ndarray, " L"]) -> Float[np.ndarray, " N"]:
+    """Put values on the nearest of the numbers that they may hold; beyond the outer ones they stay as they are."""
+    middles = (numbers[1:] + numbers[:-1]) / 2
+    inside = (values >= numbers[0]) & (values <= numbers[-1])
+    return np.where(inside, numbers[np.searchsorted(middles, values)], values)
 
 
 def _carried(
@@ -81,38 +81,68 @@ class Gap:
 
 @dataclass(frozen=True)
 class Polish:
-    """Grids of the columns, None where a column is left as it is, and distances between columns."""
+    """Maps and numbers of the columns, and distances between columns.
 
-    grids: tuple[Grid | None, ...]
+    Attributes:
+        maps: of every regime, for each column; None where a column is left as it is.
+        numbers: that each column may hold, none for any number.
+        gaps: distances.
+    """
+
+    maps: tuple[tuple[Map | None, ...], ...]
+    numbers: tuple[Float[np.ndarray, " _L"], ...]
     gaps: tuple[Gap, ...] = ()
 
-    def apply(self, values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
+    def apply(self, values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"]) -> Float[np.ndarray, "N C"]:
         """Return generated rows [N C] in the user's units, column by column and then distance by distance."""
         out = values.copy()
-        for column, grid in enumerate(self.grids):
-            if grid is not None:
-                out[:, column] = grid.apply(values[:, column])
+        for number, maps in enumerate(self.maps):
+            rows = slice(None) if len(self.maps) == 1 else np.flatnonzero(regime == number)
+            for column, own in enumerate(maps):
+                if own is not None:
+                    out[rows, column] = own.apply(values[rows, column])
+        for column, numbers in enumerate(self.numbers):
+            if len(numbers):
+                out[:, column] = _nearest(out[:, column], numbers)
         for gap in self.gaps:
             out[:, gap.end.place] = gap.apply(out)
         return out
 
 
+@dataclass(frozen=True)
+class Sample:
+    """Rows of a table or of a draw.
+
+    Attributes:
+        values: in the user's units.
+        regime: of each.
+    """
+
+    values: Float[np.ndarray, "N C"]
+    regime: Int[np.ndarray, " N"]
+
+
 def fit_resolution(columns: Sequence[Column], real: Float[np.ndarray, "N C"]) -> Polish:
-    """Fit only what numbers columns may hold, where quantiles are no matter of the whole table."""
-    none = np.empty(0)
-    numbers = [_numbers(c, real[:, i]) for i, c in enumerate(columns)]
-    return Polish(tuple(Grid(none, none, own) if len(own) else None for own in numbers))
+    """Fit only what numbers columns may hold."""
+    return Polish((), tuple(_numbers(c, real[:, i]) for i, c in enumerate(columns)))
 
 
-def fit_polish(
-    columns: Sequence[Column], relations: Relations, drawn: Float[np.ndarray, "M C"], real: Float[np.ndarray, "N C"]
-) -> Polish:
-    """Fit from a long draw and the table's rows, both in the user's units."""
-    grids = Polish(tuple(_grid(c, drawn[:, i], real[:, i]) for i, c in enumerate(columns)))
-    even = grids.apply(drawn)
-    ends = [end for end in relations.ends() if (grid := grids.grids[end.place]) is None or not len(grid.numbers)]
-    gaps = [_gap(end, even, real) for end in ends]
-    return Polish(grids.grids, tuple(gap for gap in gaps if gap is not None))
+def fit_polish(columns: Sequence[Column], relations: Relations, drawn: Sample, real: Sample) -> Polish:
+    """Fit from a long draw and the table's rows; each regime has quantiles of its own."""
+    numbers = fit_resolution(columns, real.values).numbers
+    regimes = range(real.regime.max(initial=0) + 1)
+    maps = tuple(_maps(columns, drawn, real, number, SMALL if len(regimes) > 1 else 0.0) for number in regimes)
+    even = Polish(maps, numbers).apply(drawn.values, drawn.regime)
+    ends = [end for end in relations.ends() if not len(numbers[end.place])]
+    gaps = [_gap(end, even, real.values) for end in ends]
+    return Polish(maps, numbers, tuple(gap for gap in gaps if gap is not None))
+
+
+def _maps(columns: Sequence[Column], drawn: Sample, real: Sample, regime: int, pull: float) -> tuple[Map | None, ...]:
+    """One regime's, the less far the fewer rows it has beside `pull`."""
+    own, known = (rows.values[rows.regime == regime] for rows in (drawn, real))
+    share = len(known) / (len(known) + pull) if len(known) else 0.0
+    return tuple(_map(c, own[:, i], known[:, i], share) for i, c in enumerate(columns))
 
 
 def _gap(end: End, drawn: Float[np.ndarray, "M C"], real: Float[np.ndarray, "N C"]) -> Gap | None:
@@ -137,19 +167,20 @@ def _gap(end: End, drawn: Float[np.ndarray, "M C"], real: Float[np.ndarray, "N C
     return Gap(end, edges, by_level(own, drawn_base) + hair, by_level(wanted, base))
 
 
-def _grid(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"]) -> Grid | None:
+def _map(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"], share: float) -> Map | None:
     known = real[~np.isnan(real)]
-    if not _usable(column, known):
+    if not _usable(column, known) or len(drawn) < LEAST:
         return None
-    return replace(quantile_map(drawn, known, min(KNOTS, len(known))), numbers=_numbers(column, real))
+    full = quantile_map(drawn, known, min(KNOTS, len(known)))
+    return full if share == 1 else Map(full.own, full.own + share * (full.wanted - full.own))
 
 
-def quantile_map(drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"], knots: int) -> Grid:
+def quantile_map(drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"], knots: int) -> Map:
     """Return the map from quantiles of some values to those of others, NaN left out; onto any number."""
     levels = np.linspace(0, 1, knots)
     own, wanted = np.nanquantile(drawn, levels), np.nanquantile(real, levels)
     hair = 1e-9 * (np.nanstd(real) + 1e-12)  # ties stay strictly increasing
-    return Grid(own + hair * np.arange(knots), wanted, np.empty(0))
+    return Map(own + hair * np.arange(knots), wanted)
 
 
 def _usable(column: Column, known: Float[np.ndarray, " N"]) -> bool:

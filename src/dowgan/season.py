@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int, Num
 
+from dowgan.response import Response, fit_response, no_response, widened
+
 HELD_OUT = 0.25  # share of the rows, the last ones, on which a part must prove itself
 CYCLES = 2.5  # a season is looked for only if the fitted rows hold that many cycles
 GAIN = 0.01  # least drop of the mean squared error (standardised channels) for a part to stay
@@ -22,6 +24,8 @@ RIDGE = 1e-3
 SCALE_FLOOR = 0.2  # a seasonal spread never falls below this share of the overall spread
 LEAST_SHARE = 1e-6  # of the variance of all rows, that the rows at one place of a run have at least
 REGIME_ROWS = 30.0  # rows at which a regime's own mean weighs as much as the common one
+LITTLE = 0.02  # spreads, below which sizes count alike
+RESPONSE_TURNS = 3  # in which levels of regimes and the response to their changes are fitted to one another
 MIN_PROFILE_RUNS = 8
 TREND_SHARES = (0.0, 0.5, 1.0)
 TREND_SPLITS = (0.25, 0.4)
@@ -88,6 +92,7 @@ class Season:
         span: first and last fitted position; outside, a generated series holds the trend's end value.
         spread: [F+1 D] coefficients of the logarithm of the spread: constant, then the waves.
         regime_mean, regime_log_spread: [R D] what each regime adds.
+        response: what changes of regime add to that.
         profile: [P D] what the position in the run adds (P may be 0); rows past P take the last.
         log_profile: [P D] what it adds to the logarithm of the spread, likewise.
     """
@@ -102,6 +107,7 @@ class Season:
     spread: Float[np.ndarray, "G D"]
     regime_mean: Float[np.ndarray, "R D"]
     regime_log_spread: Float[np.ndarray, "R D"]
+    response: Response
     profile: Float[np.ndarray, "P D"]
     log_profile: Float[np.ndarray, "Q D"]
 
@@ -115,18 +121,57 @@ class Season:
         """Return mean and spread at each row.
 
         Args:
-            positions: steps from the clock's origin; fractions are allowed.
-            regime: regime of each row.
+            positions: steps from the clock's origin, evenly spaced; fractions are allowed.
+            regime: regime of each row, from the start of the run, or from long enough before.
             place: steps from the start of the row's own run.
             hold_trend: keep the trend within the fitted span (for generated series of any length).
         """
+        mean, spread = self.common(positions, place, hold_trend)
+        more, log_factor = self._of_regime(positions, regime)
+        return mean + more, spread * np.exp(log_factor)
+
+    def common(
+        self, positions: Num[np.ndarray, " T"], place: Float[np.ndarray, " T"], hold_trend: bool = False
+    ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
+        """Return mean and spread but for what regimes add."""
         design = waves(positions, self.periods, self.harmonics)
         along = np.clip(positions, *self.span) if hold_trend else positions
         mean = self.level + design @ self.wave + np.outer(along - self.middle, self.trend)
-        mean = mean + self.regime_mean[regime]
         log_spread = self.spread[0] + design[:, : len(self.spread) - 1] @ self.spread[1:]
-        mean, log_spread = mean + at(self.profile, place), log_spread + at(self.log_profile, place)
-        return mean, np.exp(log_spread + self.regime_log_spread[regime])
+        return mean + at(self.profile, place), np.exp(log_spread + at(self.log_profile, place))
+
+    def without_regime(
+        self, values: Float[np.ndarray, "T D"], positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"],
+        place: Float[np.ndarray, " T"],
+    ) -> Float[np.ndarray, "T D"]:  # fmt: skip
+        """Return values of a generated series, or of a table's, as they would be if no regime added anything."""
+        if not self._has_regimes:
+            return values
+        mean, _ = self.common(positions, place, hold_trend=True)
+        more, log_factor = self._of_regime(positions, regime)
+        return (values - more - mean) / np.exp(log_factor) + mean
+
+    def with_regime(
+        self, values: Float[np.ndarray, "T D"], positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"],
+        place: Float[np.ndarray, " T"],
+    ) -> Float[np.ndarray, "T D"]:  # fmt: skip
+        """Put back what `without_regime` takes away."""
+        if not self._has_regimes:
+            return values
+        mean, _ = self.common(positions, place, hold_trend=True)
+        more, log_factor = self._of_regime(positions, regime)
+        return (values - mean) * np.exp(log_factor) + mean + more
+
+    @property
+    def _has_regimes(self) -> bool:
+        return len(self.regime_mean) > 1
+
+    def _of_regime(
+        self, positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"]
+    ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
+        step = float(positions[1] - positions[0]) if len(positions) > 1 else 1.0
+        more = self.regime_mean[regime] + self.response.level(regime, step)
+        return more, self.regime_log_spread[regime] + self.response.log_width(regime, step)
 
     def remove(self, stretch: Stretch) -> Float[np.ndarray, "T D"]:
         """Return the standardised rest [T D] of a stretch that starts its run."""
@@ -277,6 +322,20 @@ def _regime_means(
     return out
 
 
+def _regime_levels(
+    rests: Sequence[Float[np.ndarray, "_T D"]], regimes: Sequence[Int[np.ndarray, " _T"]], count: int
+) -> tuple[Float[np.ndarray, "R D"], Response, Float[np.ndarray, "N D"]]:
+    """Levels of the regimes, the response to their changes, and the rest. Each is fitted to what the other leaves."""
+    rows, regime = np.concatenate(list(rests)), np.concatenate(list(regimes))
+    ends, added = np.cumsum([len(r) for r in rests])[:-1], np.zeros_like(rows)
+    levels, response = _regime_means(rows, regime, count), no_response(count, rows.shape[1])
+    for _ in range(RESPONSE_TURNS if count > 1 else 0):
+        levels = _regime_means(rows - added, regime, count)
+        response = fit_response(np.split(rows - levels[regime], ends), regimes, levels)
+        added = np.concatenate([response.level(r, 1.0) for r in regimes])
+    return levels, response, rows - levels[regime] - added
+
+
 def _profile(rests: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
     """Mean course along a run, drawn towards zero; empty if it does not predict other runs."""
 
@@ -390,7 +449,7 @@ def fit_season(
     early, late = split(stretches)
     found = () if candidates or _alike(stretches) else peaks(stretches)
     periods, harmonics = _choose_waves(early, late, tuple(candidates) + found)
-    values, positions, regime, places = _stack(stretches)
+    values, positions, _, places = _stack(stretches)
     middle = float(positions.mean())
     follow = np.zeros(channels) if trend is None else trend
     half = max(float(np.ptp(positions)) / 2, 1.0)
@@ -407,11 +466,12 @@ def fit_season(
     chosen = np.where(follow > 0, with_trend, np.insert(without, 1, 0.0, axis=0))
     chosen[1] *= follow
     rest = values - design @ chosen
-    regime_mean = _regime_means(rest, regime, regimes)
-    rest = rest - regime_mean[regime]
     ends = np.cumsum([len(s.values) for s in stretches])[:-1]
+    regime_mean, response, rest = _regime_levels(np.split(rest, ends), [s.regime for s in stretches], regimes)
     profile = _profile(np.split(rest, ends))
     rest = rest - at(profile, places)
+    response = widened(response, np.split(rest, ends), [s.regime for s in stretches])
+    rest = rest / np.exp(np.concatenate([response.log_width(s.regime, 1.0) for s in stretches]))
     log_profile = _log_profile(np.split(rest, ends))
     rest = rest / np.exp(at(log_profile, places))
     spread = _log_spread(rest, design[:, 2:], round(len(rest) * (1 - HELD_OUT)))
@@ -426,6 +486,7 @@ def fit_season(
         spread=spread,
         regime_mean=regime_mean,
         regime_log_spread=np.zeros_like(regime_mean),
+        response=response,
         profile=profile,
         log_profile=log_profile,
     )
@@ -433,16 +494,15 @@ def fit_season(
 
 
 def _regime_spreads(season: Season, stretches: Sequence[Stretch], regimes: int) -> Float[np.ndarray, "R D"]:
-    """Log of each regime's spread of the standardised rest, drawn towards zero where it has few rows."""
+    """Log of each regime's spread beside that of all rows, drawn towards zero where it has few rows.
+
+    Measured by the mean logarithm of sizes, which a start-up among its rows hardly moves.
+    """
     rest = np.concatenate([season.remove(s) for s in stretches])
     regime = np.concatenate([s.regime for s in stretches])
-    out = np.zeros_like(season.regime_mean)
-    for index in range(regimes if regimes > 1 else 0):
-        rows = rest[regime == index]
-        count = np.sum(~np.isnan(rows), axis=0)
-        square = (np.nansum(rows**2, axis=0) + REGIME_ROWS) / (count + REGIME_ROWS)
-        out[index] = 0.5 * np.log(np.maximum(square, SCALE_FLOOR**2))
-    return out
+    size = np.log(np.abs(rest) + LITTLE)
+    size = size - mean_known(size)
+    return _regime_means(size, regime, regimes)
 
 
 def trending(stretches: Sequence[Stretch], candidates: Sequence[float], regimes: int) -> Float[np.ndarray, " D"]:

@@ -17,12 +17,11 @@ from dowgan.config import DEFAULT_RECIPE, Config, resolve
 from dowgan.errors import DataError, ModelError, OptionError, unknown
 from dowgan.fitting import Fitted, drawn_coordinates, fit_priors, stretch_of
 from dowgan.holds import find_holds
-from dowgan.interpolation import interpolate
 from dowgan.lines import find_lines
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
-from dowgan.polish import fit_polish, fit_resolution
+from dowgan.polish import Sample, fit_polish, fit_resolution
 from dowgan.relations import Relations
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
@@ -190,8 +189,7 @@ class Synthesizer:
             model = _assemble(table, config, self.random_state, fitted, network, training)
             self._take(replace(model, notes=(*model.notes, *said)))
             if config.space == "prior" or not config.trained:
-                # quantiles and windows pooled over regimes would carry each regime's rows to the others'
-                self._finish(table, fitted, streams, config.calibrated and len(fitted.channels.regimes) == 1)
+                self._finish(table, fitted, streams, config.calibrated)
         self._take(replace(self.model_, training=replace(training, seconds=time.monotonic() - began)))
         return self
 
@@ -203,28 +201,31 @@ class Synthesizer:
 
     def _finish(self, table: Table, fitted: Fitted, streams: Streams, calibrated: bool) -> None:
         """Fit what stands behind the generator: the calibration of windows and of columns, and what is held."""
-        columns, real = self.schema.channels, np.concatenate([run.values for run in table.runs])
+        columns, regime_of = self.schema.channels, fitted.channels.regime
         # the polish is fitted to what breaks the rules: it is what mends most of it
         self._take(replace(self.model_, relations=Relations()))
         windows = self._calibrate(table, fitted, streams) if calibrated else None
         drawn = self._draw(self._trial(table, streams), None, streams, single=not self.schema.run_names)
+        real, series = (_sample(runs, regime_of) for runs in (table.runs, drawn))
         if windows is None:
-            short = long = fit_resolution(columns, real)
+            short = long = fit_resolution(columns, real.values)
         else:
-            series = np.concatenate([run.values for run in drawn])
-            short, long = (fit_polish(columns, fitted.relations, made, real) for made in (windows, series))
+            long = fit_polish(columns, fitted.relations, series, real)
+            # windows are drawn without regard to what regimes add
+            alone = len(fitted.channels.regimes) == 1
+            short = fit_polish(columns, fitted.relations, windows, real) if alone else long
         self._take(replace(self.model_, polish=short, polish_long=long, relations=fitted.relations))
 
         def finished(values: np.ndarray) -> np.ndarray:
-            return self._kept(self._polished(values, np.full(len(values), len(values))), None)
+            return self._kept(self._polished(values, np.full(len(values), len(values)), regime_of(values)), None)
 
         runs = [replace(run, values=finished(run.values)) for run in drawn]
         lines = find_lines(columns, table.runs, runs)
         straight = [column for line in lines for column in line.columns]
         self._take(replace(self.model_, holds=(*lines, *find_holds(columns, table.runs, runs, straight))))
 
-    def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> np.ndarray:
-        """Carry a large draw of the generator to the data in closed form; return rows [N C] of the windows drawn."""
+    def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> Sample:
+        """Carry a large draw of the generator to the data in closed form; return rows of the windows drawn."""
         coordinates = fitted.coordinates
         straight = drawn_coordinates(fitted, table.runs, streams.numpy("calibrate"))
         drawn = np.concatenate([self._sampler.refine(part) for part in np.split(straight, len(straight) // CHUNK)])
@@ -236,7 +237,8 @@ class Synthesizer:
         width = fitted.channels.width  # other steps of every window: runs may have a course of their own
         parts = [scores[step::POLISH_STEP, step::POLISH_STEP].reshape(-1, width) for step in range(POLISH_STEP)]
         channels = coordinates.scores.from_normal(np.concatenate(parts))
-        return fitted.channels.decode(channels, np.zeros(len(channels), dtype=int))
+        regime = np.zeros(len(channels), dtype=int)
+        return Sample(fitted.channels.decode(channels, regime), regime)
 
     def _trial(self, table: Table, streams: Streams) -> list[Plan]:
         """Plans of a draw that is long enough to be set against the table's rows."""
@@ -480,7 +482,7 @@ class Synthesizer:
         model, (paths, rows, width) = self._model, channels.shape
         regime = np.concatenate([_place(plan).longer(rows - plan.rows).regime for plan in plans])
         values = model.channels.decode(channels.reshape(-1, width), regime)  # [PN C]
-        values = self._polished(values, np.repeat([plan.rows for plan in plans], rows))
+        values = self._polished(values, np.repeat([plan.rows for plan in plans], rows), regime)
         if model.holds:
             chance = np.stack([own.random((rows, len(model.holds))) for own in chances])
             positions = np.array([plan.position for plan in plans])
@@ -490,13 +492,14 @@ class Synthesizer:
         both = zip(plans, self._starts(plans), by_plan, strict=True)
         return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]
 
-    def _polished(self, values: np.ndarray, lengths: np.ndarray) -> np.ndarray:
-        """Values [N C] with the last touch for runs of their lengths [N]: of one window, or of many."""
+    def _polished(self, values: np.ndarray, lengths: np.ndarray, regime: np.ndarray) -> np.ndarray:
+        """Values [N C] with the last touch for their regimes and for runs of their lengths [N]: of one window, or of
+        many."""
         model, out = self._model, values.copy()
         short = lengths <= model.coordinates.steps
         for polish, chosen in ((model.polish, short), (model.polish_long, ~short)):
             if polish is not None:
-                out[chosen] = polish.apply(values[chosen])
+                out[chosen] = polish.apply(values[chosen], regime[chosen])
         return out
 
     def _kept(self, values: np.ndarray, fixed: np.ndarray | None) -> np.ndarray:
@@ -617,13 +620,9 @@ class Synthesizer:
     def _settle(self, fine: np.ndarray, coarse: np.ndarray, factor: int, ratio: int, position: int) -> None:
         """Put in place the values between the given rows that these leave no choice of: lines and values that stand."""
         for found in self._model.holds:
-            way = found.between(position, ratio)
-            if way is None:
-                continue
             for column in found.columns:
-                known = ~np.isnan(coarse[:, column])
-                sure = np.append(np.repeat(known[:-1] & known[1:], factor), known[-1])
-                fine[sure, column] = interpolate(coarse[:, [column]], factor, way)[sure, 0]
+                must = found.between(coarse[:, column], factor, position, ratio).ravel()[: len(fine)]
+                np.copyto(fine[:, column], must, where=~np.isnan(must))
 
     def _ratio(self, table: Table, factor: int) -> int:
         """How many of the model's steps make one of the table's."""
@@ -856,6 +855,11 @@ def _assemble(table: Table, config: Config, seed: int, fitted: Fitted, network: 
         training=training,
         notes=(*table.notes, *fitted.relations.words([c.name for c in schema.channels])),
     )
+
+
+def _sample(runs: Sequence[Run], regime_of: Callable[[np.ndarray], np.ndarray]) -> Sample:
+    """All rows of some runs."""
+    return Sample(np.concatenate([r.values for r in runs]), np.concatenate([regime_of(r.values) for r in runs]))
 
 
 def _place(plan: Plan) -> Place:

@@ -59,6 +59,11 @@ class Rows:
     regime: Int[np.ndarray, " N"]
     place: Float[np.ndarray, " N"]
 
+    def and_then(self, more: "Rows") -> "Rows":
+        """These rows and those behind them."""
+        pairs = ((self.positions, more.positions), (self.regime, more.regime), (self.place, more.place))
+        return Rows(*(np.concatenate(pair) for pair in pairs))
+
 
 def rows_of(stretch: Stretch) -> Rows:
     """Return where the rows of a stretch lie that starts its run."""
@@ -144,9 +149,11 @@ def extend(
     """
     context = solver.frame.context
     old = rows_of(history)
-    tail = slice(max(0, len(history.values) - context), None)
-    old_mean, old_spread = prior.season.mean_and_spread(old.positions[tail], old.regime[tail], old.place[tail])
-    mean, spread = prior.season.mean_and_spread(rows.positions, rows.regime, rows.place)
+    tail = slice(max(0, len(history.values) - context), len(history.values))
+    every = old.and_then(rows)  # in one go: a change of regime is felt later
+    means, spreads = prior.season.mean_and_spread(every.positions, every.regime, every.place)
+    new = slice(len(history.values), None)
+    (old_mean, mean), (old_spread, spread) = ((part[tail], part[new]) for part in (means, spreads))
     to_normal, back = prior.marginals.to_normal, prior.marginals.from_normal
     before = np.full((context, solver.process.channels), np.nan)
     before[context - len(old_mean) :] = to_normal((history.values[tail] - old_mean) / old_spread)

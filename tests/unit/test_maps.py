@@ -9,7 +9,7 @@ from dowgan.coordinates import even_scores
 from dowgan.errors import DataError
 from dowgan.fitting import window_steps
 from dowgan.marginals import fit_marginals
-from dowgan.polish import fit_polish
+from dowgan.polish import Sample, fit_polish
 from dowgan.relations import Relations
 from dowgan.table import Column, Run, read
 from dowgan.transport import SHRINK, Slice, directions, distance, fit_transport, gaussian_map, levels, sound_trust
@@ -208,8 +208,8 @@ def test_polish_gives_every_column_its_quantiles_and_its_resolution() -> None:
     real = np.stack([np.exp(rng.standard_normal(2_000)), steps[rng.integers(0, 5, 2_000)]], axis=1)
     drawn = rng.standard_normal((3_000, 2)) * 0.5 + 1
     columns = [Column(name, "value", "float", "float64") for name in ("smooth", "coarse")]
-    polish = fit_polish(columns, Relations(), drawn, real)
-    out = polish.apply(drawn)
+    polish = fit_polish(columns, Relations(), _in_one(drawn), _in_one(real))
+    out = polish.apply(drawn, np.zeros(3_000, dtype=int))
     grid = np.linspace(0.02, 0.98, 49)
     assert np.allclose(np.quantile(out[:, 0], grid), np.quantile(real[:, 0], grid), rtol=0.05)
     assert set(out[:, 1]) <= set(steps)
@@ -225,7 +225,23 @@ def test_polish_leaves_conditions_and_short_tables_alone() -> None:
         (Column("x", "condition", "float", "float64"), 300),
         (Column("x", "value", "float", "f8"), 50),
     ):
-        assert np.array_equal(fit_polish([column], Relations(), drawn, real[:rows]).apply(drawn), drawn)
+        polish = fit_polish([column], Relations(), _in_one(drawn), _in_one(real[:rows]))
+        assert np.array_equal(polish.apply(drawn, np.zeros(300, dtype=int)), drawn)
+
+
+def test_polish_gives_every_regime_its_own_quantiles() -> None:
+    rng = np.random.default_rng(12)
+    regime = rng.integers(0, 2, 6_000)
+    real, drawn = (scale * rng.standard_normal((6_000, 1)) * (1 + 4 * regime[:, None]) for scale in (1.0, 0.5))
+    column = Column("x", "value", "float", "float64")
+    out = fit_polish([column], Relations(), Sample(drawn, regime), Sample(real, regime)).apply(drawn, regime)
+    for number in (0, 1):  # 3,000 rows go three quarters of the way
+        own, wanted = (x[regime == number].std() for x in (out, real))
+        assert abs(own / wanted - 0.875) < 0.01
+
+
+def _in_one(values: np.ndarray) -> Sample:
+    return Sample(values, np.zeros(len(values), dtype=int))
 
 
 def test_runs_may_have_any_length() -> None:

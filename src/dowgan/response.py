@@ -1,0 +1,182 @@
+"""How channels go from the level of one regime to that of the next: a vessel heats up after its set-point has stepped.
+
+At a change of regime the levels of the channels jump, the channels themselves do not. The jump fades, with several
+time constants at once, and each channel answers to what is left of it: a distributed lag (Koyck 1954) whose shape is
+a sum of exponentials, so that a channel may come slowly, be pushed the other way first, or overshoot. No two changes
+are answered quite alike, so that values are also less sure behind them: their variance grows by what is left of the
+jumps, squared.
+
+Shapes: T rows, D channels, R regimes, Q directions in which regimes differ, F = Q * K fading jumps of K time constants.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+from scipy.optimize import nnls
+from scipy.signal import lfilter
+
+CONSTANTS = (0.5, 2.0, 5.0, 12.0, 30.0, 80.0)  # time constants, in steps of the table
+DIRECTIONS = 4  # of the differences between regimes, at most
+SMALL = 0.05  # share of the largest of them, below which one is left out
+FOLDS = 8  # parts of the rows, each judged by what the others tell
+PULLS = (0.3, 3.0, 30.0)  # strengths of the pull towards no response that are tried
+SURE = 1.0  # standard errors by which a channel's response must lower the error on the other parts
+CHANGES = 4  # that a response is told from, at least
+TURNS = 3  # of finding how variances grow
+TINY = 1e-9  # a variance
+STILL = 1e-3  # of a jump, from which on it has faded
+
+
+@dataclass(frozen=True)
+class Response:
+    """What is left of changes of regime, and what it adds to each channel.
+
+    Attributes:
+        constants: [K] time constants in steps of the table; none where regimes do not change within runs.
+        turn: [R Q] where each regime lies.
+        weights: [F D].
+        widening: [K D] of the variance, for what is left of a jump at each time constant.
+    """
+
+    constants: Float[np.ndarray, " K"]
+    turn: Float[np.ndarray, "R Q"]
+    weights: Float[np.ndarray, "F D"]
+    widening: Float[np.ndarray, "K D"]
+
+    def level(self, regime: Int[np.ndarray, " T"], step: float) -> Float[np.ndarray, "T D"]:
+        """Return what the changes up to each row add to the level of its regime.
+
+        Args:
+            regime: of each row, from the start of the run.
+            step: of the rows, in steps of the table.
+        """
+        return self.fading(regime, step) @ self.weights
+
+    def log_width(self, regime: Int[np.ndarray, " T"], step: float) -> Float[np.ndarray, "T D"]:
+        """Return the logarithm of how many times further than at rest values lie from their mean."""
+        return 0.5 * np.log1p(self.left(regime, step) @ self.widening)
+
+    def left(self, regime: Int[np.ndarray, " T"], step: float) -> Float[np.ndarray, "T K"]:
+        """Return the square of what is left of the changes at each row."""
+        every = self.fading(regime, step).reshape(len(regime), len(self.constants), self.turn.shape[1])
+        return np.sum(every**2, axis=2)
+
+    def fading(self, regime: Int[np.ndarray, " T"], step: float) -> Float[np.ndarray, "T F"]:
+        """Return what is left of the changes at each row; a change has come about one step of the table earlier."""
+        places = self.turn[regime]
+        jumps = -np.diff(places, axis=0, prepend=places[:1])
+        left = [lfilter([np.exp(-1 / c)], [1.0, -np.exp(-step / c)], jumps, axis=0) for c in self.constants]
+        return np.concatenate([np.empty((len(regime), 0)), *left], axis=1)
+
+
+def no_response(regimes: int, channels: int) -> Response:
+    """Return the response of channels that are at their level at once."""
+    return Response(np.empty(0), np.empty((regimes, 0)), np.empty((0, channels)), np.empty((0, channels)))
+
+
+def fit_response(
+    rests: Sequence[Float[np.ndarray, "_T D"]],
+    regimes: Sequence[Int[np.ndarray, " _T"]],
+    levels: Float[np.ndarray, "R D"],
+) -> Response:
+    """Fit the response of each channel, none where it does not foretell rows that it was not fitted on.
+
+    Args:
+        rests: runs without their season and the levels of their regimes, NaN where missing.
+        regimes: of their rows.
+        levels: of each regime.
+    """
+    none = no_response(*levels.shape)
+    lengths = [np.diff(np.flatnonzero(np.diff(r, prepend=-1, append=-1))) for r in regimes]
+    if sum(len(own) - 1 for own in lengths) < CHANGES:
+        return none
+    slowest = float(np.median(np.concatenate(lengths)))
+    constants = np.array([c for c in CONSTANTS if c <= slowest])
+    left, size, _ = np.linalg.svd(levels - levels.mean(axis=0), full_matrices=False)
+    count = min(DIRECTIONS, int(np.sum(size > SMALL * size[0])))
+    turn, width = left[:, :count] * size[:count], levels.shape[1]
+    plain = Response(constants, turn, np.zeros((count * len(constants), width)), np.zeros((len(constants), width)))
+    fading = np.concatenate([plain.fading(r, 1.0) for r in regimes])
+    moving = np.abs(fading).max(axis=1, initial=0.0) > STILL
+    if not moving.any():
+        return none
+    fold = (np.arange(len(fading)) * FOLDS // len(fading))[moving]
+    rest, fading = np.concatenate(list(rests))[moving], fading[moving]
+    weights = np.stack([_weights(fading, rest[:, d], fold) for d in range(rest.shape[1])], axis=1)
+    return replace(plain, weights=weights)
+
+
+def widened(
+    response: Response, rests: Sequence[Float[np.ndarray, "_T D"]], regimes: Sequence[Int[np.ndarray, " _T"]]
+) -> Response:
+    """Return the response with its widening fitted to what it leaves of runs, none where that is no likelier.
+
+    Args:
+        rests: runs without season, levels and response, NaN where missing.
+        regimes: of their rows.
+    """
+    if not len(response.constants):
+        return response
+    left, rest = np.concatenate([response.left(r, 1.0) for r in regimes]), np.concatenate(list(rests))
+    fold = np.arange(len(rest)) * FOLDS // len(rest)
+    found = [_widening(left[known], rest[known, d], fold[known]) for d, known in enumerate(~np.isnan(rest).T)]
+    return replace(response, widening=np.stack(found, axis=1))
+
+
+def _widening(
+    left: Float[np.ndarray, "N K"], rest: Float[np.ndarray, " N"], fold: Int[np.ndarray, " N"]
+) -> Float[np.ndarray, " K"]:
+    """One channel's, if it makes parts of the rows likelier than they are without."""
+
+    def gain(here: Bool[np.ndarray, " N"]) -> float:
+        own = _variance(left[~here], rest[~here])
+        flat, wide = np.mean(rest[~here] ** 2) + TINY, own[0] + left[here] @ own[1:]
+        square = rest[here] ** 2
+        return 0.5 * float(np.sum(square / flat + np.log(flat) - square / wide - np.log(wide)))
+
+    gains = np.array([gain(fold == number) for number in range(FOLDS)])
+    if gains.mean() <= SURE * gains.std(ddof=1) / np.sqrt(FOLDS):
+        return np.zeros(left.shape[1])
+    own = _variance(left, rest)
+    return own[1:] / own[0]
+
+
+def _variance(left: Float[np.ndarray, "N K"], rest: Float[np.ndarray, " N"]) -> Float[np.ndarray, " J"]:
+    """The variance at rest, and what each square of a jump adds to it, by least squares with weights of their own."""
+    design, square = np.concatenate([np.ones((len(left), 1)), left], axis=1), rest**2
+    expected = np.full(len(rest), square.mean() + TINY)
+    for _ in range(TURNS):
+        found, _ = nnls(design / expected[:, None], square / expected)
+        found[0] = max(found[0], TINY)
+        expected = design @ found
+    return found
+
+
+def _weights(
+    fading: Float[np.ndarray, "N F"], rest: Float[np.ndarray, " N"], fold: Int[np.ndarray, " N"]
+) -> Float[np.ndarray, " F"]:
+    """One channel's, by the pull under which parts of the rows are foretold best by the others."""
+    known = ~np.isnan(rest)
+    fading, rest, fold = fading[known], rest[known], fold[known]
+    gains = np.array([_gains(fading, rest, fold, pull) for pull in PULLS])  # [P FOLDS]
+    best = int(np.argmax(gains.sum(axis=1)))
+    sure = gains[best].mean() > SURE * gains[best].std(ddof=1) / np.sqrt(FOLDS)
+    return _ridge(fading, rest, PULLS[best]) if sure else np.zeros(fading.shape[1])
+
+
+def _gains(
+    fading: Float[np.ndarray, "N F"], rest: Float[np.ndarray, " N"], fold: Int[np.ndarray, " N"], pull: float
+) -> Float[np.ndarray, " P"]:
+    """By how much the squares of each part fall."""
+
+    def gain(here: Bool[np.ndarray, " N"]) -> float:
+        told = fading[here] @ _ridge(fading[~here], rest[~here], pull)
+        return float(np.sum(rest[here] ** 2) - np.sum((rest[here] - told) ** 2))
+
+    return np.array([gain(fold == number) for number in range(FOLDS)])
+
+
+def _ridge(fading: Float[np.ndarray, "N F"], rest: Float[np.ndarray, " N"], pull: float) -> Float[np.ndarray, " F"]:
+    return np.linalg.solve(fading.T @ fading + pull * np.eye(fading.shape[1]), fading.T @ rest)
