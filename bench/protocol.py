@@ -3,13 +3,17 @@
     python bench/protocol.py DATA_FOLDER [--sets stocks,etth] [--recipes flagship,prior] [--seeds 0,1,2]
 
 A: fitted on the whole table, min-max scaled, judged against its own windows by Disc (5 judges) and Context-FID (5
-encoders), as Yoon et al. 2019 and Yuan and Qiao 2024 do; the floor is one random half of the windows against the
-other. B: every third of twelve blocks of time is blanked before the fit, and the draw is judged against its windows
-by boosted trees and a GRU of 64 (AUC); the floor is the blocks that were fitted against those. All windows of stride
-1; of more than MOST, as many are drawn at random, once. Nothing is tuned for a set. Results are written after every
-fit. `--keep-sample` also stores what was drawn of a simulated set, so that anyone can score it again:
+encoders), as Yoon et al. 2019 and Yuan and Qiao 2024 do. The floor is other real windows at the same n; where a table
+has no more windows, one random half against the other. `bootstrap` is windows put together from halves of real ones.
+B: every third of twelve blocks of time is blanked before the fit, and the draw is judged against its windows by boosted
+trees and a GRU of 64 (mean AUC of 3 judges); the floor is the blocks that were fitted against those. All windows of
+stride 1; of more than MOST, as many are drawn at random, once. Nothing is tuned for a set. Results are written after
+every fit. `--steps` takes windows of another length, into a file that says so. `--keep-sample` also stores what was
+drawn of a simulated set, so that anyone can score it again:
 
     python bench/protocol.py . --sets plant --seeds 0 --keep-sample -o bench/results/protocol_sample.json
+
+The set `mujoco` is read from build/mujoco.csv, see hopper.py.
 """
 
 import argparse
@@ -39,7 +43,10 @@ MOST = 5_000
 REPEATS = range(5)
 BLOCKS, HELD = 12, 3  # blocks of time, of which every so many is held out
 RUN = "run"
-SIMULATED = {"sines": 5_000, "plant": 424}  # sets that are made here, and their windows or rows
+JUDGES = range(3)  # of protocol B
+CONDITIONS = {"cstr": ("grade", "phase")}
+UNKNOWN = ("run_id", "truth_")  # columns of cstr that no plant has begin so
+SIMULATED = {"sines": 10_000, "plant": 424}  # sets that are made here, and their windows or rows
 SAMPLES = Path("bench/results/samples")
 MACHINE = {"python": platform.python_version(), "cores": os.cpu_count(), "processor": platform.machine()}
 FILES = {
@@ -47,7 +54,9 @@ FILES = {
     "etth": "ETTh1.csv",
     "energy": "energydata_complete.csv.gz",
     "chickenpox": "hungary_chickenpox.csv",
+    "cstr": "homeostat_cstr_dev.csv.gz",
 }
+HOPPER = Path("build/mujoco.csv")
 
 
 def sines(count: int) -> pd.DataFrame:
@@ -65,35 +74,48 @@ def table(name: str, folder: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         return sines(SIMULATED[name]), (RUN,)
     if name == "plant":
         return simulate(SIMULATED[name]).truth.drop(columns="grade"), ()
-    return pd.read_csv(folder / FILES[name]), ()
+    if name == "mujoco":
+        return pd.read_csv(HOPPER), (RUN,)
+    frame = pd.read_csv(folder / FILES[name])
+    return frame[[c for c in frame if not c.startswith(UNKNOWN)]], ()
 
 
-def windows(frame: pd.DataFrame) -> np.ndarray:
-    """Return all windows [N T C] of the value columns, in the order of time."""
-    values = frame.drop(columns=RUN, errors="ignore").select_dtypes("number").to_numpy(dtype=float)
+def windows(frame: pd.DataFrame, steps: int = STEPS) -> np.ndarray:
+    """Return all windows [N T C] of the value columns, in the order of time; a clock is no value."""
+    clock = [RUN, "time_min"]
+    values = frame.drop(columns=clock, errors="ignore").select_dtypes("number").to_numpy(dtype=float)
     if RUN in frame:
-        return values.reshape(-1, STEPS, values.shape[1])
-    return np.lib.stride_tricks.sliding_window_view(values, STEPS, axis=0).transpose(0, 2, 1)
+        return values.reshape(-1, steps, values.shape[1])
+    return np.lib.stride_tricks.sliding_window_view(values, steps, axis=0).transpose(0, 2, 1)
 
 
-def some(rows: np.ndarray, seed: int = 0) -> np.ndarray:
-    """Return at most MOST of the windows, drawn at random."""
-    return rows[np.sort(np.random.default_rng(seed).permutation(len(rows))[:MOST])].copy()
+def some(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Return at most MOST of the windows, drawn at random, and as many others, none where there are not so many."""
+    order = np.random.default_rng(0).permutation(len(rows))
+    others = order[MOST : 2 * MOST] if len(rows) >= 2 * MOST else order[:0]
+    return rows[np.sort(order[:MOST])].copy(), rows[np.sort(others)].copy()
 
 
-def fitted(frame: pd.DataFrame, recipe: str, seed: int, runs: tuple[str, ...]) -> tuple[dowgan.Synthesizer, float]:
+def fitted(
+    frame: pd.DataFrame,
+    recipe: str,
+    seed: int,
+    runs: tuple[str, ...],
+    conditions: tuple[str, ...] = (),
+    steps: int = STEPS,
+) -> tuple[dowgan.Synthesizer, float]:
     began = time.monotonic()
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "table.csv"
         frame.to_csv(path, index=False)
-        model = dowgan.Synthesizer(recipe, {"window": STEPS}, runs=runs, random_state=seed).fit(path)
+        settings = {"window": steps}
+        model = dowgan.Synthesizer(recipe, settings, runs=runs, conditions=conditions, random_state=seed).fit(path)
     return model, time.monotonic() - began
 
 
-def drawn(model: dowgan.Synthesizer, frame: pd.DataFrame, count: int, seed: int) -> np.ndarray:
-    made = model.generate(rows=STEPS, runs=count, random_state=seed)
-    values = made[[c for c in frame.columns if c in made and c != RUN]].select_dtypes("number").to_numpy(dtype=float)
-    return values.reshape(count, STEPS, -1)
+def drawn(model: dowgan.Synthesizer, frame: pd.DataFrame, count: int, seed: int, steps: int = STEPS) -> np.ndarray:
+    made = model.generate(rows=steps, runs=count, random_state=seed)
+    return windows(made[[c for c in frame.columns if c in made and c != RUN]].assign(**{RUN: 0}), steps)
 
 
 class Published:
@@ -113,28 +135,34 @@ class Published:
         }
 
 
-def floor_a(real: np.ndarray) -> dict[str, list[float]]:
-    """The same scores of one random half of the real windows against the other."""
-    order = np.random.default_rng(1).permutation(len(real))
-    half = len(real) // 2
-    first, second = minmax(real[order[:half]], real[order[half : 2 * half]])
-    return Published(first).score(second)
+def floor_a(real: np.ndarray, others: np.ndarray) -> dict[str, object]:
+    """The same scores of real windows against others, or of one random half of them against the other."""
+    if not len(others):
+        order = np.random.default_rng(1).permutation(len(real))
+        half = len(real) // 2
+        real, others = real[order[:half]], real[order[half : 2 * half]]
+    first, second = minmax(real, others)
+    return Published(first).score(second) | {"n": len(real)}
 
 
 def judges(held: np.ndarray, other: np.ndarray) -> dict[str, float]:
-    return {"trees_auc": twosample(held, other), "gru_auc": gru_judge(held, other)}
+    means = {
+        name: float(np.mean([judge(held, other, seed=seed) for seed in JUDGES]))
+        for name, judge in (("trees_auc", twosample), ("gru_auc", gru_judge))
+    }
+    return {name: means[name] for name in ("trees_auc", "gru_auc")}
 
 
-def blocks(frame: pd.DataFrame, recipe: str, seed: int) -> dict[str, object]:
+def blocks(frame: pd.DataFrame, recipe: str, seed: int, conditions: tuple[str, ...]) -> dict[str, object]:
     """Protocol B."""
     block = np.arange(len(frame)) * BLOCKS // len(frame)
     out = block % HELD == HELD - 1
-    names = frame.select_dtypes("number").columns
+    names = frame.select_dtypes("number").columns.drop("time_min", errors="ignore")
     known, hidden = frame.astype(dict.fromkeys(names, float)), frame.astype(dict.fromkeys(names, float))
     known.loc[out, names] = np.nan
     hidden.loc[~out, names] = np.nan
     train, held = (rows[~np.isnan(rows).any(axis=(1, 2))] for rows in (windows(known), windows(hidden)))
-    model, seconds = fitted(known, recipe, seed, ())
+    model, seconds = fitted(known, recipe, seed, (), conditions)
     fake = drawn(model, frame, len(held), seed)
     return {
         "generated": judges(held, fake) | distances(train, held, fake),
@@ -146,7 +174,7 @@ def blocks(frame: pd.DataFrame, recipe: str, seed: int) -> dict[str, object]:
 
 def distances(train: np.ndarray, held: np.ndarray, fake: np.ndarray) -> dict[str, float]:
     """Distances to the nearest training window; those of training windows are to the ones that do not overlap."""
-    near = memorisation(train, some(held), some(fake))
+    near = memorisation(train, some(held)[0], some(fake)[0])
     found = {"generated": near.fake, "held_out": near.held_out, "training": near.train}
     return {
         "closer_than_held_out": near.closer,
@@ -157,8 +185,9 @@ def distances(train: np.ndarray, held: np.ndarray, fake: np.ndarray) -> dict[str
 
 def redrawn(train: np.ndarray, count: int, seed: int) -> np.ndarray:
     """Windows put together from halves of training windows: a block bootstrap."""
-    rows = block_bootstrap(list(train), count * STEPS, STEPS // 2, np.random.default_rng(seed))
-    return rows.reshape(count, STEPS, -1)
+    steps = train.shape[1]
+    rows = block_bootstrap(list(train), count * steps, steps // 2, np.random.default_rng(seed))
+    return rows.reshape(count, steps, -1)
 
 
 def main() -> None:
@@ -168,35 +197,37 @@ def main() -> None:
     parser.add_argument("--recipes", default="flagship")
     parser.add_argument("--seeds", default="0,1,2")
     parser.add_argument("--blocks", action="store_true", help="protocol B instead of A")
+    parser.add_argument("--steps", type=int, default=STEPS, help="of a window, protocol A")
     parser.add_argument("--keep-sample", action="store_true", help=f"store the draws of {', '.join(SIMULATED)}")
     parser.add_argument("-o", "--out", type=Path)
     options = parser.parse_args()
-    out = options.out or Path("bench/results") / f"protocol_{'b' if options.blocks else 'a'}.json"
+    suffix = "b" if options.blocks else "a" if options.steps == STEPS else f"a_{options.steps}"
+    out = options.out or Path("bench/results") / f"protocol_{suffix}.json"
     kept = json.loads(out.read_text())["results"] if out.exists() else {}
     for name in options.sets.split(","):
         frame, runs = table(name, options.data)
-        result = kept.setdefault(name, {})
+        result, conditions = kept.setdefault(name, {}), CONDITIONS.get(name, ())
         if not options.blocks:
-            real = some(windows(frame))
-            result.setdefault("windows", list(real.shape))
+            real, others = some(windows(frame, options.steps))
             published = Published(minmax(real, real)[0])
-            if "floor" not in result:
-                result["floor"] = floor_a(real)
+            result |= {"windows": list(real.shape)}
+            result.setdefault("floor", floor_a(real, others))
+            result.setdefault("bootstrap", published.score(minmax(real, redrawn(real, len(real), 0))[1]))
         for recipe in options.recipes.split(","):
             for seed in map(int, options.seeds.split(",")):
                 if options.blocks:
-                    found = blocks(frame, recipe, seed)
+                    found = blocks(frame, recipe, seed, conditions)
                 else:
-                    model, seconds = fitted(frame, recipe, seed, runs)
+                    model, seconds = fitted(frame, recipe, seed, runs, conditions, options.steps)
                     began = time.monotonic()
-                    fake = drawn(model, frame, len(real), seed)
+                    fake = drawn(model, frame, len(real), seed, options.steps)
                     found = {"fit_seconds": seconds, "generate_seconds": time.monotonic() - began}
                     found |= published.score(minmax(real, fake)[1])
                     found["spread"] = (fake.std((0, 1)) / real.std((0, 1))).tolist()
                     if options.keep_sample and name in SIMULATED:
                         SAMPLES.mkdir(exist_ok=True)
                         np.savez_compressed(SAMPLES / f"{name}_{recipe}_{seed}.npz", windows=fake.astype(np.float32))
-                result.setdefault(recipe, {})[str(seed)] = found
+                result.setdefault(recipe, {})[str(seed)] = found | {"code": code("protocol")}
                 sys.stderr.write(f"{name} {recipe} seed {seed}: {json.dumps(found)}\n")
                 text = json.dumps({"version": dowgan.__version__, "machine": MACHINE, "results": kept}, indent=1)
                 out.write_text(text + "\n")

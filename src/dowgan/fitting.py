@@ -1,6 +1,6 @@
 """From a table to everything in a model but the network: channels, priors, calibration, coordinates."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +13,7 @@ from dowgan.complete import Frame
 from dowgan.coordinates import Coordinates, fit_coordinates
 from dowgan.errors import DataError
 from dowgan.holds import Hold, find_beats
+from dowgan.interpolation import interpolate
 from dowgan.prior import Prior, fit_prior
 from dowgan.process import Process
 from dowgan.relations import Relations, find_relations
@@ -33,6 +34,8 @@ GAP_WIDTH = 400  # values of a window in which missing ones are filled
 DRAWN = (5_120, 81_920)  # windows of the prior that whiten the coordinates and are carried to the data
 DRAWN_PER_WINDOW = 12
 DRAWN_VALUES = 40_000_000  # most values of them
+SHORT_GAP = 8  # rows of a gap that is filled before anything is measured
+FILLINGS = 2  # times that it is
 CLIP = 12.0  # channels are cut at so many standard deviations before they are fitted
 
 
@@ -161,12 +164,12 @@ def balanced(count: int, width: int, rng: np.random.Generator) -> Float[np.ndarr
 def prior_windows(
     prior: Prior, stretches: Sequence[Stretch], steps: int, count: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "B T D"]:
-    """Draw windows of the prior, in channels but for what regimes add, at places of the table."""
+    """Draw windows of the prior, in channels but for what regimes and trends add, at places of the table."""
     means, spreads, starts, before = [], [], [], 0
     for stretch in stretches:
         length = len(stretch.values)
         where = np.arange(length, dtype=float)
-        mean, spread = prior.season.common(stretch.positions.astype(float), where, hold_trend=True)
+        mean, spread = prior.season.steady(stretch.positions.astype(float), where)
         means.append(mean)
         spreads.append(spread)
         starts.append(before + np.arange(max(length - steps + 1, 0)))
@@ -218,9 +221,9 @@ def whole_series(prior: Prior, stretches: Sequence[Stretch], streams: Streams) -
     return out
 
 
-def _without_regime(prior: Prior, stretch: Stretch, values: Float[np.ndarray, "T D"]) -> Float[np.ndarray, "T D"]:
+def _without_moves(prior: Prior, stretch: Stretch, values: Float[np.ndarray, "T D"]) -> Float[np.ndarray, "T D"]:
     places = np.arange(len(values), dtype=float)
-    return prior.season.without_regime(values, stretch.positions, stretch.regime, places)
+    return prior.season.without_moves(values, stretch.positions, stretch.regime, places)
 
 
 def window_coordinates(
@@ -239,7 +242,7 @@ def window_coordinates(
     """
     values = [s.values for s in stretches]
     series = whole_series(prior, sampled, streams)
-    whole = [_without_regime(prior, *both) for both in zip(stretches, series, strict=True)]
+    whole = [_without_moves(prior, *both) for both in zip(stretches, series, strict=True)]
     lengths = [len(v) for v in values]
     hop = max(1, sum(max(n - steps, 0) for n in lengths) // MOST_WINDOWS)
     starts = [(r, s) for r, n in enumerate(lengths) for s in range(0, n - steps + 1, hop)]
@@ -298,6 +301,7 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     steps = window_steps(table.runs, channels.width, window)
     stretches = [_calm(stretch_of(channels, run)) for run in table.runs]
     periods, regimes = table.schema.clock.periods(), len(channels.regimes)
+    stretches = _without_short_gaps(stretches, lambda parts: fit_prior(parts, periods, regimes), streams)
     follow = dominant_trend(stretches, periods, regimes)
     generated = fit_prior(stretches, periods, regimes, follow)
     trend = np.maximum(trending(stretches, periods, regimes), follow)
@@ -311,6 +315,40 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     sampled = [unheld(channels, beats, stretch) for stretch in stretches]
     coordinates, windows, held = window_coordinates(generated, stretches, sampled, steps, streams)
     return Fitted(relations, channels, generated, path, calibration, coordinates, windows, held)
+
+
+def _without_short_gaps(
+    stretches: Sequence[Stretch], fit: Callable[[Sequence[Stretch]], Prior], streams: Streams
+) -> list[Stretch]:
+    """Fill gaps of a few rows by draws of the prior, which is fitted to what was filled before (Wei and Tanner 1990).
+
+    Covariances of pairs that happen to be known err differently at every lag, which makes smooth series rough; those of
+    a whole series do not.
+    """
+    short = [_short_gaps(np.isnan(s.values)) for s in stretches]
+    if not any(gaps.any() for gaps in short):
+        return list(stretches)
+    filled = [np.where(gaps, _joined(s.values), s.values) for s, gaps in zip(stretches, short, strict=True)]
+    for _ in range(FILLINGS):
+        whole = [replace(s, values=values) for s, values in zip(stretches, filled, strict=True)]
+        drawn = whole_series(fit(whole), stretches, streams)
+        filled = [np.where(gaps, d, s.values) for s, gaps, d in zip(stretches, short, drawn, strict=True)]
+    return [replace(s, values=values) for s, values in zip(stretches, filled, strict=True)]
+
+
+def _short_gaps(missing: Bool[np.ndarray, "T D"]) -> Bool[np.ndarray, "T D"]:
+    """The missing values whose gap is short and has known values on both sides."""
+    out = np.zeros_like(missing)
+    for channel in range(missing.shape[1]):
+        edges = np.flatnonzero(np.diff(missing[:, channel], prepend=False, append=False))
+        for start, stop in edges.reshape(-1, 2):
+            out[start:stop, channel] = stop - start <= SHORT_GAP and start > 0 and stop < len(missing)
+    return out
+
+
+def _joined(values: Float[np.ndarray, "T D"]) -> Float[np.ndarray, "T D"]:
+    """Missing values on straight lines between known ones."""
+    return interpolate(values, 1, "linear")
 
 
 def _calm(stretch: Stretch) -> Stretch:

@@ -8,7 +8,7 @@ sensor's resolution, a converter's steps), generated values are put on the neare
 Shapes: N rows, C columns, K knots, B levels.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,8 +16,10 @@ from jaxtyping import Float, Int
 
 from dowgan.relations import End, Relations
 from dowgan.table.schema import Column
+from dowgan.transport import levels
 
-KNOTS = 1001
+KNOTS = (17, 1001)  # of a column's map, at least and at most
+ROWS_EACH = 100  # of a table, for each of them: neighbouring rows are alike
 MOST_LEVELS = 4_096  # distinct numbers of a column that are kept as its resolution
 REPEATS = 4.0  # times that each number must occur on average
 LEAST = 200  # rows from which a column's quantiles are corrected, and rows of each level of a distance
@@ -127,11 +129,14 @@ def fit_resolution(columns: Sequence[Column], real: Float[np.ndarray, "N C"]) ->
     return Polish((), tuple(_numbers(c, real[:, i]) for i, c in enumerate(columns)))
 
 
-def fit_polish(columns: Sequence[Column], relations: Relations, drawn: Sample, real: Sample) -> Polish:
-    """Fit from a long draw and the table's rows; each regime has quantiles of its own."""
+def fit_polish(
+    columns: Sequence[Column], relations: Relations, drawn: Sample, real: Sample, but: Collection[int] = ()
+) -> Polish:
+    """Fit from a long draw and the table's rows; each regime has quantiles of its own, columns `but` some have none."""
     numbers = fit_resolution(columns, real.values).numbers
     regimes = range(real.regime.max(initial=0) + 1)
-    maps = tuple(_maps(columns, drawn, real, number, SMALL if len(regimes) > 1 else 0.0) for number in regimes)
+    every = (_maps(columns, drawn, real, number, SMALL if len(regimes) > 1 else 0.0) for number in regimes)
+    maps = tuple(tuple(None if i in but else own for i, own in enumerate(part)) for part in every)
     even = Polish(maps, numbers).apply(drawn.values, drawn.regime)
     ends = [end for end in relations.ends() if not len(numbers[end.place])]
     gaps = [_gap(end, even, real.values) for end in ends]
@@ -171,16 +176,31 @@ def _map(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray,
     known = real[~np.isnan(real)]
     if not _usable(column, known) or len(drawn) < LEAST:
         return None
-    full = quantile_map(drawn, known, min(KNOTS, len(known)))
+    full = quantile_map(drawn, known, int(np.clip(len(known) // ROWS_EACH, *KNOTS)))
     return full if share == 1 else Map(full.own, full.own + share * (full.wanted - full.own))
 
 
 def quantile_map(drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"], knots: int) -> Map:
-    """Return the map from quantiles of some values to those of others, NaN left out; onto any number."""
-    levels = np.linspace(0, 1, knots)
-    own, wanted = np.nanquantile(drawn, levels), np.nanquantile(real, levels)
-    hair = 1e-9 * (np.nanstd(real) + 1e-12)  # ties stay strictly increasing
-    return Map(own + hair * np.arange(knots), wanted)
+    """Return the map from quantiles of some values to those of others, NaN left out; onto any number.
+
+    Knots are even in normal scores, and stand at both ends of every number that values pile up on. Of values that
+    wander, as a price does, which levels were lingered at is chance: a map with many knots would bend for each of them,
+    and stretch and press the changes that cross it.
+    """
+    known = np.sort(real[~np.isnan(real)])
+    shares = np.unique(np.concatenate([[0.0], levels(len(known), knots), _piles(known, knots), [1.0]]))
+    own, wanted = np.nanquantile(drawn, shares), np.quantile(known, shares)
+    hair = 1e-9 * (known.std() + 1e-12)  # ties stay strictly increasing
+    return Map(own + hair * np.arange(len(own)), wanted)
+
+
+def _piles(ordered: Float[np.ndarray, " N"], knots: int) -> Float[np.ndarray, " S"]:
+    """The levels at which piles begin and end, and those next to them."""
+    last = np.append(np.flatnonzero(np.diff(ordered)), len(ordered) - 1)
+    first = np.append(0, last[:-1] + 1)
+    piled = last - first + 1 > len(ordered) / knots
+    ends = np.concatenate([first[piled] - 1, first[piled], last[piled], last[piled] + 1])
+    return np.clip(ends, 0, len(ordered) - 1) / max(len(ordered) - 1, 1)
 
 
 def _usable(column: Column, known: Float[np.ndarray, " N"]) -> bool:

@@ -104,7 +104,7 @@ class Sampler:
         rows, steps = len(places[0].positions), self.coordinates.steps
         blank = np.full((rows + steps, self.prior.channels), np.nan)
         slow = np.concatenate([self._solver(0).paths(blank, chunk) for chunk in normals])[: len(places)]
-        return self._with_regime(self._finished(slow, [place.longer(steps) for place in places], blank[:rows]), places)
+        return self._with_moves(self._finished(slow, [place.longer(steps) for place in places], blank[:rows]), places)
 
     def series(
         self, place: Place, known: Float[np.ndarray, "N D"] | None, lots: Lots, hold: bool
@@ -122,7 +122,7 @@ class Sampler:
             given = np.pad(known, ((0, steps), (0, 0)), constant_values=np.nan)
             longer = place.longer(steps)
             slow = self._solver(max(1, steps // 4)).paths(self._normal(given, longer), one_path(lots))
-            return self._with_regime(self._finished(slow, [longer], known), [place])[0]
+            return self._with_moves(self._finished(slow, [longer], known), [place])[0]
         drawn = self.epoch * (-(-(rows + steps) // self.epoch) + 1) if hold else rows + steps
         used = drawn if hold and self.epoch <= SHORT else rows + steps
         slow = self._solver(0).series(drawn, lots)
@@ -133,7 +133,7 @@ class Sampler:
         if hold and self.epoch <= SHORT and self._changes:
             scores = self.coordinates.scores
             out = scores.from_normal(level(scores.to_normal(out), self.epoch))
-        return self._with_regime(out[:, :rows], [place])[0]
+        return self._with_moves(out[:, :rows], [place])[0]
 
     @property
     def _changes(self) -> bool:
@@ -143,24 +143,26 @@ class Sampler:
     def _finished(
         self, slow: Float[np.ndarray, "P M D"], places: Sequence[Place], known: Float[np.ndarray, "N D"]
     ) -> Float[np.ndarray, "P N D"]:
-        """Put season and level back, but for what regimes add, and take the windows through the generator; the
-        padding behind is cut off."""
+        """Put season and level back, but for what regimes and trends add, and take windows through the generator.
+
+        The padding behind is cut off.
+        """
         plain = self._channels(slow, places)
         if not self._changes:
             return plain[:, : len(known)]
         scores, place = self.coordinates.scores, places[0].first(len(known))
-        aim = self.prior.season.without_regime(known, place.positions, place.regime, place.rows)
+        aim = self.prior.season.without_moves(known, place.positions, place.regime, place.rows)
         return scores.from_normal(self._refined(scores.to_normal(aim), scores.to_normal(plain)))
 
-    def _with_regime(self, paths: Float[np.ndarray, "P N D"], places: Sequence[Place]) -> Float[np.ndarray, "P N D"]:
-        """Put back what regimes add."""
+    def _with_moves(self, paths: Float[np.ndarray, "P N D"], places: Sequence[Place]) -> Float[np.ndarray, "P N D"]:
+        """Put back what regimes and trends add."""
         parts = zip(paths, (place.first(paths.shape[1]) for place in places), strict=True)
-        put = self.prior.season.with_regime
+        put = self.prior.season.with_moves
         return np.stack([put(path, place.positions, place.regime, place.rows) for path, place in parts])
 
     def _channels(self, normal: Float[np.ndarray, "P N D"], places: Sequence[Place]) -> Float[np.ndarray, "P N D"]:
-        """Put season and level back, but for what regimes add."""
-        found = [self.prior.season.common(place.positions, place.rows, hold_trend=True) for place in places]
+        """Put season and level back, but for what regimes and trends add."""
+        found = [self.prior.season.steady(place.positions, place.rows) for place in places]
         mean, spread = (np.stack(part) for part in zip(*found, strict=True))
         return self.prior.marginals.from_normal(normal) * spread + mean
 

@@ -126,52 +126,54 @@ class Season:
             place: steps from the start of the row's own run.
             hold_trend: keep the trend within the fitted span (for generated series of any length).
         """
-        mean, spread = self.common(positions, place, hold_trend)
-        more, log_factor = self._of_regime(positions, regime)
+        mean, spread = self.steady(positions, place)
+        more, log_factor = self._moving(positions, regime, hold_trend)
         return mean + more, spread * np.exp(log_factor)
 
-    def common(
-        self, positions: Num[np.ndarray, " T"], place: Float[np.ndarray, " T"], hold_trend: bool = False
+    def steady(
+        self, positions: Num[np.ndarray, " T"], place: Float[np.ndarray, " T"]
     ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
-        """Return mean and spread but for what regimes add."""
+        """Return mean and spread but for what regimes and trends add."""
         design = waves(positions, self.periods, self.harmonics)
-        along = np.clip(positions, *self.span) if hold_trend else positions
-        mean = self.level + design @ self.wave + np.outer(along - self.middle, self.trend)
+        mean = self.level + design @ self.wave
         log_spread = self.spread[0] + design[:, : len(self.spread) - 1] @ self.spread[1:]
         return mean + at(self.profile, place), np.exp(log_spread + at(self.log_profile, place))
 
-    def without_regime(
+    def without_moves(
         self, values: Float[np.ndarray, "T D"], positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"],
         place: Float[np.ndarray, " T"],
     ) -> Float[np.ndarray, "T D"]:  # fmt: skip
-        """Return values of a generated series, or of a table's, as they would be if no regime added anything."""
-        if not self._has_regimes:
+        """Return values of a generated series, or of a table's, without what regimes and trends add."""
+        if not self._moves:
             return values
-        mean, _ = self.common(positions, place, hold_trend=True)
-        more, log_factor = self._of_regime(positions, regime)
+        mean, _ = self.steady(positions, place)
+        more, log_factor = self._moving(positions, regime, hold_trend=True)
         return (values - more - mean) / np.exp(log_factor) + mean
 
-    def with_regime(
+    def with_moves(
         self, values: Float[np.ndarray, "T D"], positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"],
         place: Float[np.ndarray, " T"],
     ) -> Float[np.ndarray, "T D"]:  # fmt: skip
-        """Put back what `without_regime` takes away."""
-        if not self._has_regimes:
+        """Put back what `without_moves` takes away."""
+        if not self._moves:
             return values
-        mean, _ = self.common(positions, place, hold_trend=True)
-        more, log_factor = self._of_regime(positions, regime)
+        mean, _ = self.steady(positions, place)
+        more, log_factor = self._moving(positions, regime, hold_trend=True)
         return (values - mean) * np.exp(log_factor) + mean + more
 
     @property
-    def _has_regimes(self) -> bool:
-        return len(self.regime_mean) > 1
+    def _moves(self) -> bool:
+        return len(self.regime_mean) > 1 or bool(self.trend.any())
 
-    def _of_regime(
-        self, positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"]
+    def _moving(
+        self, positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"], hold_trend: bool
     ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
+        """What regimes and trends add to the mean, and regimes to the logarithm of the spread."""
         step = float(positions[1] - positions[0]) if len(positions) > 1 else 1.0
+        along = np.clip(positions, *self.span) if hold_trend else positions
         more = self.regime_mean[regime] + self.response.level(regime, step)
-        return more, self.regime_log_spread[regime] + self.response.log_width(regime, step)
+        log_factor = self.regime_log_spread[regime] + self.response.log_width(regime, step)
+        return more + np.outer(along - self.middle, self.trend), log_factor
 
     def remove(self, stretch: Stretch) -> Float[np.ndarray, "T D"]:
         """Return the standardised rest [T D] of a stretch that starts its run."""

@@ -210,10 +210,11 @@ class Synthesizer:
         if windows is None:
             short = long = fit_resolution(columns, real.values)
         else:
-            long = fit_polish(columns, fitted.relations, series, real)
-            # windows are drawn without regard to what regimes add
-            alone = len(fitted.channels.regimes) == 1
-            short = fit_polish(columns, fitted.relations, windows, real) if alone else long
+            rising = self._rising
+            long = fit_polish(columns, fitted.relations, series, real, rising)
+            # windows are drawn without regard to what regimes and trends add
+            steady = len(fitted.channels.regimes) == 1 and not rising
+            short = fit_polish(columns, fitted.relations, windows, real, rising) if steady else long
         self._take(replace(self.model_, polish=short, polish_long=long, relations=fitted.relations))
 
         def finished(values: np.ndarray) -> np.ndarray:
@@ -223,6 +224,13 @@ class Synthesizer:
         lines = find_lines(columns, table.runs, runs)
         straight = [column for line in lines for column in line.columns]
         self._take(replace(self.model_, holds=(*lines, *find_holds(columns, table.runs, runs, straight))))
+
+    @property
+    def _rising(self) -> list[int]:
+        """Columns whose generated values follow a trend: their quantiles tell the time."""
+        first, trend = self._model.channels.first_channel, self._model.window.season.trend
+        channels = {place: first(place) for place in range(self._model.channels.columns)}
+        return [place for place, channel in channels.items() if channel is not None and trend[channel] != 0]
 
     def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> Sample:
         """Carry a large draw of the generator to the data in closed form; return rows of the windows drawn."""
@@ -416,10 +424,16 @@ class Synthesizer:
         return fixed, rows
 
     def _position(self, start: object) -> int:
-        clock = self.schema.clock
-        first = self._model.past[0]
-        value = start if isinstance(start, str | int | float) else str(start)  # a pandas time as its text
-        return clock.steps_between(clock.decode(first.start), clock.decode(value)) + first.offset
+        clock, first = self.schema.clock, self._model.past[0]
+        if clock.kind == "row":
+            raise OptionError(f"'{start}' is no start of this table: it has no clock, its rows are only numbered.")
+        value = clock.typed(start if isinstance(start, str | int | float) else str(start))  # a pandas time as its text
+        origin = clock.decode(first.start)
+        steps = clock.steps_between(origin, value)
+        near = clock.at(origin, np.array([steps, steps + 1]))
+        if clock.positions(origin, near[:0].append(type(near)([value]))) is None:
+            raise OptionError(f"'{start}' is not a time of this clock; the nearest are {near[0]} and {near[1]}.")
+        return steps + first.offset
 
     def _draw(self, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool) -> list[Run]:
         """Draw the runs of a plan in chunks; each run's values depend on its own number only."""

@@ -210,8 +210,12 @@ def densify(
         known[::step] = middle
     best = back(middle) * spread + mean
     ways = [interpolate(coarse, factor, way) for way in WAYS]
+    switched = np.append(np.repeat(np.diff(rows.regime[::factor]) != 0, factor), False)
+    plain = ways[WAYS.index("linear")]
     mixed = sum(
         (w * np.where(np.isnan(guess), best, guess) for w, guess in zip(mixture.weights, [best, *ways], strict=True)),
         np.zeros_like(best),
     )
+    # when within a gap the regime has changed is not known
+    mixed = np.where(switched[:, None] & ~np.isnan(plain), plain, mixed)
     return Paths(mixed, back(paths) * spread + mean + (mixed - best))

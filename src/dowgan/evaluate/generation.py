@@ -171,7 +171,8 @@ def _alike(reference: np.ndarray, other: np.ndarray) -> tuple[np.ndarray, np.nda
 def _entry(found: Scored, names: Sequence[str], better: str, best: float) -> dict[str, Any]:
     out = _line(found.total, better, best)
     if found.channels["value"].shape[-1]:
-        common = np.nanmedian(np.where(np.isnan(found.channels["floor"]), np.nan, found.channels["floor"]).max(0))
+        floors = found.channels["floor"].max(0)
+        common = np.median(floors[~np.isnan(floors)]) if not np.isnan(floors).all() else np.nan
         out["tags"] = {
             name: _line({k: v[:, i] for k, v in found.channels.items()}, better, best, float(common))
             for i, name in enumerate(names)

@@ -1,6 +1,7 @@
 """The clock of a table. It is never generated: it is built from a start, a step and a number of rows."""
 
 import math
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -155,8 +156,21 @@ class Clock:
             return str(value.isoformat())
         return float(value) if self.kind == "float" else int(value)
 
+    def typed(self, value: str | int | float) -> Any:
+        """A clock value that a user gave, with day and month in the order in which the table has them.
+
+        Raises:
+            OptionError: it cannot be read as a value of this clock.
+        """
+        if self.kind == "datetime" and isinstance(value, str):
+            from dowgan.table.stamps import typed
+
+            with suppress(ValueError):
+                value = typed(value, self.text_format)
+        return self.decode(value)
+
     def decode(self, value: str | int | float) -> Any:
-        """A clock value from text or number, in this clock's time zone; also what a user gave as --start.
+        """A clock value from text or number, in this clock's time zone.
 
         Raises:
             OptionError: it cannot be read as a value of this clock.

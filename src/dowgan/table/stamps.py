@@ -138,6 +138,20 @@ def _offsets(times: pd.DatetimeIndex) -> np.ndarray:
     return (ints(times.tz_localize(None), "s") - ints(times, "s")) // 60
 
 
+def typed(text: str, text_format: str | None) -> str:
+    """Return what a user typed as a time in the order of year, month and day, if it is in the order of a format."""
+    date = next((d for d, order in (("%d", "dm"), ("%m", "md")) if text_format and _order(text_format) == order), None)
+    if date is None or re.match(r"\s*\d{1,2}[-/. ]\d{1,2}[-/. ]\d{2,4}", text) is None:
+        return text
+    return str(pd.to_datetime(text, dayfirst=date == "%d", format="mixed"))
+
+
+def _order(text_format: str) -> str:
+    """Which of day and month a format begins with: "dm", "md", or "" where the year comes first."""
+    codes = [token[2] for token in _TOKEN.finditer(text_format)]
+    return "".join(codes[:2]) if codes[:2] in (["d", "m"], ["m", "d"]) else ""
+
+
 def _padding(texts: Sequence[str], times: pd.DatetimeIndex, text_format: str) -> str:
     """The format with the leading zeros, and the case of the month, that the texts show."""
     few = np.unique(np.linspace(0, len(times) - 1, min(len(times), 1000)).astype(int))
@@ -234,7 +248,7 @@ def extend(text_format: str, seconds: float, whole: bool) -> str:
         seconds: the step, a mean one where its length varies; 0 for whole months, which need nothing.
         whole: whether the times lie on multiples of the step; else they are written to the second.
     """
-    if not seconds or "%I" in text_format or "%-I" in text_format:
+    if not seconds:
         return text_format
     if "d" not in text_format:
         text_format = text_format.replace("%m", "%m-%d")
@@ -242,11 +256,15 @@ def extend(text_format: str, seconds: float, whole: bool) -> str:
         return text_format
     compact = ":" not in text_format and text_format.startswith("%Y%m%d")
     colon, gap = ("", "") if compact else (":", " ")
-    if "H" not in text_format:
+    if "H" not in text_format and "I" not in text_format:
         text_format += f"{gap}%H{colon}%M"
     if "%S" not in text_format and not (whole and seconds % 60 == 0):
         text_format = text_format.replace("%M", f"%M{colon}%S")
-    if whole and seconds % 1 and not re.search(r"%\df", text_format):
+    if whole and seconds % 1:
         digits = next((d for d in (3, 6) if round(seconds * 10**d, 3) % 1 == 0), 9)
-        text_format = text_format.replace("%S", f"%S.%{digits}f")
+        shown = re.search(r"%(\d)f", text_format)
+        if shown is None:
+            text_format = text_format.replace("%S", f"%S.%{digits}f")
+        elif int(shown[1]) < digits:
+            text_format = text_format.replace(shown[0], f"%{digits}f")
     return text_format

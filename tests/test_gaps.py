@@ -1,0 +1,55 @@
+"""Missing values, trends and switches: what is made of such tables moves as the tables do."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dowgan
+
+ROWS = 1_200
+
+
+def wander(rng: np.random.Generator, memory: float = 0.95) -> np.ndarray:
+    out = np.zeros(ROWS)
+    for t in range(1, ROWS):
+        out[t] = memory * out[t - 1] + rng.standard_normal()
+    return out
+
+
+def hourly(**columns: np.ndarray) -> pd.DataFrame:
+    return pd.DataFrame({"time": pd.date_range("2024-01-01", periods=ROWS, freq="h")} | columns)
+
+
+@pytest.mark.parametrize("share", [0.1, 0.3])
+def test_missing_values_do_not_make_a_series_rough(share: float) -> None:
+    rng = np.random.default_rng(0)
+    whole = wander(rng)
+    made = dowgan.Synthesizer("prior").fit(hourly(x=np.where(rng.random(ROWS) < share, np.nan, whole)))
+    steps = np.mean([made.generate(random_state=seed)["x"].diff().std() for seed in range(3)])
+    assert abs(steps / np.diff(whole).std() - 1) < 0.15
+
+
+def test_what_lies_on_a_trend_moves_alike_all_along() -> None:
+    rng = np.random.default_rng(1)
+    frame = hourly(y=100 + 0.2 * np.arange(ROWS) + wander(rng, 0.7))
+    made = dowgan.Synthesizer().fit(frame).generate()
+    for table in (frame, made):
+        steps = [np.diff(part).std() for part in np.array_split(table["y"].to_numpy(), 6)]
+        assert max(steps) < 1.4 * min(steps)
+    assert abs(made["y"].iloc[-50:].mean() - frame["y"].iloc[-50:].mean()) < 10
+
+
+def test_densify_does_not_guess_when_a_setpoint_was_switched() -> None:
+    rng = np.random.default_rng(2)
+    setpoint = np.repeat(rng.permutation(np.tile([60.0, 75.0, 90.0], 7)), ROWS // 20)[:ROWS]
+    level = np.full(ROWS, setpoint[0])
+    for t in range(1, ROWS):
+        level[t] = level[t - 1] + (setpoint[t] - level[t - 1]) / 15
+    frame = hourly(sp=setpoint, pv=(level + 0.2 * rng.standard_normal(ROWS)).round(2))
+    model = dowgan.Synthesizer("prior", conditions=["sp"]).fit(frame.iloc[:700])
+    late = frame.iloc[700:1_189]
+    fine = model.densify(late.iloc[::4], factor=4)["pv"].to_numpy()
+    plain = np.interp(np.arange(len(fine)), np.arange(0, len(fine), 4), late["pv"].iloc[::4])
+    errors = [np.mean((guess - late["pv"].to_numpy()) ** 2) for guess in (fine, plain)]
+    assert errors[0] < 1.1 * errors[1]
+    assert fine.max() < late["pv"].max() + 1
