@@ -27,6 +27,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from state import code
 
 import dowgan
 from dowgan.baselines import block_bootstrap
