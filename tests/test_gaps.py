@@ -1,4 +1,6 @@
-"""Missing values, trends and switches: what is made of such tables moves as the tables do."""
+"""Missing values, trends, switches and levels: what is made of such tables lies and moves as the tables do."""
+
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -53,3 +55,20 @@ def test_densify_does_not_guess_when_a_setpoint_was_switched() -> None:
     errors = [np.mean((guess - late["pv"].to_numpy()) ** 2) for guess in (fine, plain)]
     assert errors[0] < 1.1 * errors[1]
     assert fine.max() < late["pv"].max() + 1
+
+
+def test_runs_keep_levels_of_their_own(tmp_path: Path) -> None:
+    rng = np.random.default_rng(3)
+    parts = [hourly(y=100.0 * unit + wander(rng, 0.7)).iloc[:200].assign(unit=f"U{unit}") for unit in range(1, 6)]
+    frame = pd.concat(parts, ignore_index=True)
+    dowgan.Synthesizer(runs=["unit"]).fit(frame).save(tmp_path / "model.dowgan")
+    model = dowgan.load(tmp_path / "model.dowgan")
+    real = frame.groupby("unit")["y"]
+    steps = real.apply(lambda y: y.diff().std()).mean()
+    made = model.generate().groupby("unit")["y"]
+    assert (made.mean() - real.mean()).abs().max() < 2
+    assert abs(made.apply(lambda y: y.diff().std()).mean() / steps - 1) < 0.15
+    ahead = model.extend(steps=30).median.groupby("unit")["y"].mean()
+    assert (ahead - real.mean()).abs().max() < 2
+    other = frame[frame["unit"] == "U3"].assign(unit="new", y=lambda f: f["y"] + 450)
+    assert abs(model.extend(other, steps=30).median["y"].mean() - 750) < 3

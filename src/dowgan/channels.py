@@ -10,12 +10,13 @@ Shapes: T rows, C columns (the schema's channels), D channels, Q condition colum
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 from jaxtyping import Float, Int
 
 from dowgan.errors import OptionError
+from dowgan.levels import Levels, fit_levels, no_levels
 from dowgan.table.schema import Column, Run, Schema
 
 ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
@@ -105,6 +106,7 @@ class Channels:
         columns: how many columns there are.
         same: (column, the earlier column that it equals).
         settled: [R C] the value that a column had in every row of a regime, NaN for any other.
+        levels: of the runs.
     """
 
     codes: tuple[Code, ...]
@@ -114,6 +116,7 @@ class Channels:
     columns: int
     same: tuple[tuple[int, int], ...]
     settled: Float[np.ndarray, "R C"]
+    levels: Levels
 
     @property
     def width(self) -> int:
@@ -126,6 +129,10 @@ class Channels:
             for place, first in self.same:
                 values[:, first] = np.where(np.isnan(values[:, first]), values[:, place], values[:, first])
         return np.concatenate([code.forward(values[:, code.place]) for code in self.codes], axis=1)
+
+    def level(self, key: tuple[Any, ...], values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " D"]:
+        """Return the level of a run in channels: of its key, or of its values if the fitted table has no such run."""
+        return self.levels.of(key, self.encode(values))
 
     def decode(self, channels: Float[np.ndarray, "T D"], regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
         """Return values in the user's units."""
@@ -218,9 +225,11 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
     regimes = np.unique(levels, axis=0)
     plain = Channels(
         tuple(codes), tuple(conditions), counted, regimes, values.shape[1], tuple(same),
-        np.full((len(regimes), values.shape[1]), np.nan),
+        np.full((len(regimes), values.shape[1]), np.nan), no_levels(0),
     )  # fmt: skip
-    return replace(plain, settled=_settled(schema.channels, values, plain.regime(values), len(regimes)))
+    settled = _settled(schema.channels, values, plain.regime(values), len(regimes))
+    own = fit_levels([run.key for run in runs], [plain.encode(run.values) for run in runs])
+    return replace(plain, settled=settled, levels=own)
 
 
 def _settled(

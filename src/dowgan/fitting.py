@@ -59,8 +59,9 @@ class Fitted:
 
 
 def stretch_of(channels: Channels, run: Run) -> Stretch:
-    """Return a run in channels."""
-    return Stretch(channels.encode(run.values), run.offset, channels.regime(run.values))
+    """Return a run in channels, its level taken off."""
+    values = channels.encode(run.values) - channels.level(run.key, run.values)
+    return Stretch(values, run.offset, channels.regime(run.values))
 
 
 def window_steps(runs: Sequence[Run], width: int, asked: int | None) -> int:

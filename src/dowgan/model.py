@@ -15,6 +15,7 @@ from dowgan.coordinates import Coordinates
 from dowgan.courses import Course
 from dowgan.holds import Deadband, Hold
 from dowgan.lengths import Lengths
+from dowgan.levels import Levels
 from dowgan.lines import Lines
 from dowgan.marginals import Marginals
 from dowgan.polish import Gap, Map, Polish
@@ -177,6 +178,7 @@ KINDS: dict[str, type] = {
         Gap,
         Hold,
         Lengths,
+        Levels,
         Lines,
         Map,
         Polish,

@@ -22,12 +22,14 @@ class Plan:
         rows: its length.
         position: clock steps from the fitted table's origin to its first row.
         regime: [rows].
+        like: key of the table's run that it is like.
     """
 
     key: tuple[Any, ...]
     rows: int
     position: int
     regime: Int[np.ndarray, " T"]
+    like: tuple[Any, ...]
 
 
 def _unroll(segments: Int[np.ndarray, "S 2"]) -> Int[np.ndarray, " T"]:
@@ -184,5 +186,5 @@ def plan_runs(
         if len(regime) < length or not allowed[regime].all():
             regime = wander(model.past, length, allowed, rng)
         key = new_key(wanted, number, schema)
-        plans.append(Plan(key, length, start if position is None else position, regime))
+        plans.append(Plan(key, length, start if position is None else position, regime, own.key))
     return plans

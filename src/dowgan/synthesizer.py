@@ -210,11 +210,11 @@ class Synthesizer:
         if windows is None:
             short = long = fit_resolution(columns, real.values)
         else:
-            rising = self._rising
-            long = fit_polish(columns, fitted.relations, series, real, rising)
-            # windows are drawn without regard to what regimes and trends add
-            steady = len(fitted.channels.regimes) == 1 and not rising
-            short = fit_polish(columns, fitted.relations, windows, real, rising) if steady else long
+            moved = self._moved
+            long = fit_polish(columns, fitted.relations, series, real, moved)
+            # windows are drawn without regard to what regimes, trends and levels add
+            steady = len(fitted.channels.regimes) == 1 and not moved
+            short = fit_polish(columns, fitted.relations, windows, real, moved) if steady else long
         self._take(replace(self.model_, polish=short, polish_long=long, relations=fitted.relations))
 
         def finished(values: np.ndarray) -> np.ndarray:
@@ -226,11 +226,12 @@ class Synthesizer:
         self._take(replace(self.model_, holds=(*lines, *find_holds(columns, table.runs, runs, straight))))
 
     @property
-    def _rising(self) -> list[int]:
-        """Columns whose generated values follow a trend: their quantiles tell the time."""
-        first, trend = self._model.channels.first_channel, self._model.window.season.trend
-        channels = {place: first(place) for place in range(self._model.channels.columns)}
-        return [place for place, channel in channels.items() if channel is not None and trend[channel] != 0]
+    def _moved(self) -> list[int]:
+        """Columns whose quantiles tell the time or the run: they follow a trend, or lie at a run's level."""
+        channels, trend = self._model.channels, self._model.window.season.trend
+        moved = (trend != 0) | channels.levels.offsets.any(axis=0)
+        firsts = {place: channels.first_channel(place) for place in range(channels.columns)}
+        return [place for place, channel in firsts.items() if channel is not None and moved[channel]]
 
     def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> Sample:
         """Carry a large draw of the generator to the data in closed form; return rows of the windows drawn."""
@@ -442,7 +443,7 @@ class Synthesizer:
         out: list[Run] = []
         if single or fixed is not None:
             for number, plan in enumerate(plans):
-                known = None if fixed is None else self._model.channels.encode(fixed[: plan.rows])
+                known = None if fixed is None else self._model.channels.encode(fixed[: plan.rows]) - self._level(plan)
                 lots = series_lots(streams, f"series/{number}")
                 series = self._sampler.series(_place(plan), known, lots, hold=single)
                 out += self._runs([plan], series[None], fixed, [streams.numpy("holds", number)])
@@ -495,6 +496,7 @@ class Synthesizer:
         """Channels [P N D] of some plans as runs; a plan of fewer than N rows takes the first of them."""
         model, (paths, rows, width) = self._model, channels.shape
         regime = np.concatenate([_place(plan).longer(rows - plan.rows).regime for plan in plans])
+        channels = channels + np.stack([self._level(plan) for plan in plans])[:, None]
         values = model.channels.decode(channels.reshape(-1, width), regime)  # [PN C]
         values = self._polished(values, np.repeat([plan.rows for plan in plans], rows), regime)
         if model.holds:
@@ -505,6 +507,11 @@ class Synthesizer:
         by_plan = self._kept(values, fixed).reshape(paths, rows, -1)
         both = zip(plans, self._starts(plans), by_plan, strict=True)
         return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]
+
+    def _level(self, plan: Plan) -> np.ndarray:
+        """Level [D] of a planned run."""
+        channels = self._model.channels
+        return channels.level(plan.like, np.full((1, channels.columns), np.nan))
 
     def _polished(self, values: np.ndarray, lengths: np.ndarray, regime: np.ndarray) -> np.ndarray:
         """Values [N C] with the last touch for their regimes and for runs of their lengths [N]: of one window, or of
@@ -624,7 +631,8 @@ class Synthesizer:
             )  # fmt: skip
             given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
             given[::factor] = run.values
-            decoded = [model.channels.decode(p, rows.regime) for p in (filled.middle, *filled.paths[:paths])]
+            level = model.channels.level(run.key, run.values)
+            decoded = [model.channels.decode(p + level, rows.regime) for p in (filled.middle, *filled.paths[:paths])]
             for values in decoded:
                 self._settle(values, run.values, factor, ratio, position)
             middle, *kept = [model.relations.keep(values, given) for values in decoded]
@@ -766,6 +774,7 @@ class Synthesizer:
     ) -> tuple[np.ndarray, np.ndarray]:
         """Median [H C] and paths [P H C] of one run in the user's units."""
         model = self._model
+        level = model.channels.level(run.key, run.values)
         regime = np.full(steps, stretch.regime[-1])
         if model.channels.conditions:
             regime = self._coming(regime, where, fixed)
@@ -773,7 +782,7 @@ class Synthesizer:
         rows = replace(rows, place=rows.place + place)
         future = np.full((steps, model.path.channels), np.nan)
         if fixed is not None:
-            future = model.channels.encode(fixed)
+            future = model.channels.encode(fixed) - level
         held = [
             model.channels.first_channel(i)
             for i, c in enumerate(self.schema.channels)
@@ -791,7 +800,7 @@ class Synthesizer:
             )  # fmt: skip
             chunks.append(out.paths)
         given = np.full((steps, model.channels.columns), np.nan) if fixed is None else fixed
-        decoded = [model.channels.decode(p, regime) for p in (out.middle, *np.concatenate(chunks)[:paths])]
+        decoded = [model.channels.decode(p + level, regime) for p in (out.middle, *np.concatenate(chunks)[:paths])]
         last, position = run.values[-2:], stretch.position + len(stretch.values)
         for hold in model.holds:
             if len(last) == 2 and not np.isnan(last[:, list(hold.columns)]).any():

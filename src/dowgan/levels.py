@@ -1,0 +1,76 @@
+"""Runs that lie at levels of their own: one region sells fifty, another four hundred, and neither comes near the other.
+
+Where what a run had at first tells far better where it will lie than the mean of all runs does, its level is taken off
+before anything is fitted and put back on what is made. A run that the table does not have lies where its own values do.
+
+Shapes: R runs, T rows, D channels.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+EARLY = 0.6  # share of a run's rows that tell where the others will lie
+LEAST = 48  # rows of a run that has a level; of shorter ones windows know it
+RUNS = (3, 400)  # fewest and most runs that have one; of more, each is one of a kind
+SHARE = 0.3  # of the squares around the mean of all runs, below which squares around own levels must fall
+
+
+@dataclass(frozen=True)
+class Levels:
+    """Levels of runs, beside that of all.
+
+    Attributes:
+        keys: of the runs; none where runs have no levels of their own.
+        offsets: [R D], zero for a channel whose runs have none.
+    """
+
+    keys: tuple[tuple[Any, ...], ...]
+    offsets: Float[np.ndarray, "R D"]
+
+    def of(self, key: tuple[Any, ...], values: Float[np.ndarray, "T D"]) -> Float[np.ndarray, " D"]:
+        """Return the level of a run: as it was fitted, or of a run that was not there, of its values."""
+        if key in self.keys:
+            return np.asarray(self.offsets[self.keys.index(key)])
+        apart = self.offsets.any(axis=0) & (~np.isnan(values)).any(axis=0)
+        out = np.zeros(len(apart))
+        out[apart] = np.nanmean(values[:, apart], axis=0)
+        return out
+
+
+def no_levels(channels: int) -> Levels:
+    """Return the levels of runs that have none."""
+    return Levels((), np.empty((0, channels)))
+
+
+def fit_levels(keys: Sequence[tuple[Any, ...]], runs: Sequence[Float[np.ndarray, "_T D"]]) -> Levels:
+    """Fit the levels of runs, for each channel in which they prove themselves.
+
+    Args:
+        keys: of the runs.
+        runs: in channels, whose mean over all rows is zero.
+    """
+    channels = runs[0].shape[1]
+    long = [run for run in runs if len(run) >= LEAST]
+    if not RUNS[0] <= len(runs) <= RUNS[1] or len(long) < len(runs):
+        return no_levels(channels)
+    cuts = [round(EARLY * len(run)) for run in long]
+    own = np.stack([_mean(run[:cut]) for run, cut in zip(long, cuts, strict=True)])
+    common = _mean(np.concatenate([run[:cut] for run, cut in zip(long, cuts, strict=True)]))
+
+    def squares(levels: Sequence[Float[np.ndarray, " D"]]) -> Float[np.ndarray, " D"]:
+        late = [run[cut:] - level for run, cut, level in zip(long, cuts, levels, strict=True)]
+        return np.nansum(np.concatenate(late) ** 2, axis=0)
+
+    apart = squares(list(own)) < SHARE * squares([common] * len(long))
+    if not apart.any():
+        return no_levels(channels)
+    return Levels(tuple(keys), np.stack([_mean(run) for run in runs]) * apart)
+
+
+def _mean(rows: Float[np.ndarray, "T D"]) -> Float[np.ndarray, " D"]:
+    """Mean of the known values, zero where none is known."""
+    return np.nansum(rows, axis=0) / np.maximum((~np.isnan(rows)).sum(axis=0), 1)
