@@ -35,6 +35,50 @@ def test_rules_are_found_where_they_hold_by_more_than_chance() -> None:
     assert find_relations(columns(frame), frame.to_numpy(float)) == found
 
 
+def balances(rows: int = 400) -> pd.DataFrame:
+    """Two flows that make up a third, three fractions that make up one, and a pump that stands or delivers."""
+    rng = np.random.default_rng(4)
+    wander = np.abs(rng.standard_normal((rows, 5)).cumsum(axis=0)) + 5
+    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=rows, freq="h")})
+    frame["a"], frame["b"] = wander[:, 0].round(1), wander[:, 1].round(1)
+    frame["out"] = (frame["a"] + frame["b"]).round(1)
+    share = (wander[:, 2:4] / wander[:, 2:].sum(axis=1, keepdims=True)).round(3)
+    frame["x"], frame["y"], frame["z"] = share[:, 0], share[:, 1], (1 - share.sum(axis=1)).round(3)
+    frame["pump"] = np.where(np.repeat(rng.random(rows // 20) < 0.5, 20), (20 + rng.random(rows)).round(2), 0.0)
+    return frame
+
+
+def off(frame: pd.DataFrame) -> float:
+    """By how much the rows of `balances` do not add up at most."""
+    return max(
+        (frame["a"] + frame["b"] - frame["out"]).abs().max(), (frame[["x", "y", "z"]].sum(axis=1) - 1).abs().max()
+    )
+
+
+def test_sums_and_empty_ranges_are_kept_in_all_verbs() -> None:
+    frame = balances()
+    model = dowgan.Synthesizer().fit(frame)
+    assert model.model_.notes[-3:] == (
+        "'out' = 'a' + 'b', and is kept so",
+        "'x' + 'y' + 'z' = 1, and is kept so",
+        "'pump' is never between 0 and 20, and is kept so",
+    )
+    made, finer, later = model.generate(rows=900), model.densify(frame, factor=3), model.extend(steps=30)
+    for table in (made, finer, later.median, later.paths):
+        assert off(table) < 1e-9
+        assert not table["pump"].between(0.001, 20).any()
+    assert finer.iloc[::3].reset_index(drop=True).equals(frame)
+    assert 0.3 < (made["pump"] == 0).mean() / (frame["pump"] == 0).mean() < 1.7
+
+
+def test_parts_follow_a_total_that_is_given() -> None:
+    model = dowgan.Synthesizer("prior").fit(balances())
+    given = pd.DataFrame({"out": [30.0] * 40})
+    made = model.generate(given=given)
+    assert (made["out"] == 30).all()
+    assert off(made) < 1e-9
+
+
 def test_one_row_that_breaks_a_rule_is_enough() -> None:
     frame = prices()
     frame.loc[7, "low"] = frame.loc[7, "price"] + 0.01

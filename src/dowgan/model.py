@@ -21,10 +21,11 @@ from dowgan.marginals import Marginals
 from dowgan.polish import Gap, Map, Polish
 from dowgan.prior import Prior
 from dowgan.process import Process
-from dowgan.relations import End, Relations
+from dowgan.relations import End, Relations, Sum
 from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.table.schema import Run, Schema
+from dowgan.totals import Totals, last_known
 from dowgan.transport import Slice, Transport
 from dowgan.verbs import Mixture
 
@@ -40,6 +41,7 @@ class Past:
         rows: its length.
         regime: regime of each row, as (regime, rows) one after another.
         tail: [K C] its last rows, from which it is extended; empty where too many runs would have to be kept.
+        first: [C] the first known value of each column.
     """
 
     key: tuple[Any, ...]
@@ -48,6 +50,7 @@ class Past:
     rows: int
     regime: Int[np.ndarray, "S 2"]
     tail: Float[np.ndarray, "K C"]
+    first: Float[np.ndarray, " C"]
 
 
 @dataclass(frozen=True)
@@ -125,6 +128,7 @@ class Model:
         digest: sha256 of the fitted table.
         versions: of the program and its libraries.
         relations: rules between columns that are kept.
+        totals: columns of which what rows add is modelled.
         channels: columns to channels.
         window: prior of generated series; their level wanders as the table's did.
         path: prior of densified and extended series, whose trend goes on.
@@ -146,6 +150,7 @@ class Model:
     digest: str
     versions: dict[str, str]
     relations: Relations
+    totals: Totals
     channels: Channels
     window: Prior
     path: Prior
@@ -183,6 +188,7 @@ KINDS: dict[str, type] = {
         Map,
         Polish,
         Slice,
+        Totals,
         Transport,
         Marginals,
         Mixture,
@@ -194,6 +200,7 @@ KINDS: dict[str, type] = {
         Relations,
         Response,
         Season,
+        Sum,
         Training,
     )
 }
@@ -209,4 +216,5 @@ def segments(regime: Int[np.ndarray, " T"]) -> Int[np.ndarray, "S 2"]:
 def past_of(run: Run, schema: Schema, regime: Int[np.ndarray, " T"], tail: int) -> Past:
     """Return what a model keeps of a run."""
     kept = run.values[len(run.values) - min(tail, len(run.values)) :]
-    return Past(run.key, schema.clock.encode(run.start), run.offset, len(run.values), segments(regime), kept)
+    start, first = schema.clock.encode(run.start), last_known(run.values[::-1])
+    return Past(run.key, start, run.offset, len(run.values), segments(regime), kept, first)

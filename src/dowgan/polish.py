@@ -9,7 +9,7 @@ Shapes: N rows, C columns, K knots, B levels.
 """
 
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -24,6 +24,7 @@ MOST_LEVELS = 4_096  # distinct numbers of a column that are kept as its resolut
 REPEATS = 4.0  # times that each number must occur on average
 LEAST = 200  # rows from which a column's quantiles are corrected, and rows of each level of a distance
 LEVELS = 8  # at most, at which a distance is corrected
+MARGIN = 0.1  # of a column's range, by which generated values may leave it
 SMALL = 1000.0  # rows of a regime at which its own quantiles are gone for half of the way
 GAP_KNOTS = 65
 RARE = 0.05  # share of crossed rows up to which a distance is left as it is: each level's map bends a smooth column
@@ -89,11 +90,13 @@ class Polish:
         maps: of every regime, for each column; None where a column is left as it is.
         numbers: that each column may hold, none for any number.
         gaps: distances.
+        limits: [2 C] between which columns stay, infinite where they are free.
     """
 
     maps: tuple[tuple[Map | None, ...], ...]
     numbers: tuple[Float[np.ndarray, " _L"], ...]
-    gaps: tuple[Gap, ...] = ()
+    gaps: tuple[Gap, ...]
+    limits: Float[np.ndarray, "2 C"]
 
     def apply(self, values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"]) -> Float[np.ndarray, "N C"]:
         """Return generated rows [N C] in the user's units, column by column and then distance by distance."""
@@ -103,6 +106,7 @@ class Polish:
             for column, own in enumerate(maps):
                 if own is not None:
                     out[rows, column] = own.apply(values[rows, column])
+        out = np.clip(out, *self.limits)
         for column, numbers in enumerate(self.numbers):
             if len(numbers):
                 out[:, column] = _nearest(out[:, column], numbers)
@@ -126,7 +130,8 @@ class Sample:
 
 def fit_resolution(columns: Sequence[Column], real: Float[np.ndarray, "N C"]) -> Polish:
     """Fit only what numbers columns may hold."""
-    return Polish((), tuple(_numbers(c, real[:, i]) for i, c in enumerate(columns)))
+    free = np.full(len(columns), np.inf)
+    return Polish((), tuple(_numbers(c, real[:, i]) for i, c in enumerate(columns)), (), np.stack([-free, free]))
 
 
 def fit_polish(
@@ -137,10 +142,23 @@ def fit_polish(
     regimes = range(real.regime.max(initial=0) + 1)
     every = (_maps(columns, drawn, real, number, SMALL if len(regimes) > 1 else 0.0) for number in regimes)
     maps = tuple(tuple(None if i in but else own for i, own in enumerate(part)) for part in every)
-    even = Polish(maps, numbers).apply(drawn.values, drawn.regime)
+    plain = Polish(maps, numbers, (), _limits(columns, real.values, but))
+    even = plain.apply(drawn.values, drawn.regime)
     ends = [end for end in relations.ends() if not len(numbers[end.place])]
     gaps = [_gap(end, even, real.values) for end in ends]
-    return Polish(maps, numbers, tuple(gap for gap in gaps if gap is not None))
+    return replace(plain, gaps=tuple(gap for gap in gaps if gap is not None))
+
+
+def _limits(
+    columns: Sequence[Column], real: Float[np.ndarray, "N C"], but: Collection[int]
+) -> Float[np.ndarray, "2 C"]:
+    """A little beyond the least and the greatest value of each column, infinite for columns `but` some have none."""
+    out = np.stack([np.full(len(columns), side) for side in (-np.inf, np.inf)])
+    for place, column in enumerate(columns):
+        known = real[~np.isnan(real[:, place]), place]
+        if place not in but and _usable(column, known):
+            out[:, place] = known.min() - MARGIN * np.ptp(known), known.max() + MARGIN * np.ptp(known)
+    return out
 
 
 def _maps(columns: Sequence[Column], drawn: Sample, real: Sample, regime: int, pull: float) -> tuple[Map | None, ...]:

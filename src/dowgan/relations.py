@@ -1,16 +1,16 @@
-"""What always held between two columns, and is kept: equal values, and one value never above another.
+"""What always held between columns, and is kept: equal values, one value never above another, sums; and empty ranges.
 
-A price's low is never above its high, a total never below its part. What held in every row of the fitted table, and
-would not have held by chance, holds in what is made.
+A price's low is never above its high, what flows in flows out, fractions make up one, a pump stands or delivers twenty.
+What held in every row of the fitted table, and would not have held by chance, holds in what is made.
 
 Shapes: N rows, C columns (the schema's channels).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from dowgan.table.schema import Column
 
@@ -19,6 +19,11 @@ LOOK = 2_000  # rows, spread evenly, on which all pairs are tried first
 CHANCE = 0.05  # share of the rows, put together at random, that must break a rule that does not hold by chance
 EXPECTED = 30  # rows that must break it then
 TRIED = 10_000  # rows put together at random
+ROWS_EACH = 20  # for each column that may be part of a sum
+EXACT = 1e-6  # of the spread: by how much sums of all decimals may be off
+SMALL = 1e-9  # a part of nothing
+WIDE = 0.2  # share of a column's range that is empty
+FEW = 0.02  # share of the rows on either side of it
 
 
 @dataclass(frozen=True)
@@ -41,16 +46,74 @@ class End:
 
 
 @dataclass(frozen=True)
+class Sum:
+    """Columns that add up.
+
+    Attributes:
+        parts: their numbers.
+        total: the column that they add up to, None for a constant.
+        constant: that is added to them.
+        decimals: of all of them, None for all that a float has.
+    """
+
+    parts: tuple[int, ...]
+    total: int | None
+    constant: float
+    decimals: int | None
+
+    def keep(self, values: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> None:
+        """Make rows add up, in place: by the total, or else by what of the parts is not known, in proportion."""
+        parts, sure = list(self.parts), known[:, list(self.parts)]
+        if self.decimals is not None:
+            values[:, parts] = np.where(sure, values[:, parts], np.round(values[:, parts], self.decimals))
+        told = np.ones(len(values), dtype=bool) if self.total is None else known[:, self.total]
+        wanted = np.zeros(len(values)) if self.total is None else values[:, self.total]
+        left = wanted - self.constant - np.where(sure, values[:, parts], 0.0).sum(axis=1)
+        rows = told & ~sure.all(axis=1)
+        free = np.where(sure, 0.0, np.maximum(values[:, parts], 0.0) + SMALL)[rows]
+        divided = _divided(left[rows], free, self.decimals)
+        for number, part in enumerate(parts):
+            values[rows, part] = np.where(sure[rows, number], values[rows, part], divided[:, number])
+        if self.total is not None:
+            values[~told, self.total] = values[~told][:, parts].sum(axis=1) + self.constant
+
+
+def _divided(
+    left: Float[np.ndarray, " N"], sizes: Float[np.ndarray, "N P"], decimals: int | None
+) -> Float[np.ndarray, "N P"]:
+    """Divide numbers in proportion to sizes, into numbers of so many decimals that add up to them."""
+    out = left[:, None] * sizes / sizes.sum(axis=1, keepdims=True)
+    if decimals is not None:
+        out = np.round(out, decimals)
+        out[np.arange(len(out)), np.argmax(sizes, axis=1)] += left - out.sum(axis=1)
+    return out
+
+
+@dataclass(frozen=True)
 class Relations:
     """Rules between columns, by their numbers.
 
     Attributes:
         same: (column, the earlier column that it equals).
         below: (lower, upper) column, sorted so that a chain comes from its lowest column on.
+        sums: columns that add up.
+        empty: (column, low, high) between which it never lies, though on both sides.
     """
 
     same: tuple[tuple[int, int], ...] = ()
     below: tuple[tuple[int, int], ...] = ()
+    sums: tuple[Sum, ...] = ()
+    empty: tuple[tuple[int, float, float], ...] = ()
+
+    def without(self, columns: Sequence[int]) -> "Relations":
+        """Return the rules of the other columns, and what is equal."""
+        out = set(columns)
+        return replace(
+            self,
+            below=tuple(pair for pair in self.below if not set(pair) & out),
+            sums=tuple(rule for rule in self.sums if not {*rule.parts, rule.total} & out),
+            empty=tuple(rule for rule in self.empty if rule[0] not in out),
+        )
 
     def keep(self, values: Float[np.ndarray, "N C"], given: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
         """Return the values with what is given put in and the rules kept.
@@ -67,6 +130,9 @@ class Relations:
         for place, first in self.same:
             told = known[:, place] & ~known[:, first]
             out[told, first], known[told, first] = out[told, place], True
+        for place, lowest, highest in self.empty:
+            inside = (out[:, place] > lowest) & (out[:, place] < highest) & ~known[:, place]
+            out[inside, place] = np.where(out[inside, place] < (lowest + highest) / 2, lowest, highest)
         for low, high in self.below:
             wrong = (out[:, low] > out[:, high]) & ~known[:, low] & ~known[:, high]
             out[wrong, low] = out[wrong, high] = (out[wrong, low] + out[wrong, high]) / 2
@@ -76,6 +142,8 @@ class Relations:
         for low, high in reversed(self.below):
             wrong = (out[:, low] > out[:, high]) & ~known[:, low]
             out[wrong, low] = out[wrong, high]
+        for rule in self.sums:
+            rule.keep(out, known)
         for place, first in self.same:
             out[:, place] = np.where(known[:, place], given[:, place], out[:, first])
         return out
@@ -93,7 +161,17 @@ class Relations:
         return (
             *(f"'{names[place]}' always equals '{names[first]}', and is kept so" for place, first in self.same),
             *(f"'{names[low]}' is never above '{names[high]}', and is kept so" for low, high in self.below),
+            *(_said(rule, names) for rule in self.sums),
+            *(f"'{names[p]}' is never between {low:g} and {high:g}, and is kept so" for p, low, high in self.empty),
         )
+
+
+def _said(rule: Sum, names: Sequence[str]) -> str:
+    parts = " + ".join(f"'{names[part]}'" for part in rule.parts)
+    if rule.total is None:
+        return f"{parts} = {-rule.constant:g}, and is kept so"
+    more = f" {'+' if rule.constant > 0 else '-'} {abs(rule.constant):g}" if rule.constant else ""
+    return f"'{names[rule.total]}' = {parts}{more}, and is kept so"
 
 
 def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) -> Relations:
@@ -119,7 +197,68 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) 
         and _never_above(values, low, high)
         and _by_more_than_chance(values[:, low], values[:, high], rng)
     ]
-    return Relations(tuple(same), _in_order(below))
+    sums, empty = find_sums(columns, values, leaders), find_empty(values, leaders)
+    summed = [{*rule.parts, rule.total} for rule in sums]  # that parts are below their sum follows from the sum
+    order = [pair for pair in below if not any(set(pair) <= members for members in summed)]
+    return Relations(tuple(same), _in_order(order), tuple(sums), tuple(empty))
+
+
+def find_sums(columns: Sequence[Column], values: Float[np.ndarray, "N C"], places: Sequence[int]) -> list[Sum]:
+    """Find columns that add up to another one, or to a constant, within what rounding allows."""
+    groups: dict[tuple[str, int | None], list[int]] = {}
+    for place in places:
+        groups.setdefault((columns[place].kind, columns[place].decimals), []).append(place)
+    found: list[Sum] = []
+    for (kind, decimals), group in groups.items():
+        digits, free = 0 if kind == "integer" else decimals, list[int]()
+        for place in group:
+            rule = _sum_of(values, place, free, digits)
+            if rule is None:
+                free.append(place)  # a later column may depend on it
+            else:
+                found.append(rule)
+    return found
+
+
+def _sum_of(values: Float[np.ndarray, "N C"], place: int, free: Sequence[int], digits: int | None) -> Sum | None:
+    """The sum that a column makes with some earlier ones, None if there is none."""
+    rows = values[~np.isnan(values[:, [place, *free]]).any(axis=1)]
+    if len(free) < 2 or len(rows) < ROWS_EACH * len(free):
+        return None
+    some = rows[:: max(1, len(rows) // LOOK)]
+    design = np.column_stack([some[:, list(free)], np.ones(len(some))])
+    signs = np.round(np.linalg.lstsq(design, some[:, place], rcond=None)[0][:-1])
+    members = [p for p, sign in zip(free, signs, strict=True) if sign != 0]
+    rest = rows[:, place] - rows[:, list(free)] @ signs
+    constant = float(np.median(rest))
+    slack = 0.51 * 10.0**-digits * (1 + len(members)) if digits is not None else EXACT * rows[:, place].std()
+    constant = round(constant, digits) if digits is not None else constant
+    if len(members) < 2 or (np.abs(signs) > 1).any() or np.abs(rest - constant).max() > slack:
+        return None
+    plus, minus = ([p for p, own in zip(free, signs, strict=True) if own == sign] for sign in (1, -1))
+    if not minus:  # place = plus + constant
+        return Sum(tuple(plus), place, constant, digits)
+    if not plus:  # place + minus = constant
+        return Sum((*minus, place), None, -constant, digits)
+    if len(plus) == 1:  # plus = place + minus - constant
+        return Sum((*minus, place), plus[0], -constant, digits)
+    return None
+
+
+def find_empty(values: Float[np.ndarray, "N C"], places: Sequence[int]) -> list[tuple[int, float, float]]:
+    """Find the wide range next to a usual value that a column never enters: a pump stands, or delivers twenty."""
+    out = []
+    for place in places:
+        known = np.sort(values[~np.isnan(values[:, place]), place])
+        if len(known) < FEWEST:
+            continue
+        gaps = np.diff(known)
+        at = int(np.argmax(gaps))
+        fewest = max(FEW * len(known), EXPECTED)
+        piled = max(np.sum(known == known[at]), np.sum(known == known[at + 1])) > fewest
+        if gaps[at] > WIDE * (known[-1] - known[0]) and min(at + 1, len(known) - at - 1) > fewest and piled:
+            out.append((place, float(known[at]), float(known[at + 1])))
+    return out
 
 
 def _alike(one: Column, other: Column) -> bool:

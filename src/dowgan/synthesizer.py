@@ -28,6 +28,7 @@ from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, iden
 from dowgan.season import Stretch
 from dowgan.table import Column, Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
+from dowgan.totals import Totals, find_totals, last_known
 from dowgan.transport import fit_transport
 from dowgan.verbs import Rows, Solver, densify, extend, rows_after
 from dowgan.versions import versions
@@ -172,8 +173,12 @@ class Synthesizer:
         """Fit a table that was read already, with a resolved configuration."""
         began = time.monotonic()
         streams = Streams(self.random_state)
+        totals = find_totals(table.schema.channels, table.runs)
+        whole = table  # as it came; what is fitted of totals is what each row adds
+        table = replace(table, schema=totals.open(table.schema), runs=tuple(totals.rises(run) for run in table.runs))
         with threadpool_limits(1):
             fitted = fit_priors(table, config.window, streams)
+            fitted = replace(fitted, relations=fitted.relations.without(totals.columns))
             network, training = None, Training(stopped="in closed form, without a network")
             said: Sequence[str] = ()
             if config.trained:
@@ -186,7 +191,7 @@ class Synthesizer:
                 training = replace(training, start=_name_of(self.start))
             elif self.start is not None:
                 raise OptionError(f"The recipe '{config.recipe}' trains no network: nothing can be taken over.")
-            model = _assemble(table, config, self.random_state, fitted, network, training)
+            model = _assemble(whole, totals, config, self.random_state, fitted, network, training)
             self._take(replace(model, notes=(*model.notes, *said)))
             if config.space == "prior" or not config.trained:
                 self._finish(table, fitted, streams, config.calibrated)
@@ -355,7 +360,7 @@ class Synthesizer:
         streams = Streams(random_state)
         with threadpool_limits(1):
             plans = self._plans(rows, runs, position, held, streams, fixed)
-            drawn = self._draw(plans, fixed, streams, single=not many)
+            drawn = self._summed(self._draw(plans, self._added(fixed), streams, single=not many), plans, fixed)
         lead = ("run", range(1, len(drawn) + 1)) if runs is not None and not schema.run_names else None
         frame = to_frame(schema, drawn, lead=lead)
         total = sum(len(run.values) for run in drawn)
@@ -538,7 +543,26 @@ class Synthesizer:
         streams = Streams(random_state)
         with threadpool_limits(1):
             plans = self._plans(None, None, None, {}, streams, None)
-            return self._draw(plans, None, streams, single=not self.schema.run_names)
+            return self._summed(self._draw(plans, None, streams, single=not self.schema.run_names), plans, None)
+
+    def _added(self, values: np.ndarray | None) -> np.ndarray | None:
+        """What given rows add to totals."""
+        return None if values is None else self._model.totals.added(values)
+
+    def _summed(self, runs: Sequence[Run], plans: Sequence[Plan], fixed: np.ndarray | None) -> list[Run]:
+        """Runs with totals in place of what rows add, from the first value of the table's run on."""
+        totals, first = self._model.totals, {past.key: past.first for past in self._model.past}
+        if not totals.columns:
+            return list(runs)
+        out = []
+        for run, plan in zip(runs, plans, strict=True):
+            values = run.values.copy()
+            values[0, list(totals.columns)] = 0.0
+            values = totals.summed(values, first[plan.like])
+            if fixed is not None:
+                np.copyto(values, fixed[: len(values)], where=~np.isnan(fixed[: len(values)]))
+            out.append(replace(run, values=values))
+        return out
 
     def report(
         self, data: DataFrame | str | Path, slow: bool = False, tell: Callable[[str], None] | None = None
@@ -619,7 +643,8 @@ class Synthesizer:
         mixture = model.calibration.mixture(factor, factor > common, model.path.channels)
         out = []
         for number, run in enumerate(table.runs):
-            stretch = stretch_of(model.channels, run)
+            part = model.totals.blank(run)
+            stretch = stretch_of(model.channels, part)
             position = run.offset * ratio + self._shift(table)
             rows = _fine_rows(stretch, position, ratio, factor)
             if len(run.values) == 1 or factor == 1:
@@ -631,11 +656,13 @@ class Synthesizer:
             )  # fmt: skip
             given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
             given[::factor] = run.values
-            level = model.channels.level(run.key, run.values)
+            level = model.channels.level(run.key, part.values)
             decoded = [model.channels.decode(p + level, rows.regime) for p in (filled.middle, *filled.paths[:paths])]
             for values in decoded:
-                self._settle(values, run.values, factor, ratio, position)
+                self._settle(values, part.values, factor, ratio, position)
             middle, *kept = [model.relations.keep(values, given) for values in decoded]
+            for values in (middle, *kept):
+                model.totals.between(run.values, factor, values)
             out.append((run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))))
         return out
 
@@ -657,7 +684,8 @@ class Synthesizer:
         from dowgan.process import cut_windows, window_cost
 
         model = self._model
-        scores = [model.path.to_normal(stretch_of(model.channels, run)) for run in table.runs]
+        runs = [model.totals.rises(run) for run in table.runs]
+        scores = [model.path.to_normal(stretch_of(model.channels, run)) for run in runs]
         steps = min(8, max(len(s) for s in scores))
         windows = cut_windows(scores, steps, max(1, steps // 2))[:200]
         costs = {k: window_cost(model.path.process.every(k), windows) for k in (1, factor)}
@@ -749,14 +777,14 @@ class Synthesizer:
             begin = past.rows - len(past.tail)
             start = clock.at(clock.decode(past.start), np.array([begin]))[0]
             run = Run(past.key, start, past.offset + begin, past.tail)
-            out.append((run, stretch_of(model.channels, run), begin))
+            out.append((run, stretch_of(model.channels, model.totals.rises(run)), begin))
         return out
 
     def _histories(self, table: Table) -> list[tuple[Run, Stretch, int]]:
         shift = self._shift(table)
         out = []
         for run in table.runs:
-            stretch = stretch_of(self._model.channels, run)
+            stretch = stretch_of(self._model.channels, self._model.totals.rises(run))
             out.append((run, replace(stretch, position=run.offset + shift), 0))
         return out
 
@@ -773,7 +801,8 @@ class Synthesizer:
         number: int,
     ) -> tuple[np.ndarray, np.ndarray]:
         """Median [H C] and paths [P H C] of one run in the user's units."""
-        model = self._model
+        model, totals = self._model, self._model.totals
+        before, run = last_known(run.values), totals.rises(run)
         level = model.channels.level(run.key, run.values)
         regime = np.full(steps, stretch.regime[-1])
         if model.channels.conditions:
@@ -782,7 +811,7 @@ class Synthesizer:
         rows = replace(rows, place=rows.place + place)
         future = np.full((steps, model.path.channels), np.nan)
         if fixed is not None:
-            future = model.channels.encode(fixed) - level
+            future = model.channels.encode(totals.added(fixed)) - level
         held = [
             model.channels.first_channel(i)
             for i, c in enumerate(self.schema.channels)
@@ -806,7 +835,10 @@ class Synthesizer:
             if len(last) == 2 and not np.isnan(last[:, list(hold.columns)]).any():
                 for path in decoded:
                     hold.go_on(path, last, position)
-        middle, *values = [model.relations.keep(path, given) for path in decoded]
+        kept = [totals.summed(model.relations.keep(path, given), before) for path in decoded]
+        for path in kept:
+            np.copyto(path, given, where=~np.isnan(given))
+        middle, *values = kept
         return middle, np.stack(values)
 
     def _coming(self, regime: np.ndarray, where: Mapping[str, str], fixed: np.ndarray | None) -> np.ndarray:
@@ -853,10 +885,13 @@ def _source(start: Synthesizer | str | Path) -> Source:
     return source_of((start if isinstance(start, Synthesizer) else load(start))._model)
 
 
-def _assemble(table: Table, config: Config, seed: int, fitted: Fitted, network: Any, training: Training) -> Model:
-    schema = table.schema
+def _assemble(
+    table: Table, totals: Totals, config: Config, seed: int, fitted: Fitted, network: Any, training: Training
+) -> Model:
+    schema = totals.open(table.schema)
     tail = TAIL if len(table.runs) <= MOST_TAILS else 0
     past = tuple(past_of(run, schema, fitted.channels.regime(run.values), tail) for run in table.runs)
+    names = [column.name for column in schema.channels]
     return Model(
         schema=schema.to_json(),
         recipe=config.model_dump_json(),
@@ -864,6 +899,7 @@ def _assemble(table: Table, config: Config, seed: int, fitted: Fitted, network: 
         digest=table.digest,
         versions=versions(),
         relations=fitted.relations,
+        totals=totals,
         channels=fitted.channels,
         window=fitted.window,
         path=fitted.path,
@@ -876,7 +912,7 @@ def _assemble(table: Table, config: Config, seed: int, fitted: Fitted, network: 
         holds=(),
         past=past,
         training=training,
-        notes=(*table.notes, *fitted.relations.words([c.name for c in schema.channels])),
+        notes=(*table.notes, *fitted.relations.words(names), *totals.words(names)),
     )
 
 

@@ -1,0 +1,102 @@
+"""Counters and totals that never fall, such as an energy meter: what is modelled is what is added in each row.
+
+Shapes: T rows, C columns (the schema's channels).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Float
+from scipy.interpolate import PchipInterpolator
+
+from dowgan.courses import numbers, resolution
+from dowgan.table.schema import Column, Run, Schema
+
+RISES = 30  # rows in which a total rises, at least
+RUNS = 2  # times that it is as high at the end as the largest rise, at least: a step up is no total
+
+
+@dataclass(frozen=True)
+class Totals:
+    """The columns that are totals, and how they are written.
+
+    Attributes:
+        columns: their numbers.
+        decimals: of each, None for all that a float has.
+    """
+
+    columns: tuple[int, ...] = ()
+    decimals: tuple[int | None, ...] = ()
+
+    def rises(self, run: Run) -> Run:
+        """Return a run with what each row adds in place of totals, missing in the first row."""
+        return replace(run, values=self.added(run.values)) if self.columns else run
+
+    def added(self, values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
+        """Return what each row adds to totals; over missing rows it is spread evenly."""
+        out = values.copy()
+        for column in self.columns:
+            known = np.flatnonzero(~np.isnan(values[:, column]))
+            out[:, column] = np.nan
+            if len(known) > 1:
+                inside = np.arange(known[0], known[-1] + 1)
+                out[inside[1:], column] = np.diff(np.interp(inside, known, values[known, column]))
+        return out
+
+    def blank(self, run: Run) -> Run:
+        """Return a run without totals."""
+        values = run.values.copy()
+        values[:, list(self.columns)] = np.nan
+        return replace(run, values=values)
+
+    def words(self, names: Sequence[str]) -> list[str]:
+        """Say which columns are totals."""
+        return [f"'{names[column]}' never falls: what each row adds is modelled" for column in self.columns]
+
+    def summed(self, values: Float[np.ndarray, "T C"], before: Float[np.ndarray, " C"]) -> Float[np.ndarray, "T C"]:
+        """Return totals in place of what rows add, from those before the first row on."""
+        out = values.copy()
+        for column, decimals in zip(self.columns, self.decimals, strict=True):
+            rises = np.maximum(values[:, column], 0.0)
+            out[:, column] = before[column] + np.cumsum(rises if decimals is None else np.round(rises, decimals))
+        return out
+
+    def between(self, coarse: Float[np.ndarray, "K C"], factor: int, fine: Float[np.ndarray, "N C"]) -> None:
+        """Put totals between given ones in place: smooth, and never falling (Fritsch and Carlson 1980)."""
+        for column in self.columns:
+            known = np.flatnonzero(~np.isnan(coarse[:, column]))
+            rows = np.arange(len(fine)) / factor
+            if len(known) > 1:
+                inside = np.clip(rows, known[0], known[-1])
+                fine[:, column] = PchipInterpolator(known, coarse[known, column])(inside)
+                fine[known * factor, column] = coarse[known, column]  # bit for bit
+            else:
+                fine[:, column] = coarse[known, column].sum() if len(known) else 0.0
+
+    def open(self, schema: Schema) -> Schema:
+        """Return the schema without bounds above totals: where a table ends they go on."""
+        for place in self.columns:
+            schema = schema.with_column(replace(schema.channels[place], upper=None))
+        return schema
+
+
+def last_known(values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:
+    """Return the last known value of each column, zero where none is known."""
+    known = ~np.isnan(values)
+    last = len(values) - 1 - np.argmax(known[::-1], axis=0)
+    return np.where(known.any(axis=0), values[last, np.arange(values.shape[1])], 0.0)
+
+
+def find_totals(columns: Sequence[Column], runs: Sequence[Run]) -> Totals:
+    """Find the numbers that never fall within a run, and rise again and again."""
+    found = []
+    for place in numbers(columns):
+        if columns[place].levels:
+            continue
+        parts = [run.values[~np.isnan(run.values[:, place]), place] for run in runs]
+        rises = np.concatenate([np.diff(part) for part in parts])
+        gained = max((float(np.ptp(part)) for part in parts if len(part)), default=0.0)
+        if (rises > 0).sum() >= RISES and (rises >= 0).all() and gained > RUNS * rises.max():
+            found.append(place)
+    return Totals(tuple(found), tuple(resolution(columns[place]) for place in found))

@@ -1,0 +1,72 @@
+"""Totals never fall: generated from where the table begins, extended from where it ends, densified in between."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+import dowgan
+from dowgan.table.schema import Column, Run
+from dowgan.totals import find_totals
+
+ROWS = 900
+
+
+def meter() -> pd.DataFrame:
+    """A flow, what it adds up to, a counter with a gap that stands at the end, and a level that also falls."""
+    rng = np.random.default_rng(0)
+    flow = np.zeros(ROWS)
+    for t in range(1, ROWS):
+        flow[t] = 0.9 * flow[t - 1] + rng.standard_normal()
+    flow = np.maximum(5 + flow, 0).round(2)
+    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=ROWS, freq="10min"), "flow": flow})
+    frame["total"] = (1_000 + flow.cumsum()).round(2)
+    pieces = rng.poisson(3, ROWS)
+    pieces[-40:] = 0
+    frame["pieces"] = pieces.cumsum().astype(float)
+    frame.loc[100:120, "pieces"] = np.nan
+    frame["level"] = rng.standard_normal(ROWS).cumsum().round(2)
+    return frame
+
+
+def test_totals_rise_in_all_verbs(tmp_path: Path) -> None:
+    frame = meter()
+    dowgan.Synthesizer().fit(frame).save(tmp_path / "model.dowgan")
+    model = dowgan.load(tmp_path / "model.dowgan")
+    names = [model.schema.channels[place].name for place in model.model_.totals.columns]
+    assert names == ["total", "pieces"]
+    made, finer, later = model.generate(), model.densify(frame, factor=3), model.extend(steps=50, paths=60)
+    for name in names:
+        for table in (made, finer, later.median):
+            assert (table[name].diff().dropna() >= 0).all()
+        assert made[name].iloc[0] == frame[name].iloc[0]
+        gained, real = (table[name].iloc[-1] - table[name].iloc[0] for table in (made, frame))
+        assert abs(gained / real - 1) < 0.2
+        known = frame[name].notna().to_numpy()
+        assert (finer[name].iloc[::3].to_numpy()[known] == frame[name].to_numpy()[known]).all()
+        path = later.paths.groupby("path")[name]
+        assert (path.diff().dropna() >= 0).all()
+        assert (path.first() >= frame[name].iloc[-1]).all()
+    assert later.median["total"].iloc[-1] > frame["total"].iloc[-1] + 50
+    assert (made["level"].diff().dropna() < 0).any()
+
+
+def test_a_total_that_is_given_is_followed() -> None:
+    model = dowgan.Synthesizer("prior").fit(meter())
+    given = pd.DataFrame({"total": 2_000 + np.arange(60) * 9.0})
+    made = model.generate(given=given)
+    assert (made["total"] == given["total"]).all()
+    assert made["flow"].mean() > 5.5  # as much as the total asks for
+
+
+def test_what_is_no_total() -> None:
+    column, rng = Column("x", "value", "float", "float64"), np.random.default_rng(1)
+    rising = np.sort(rng.random(200))[:, None]
+    ramps = {
+        "falls once": np.concatenate([rising, rising[:1]]),
+        "one step": np.repeat([0.0, 1.0], 100)[:, None] + 1e-9 * np.arange(200)[:, None],
+        "few rows": rising[:20],
+    }
+    for name, values in ramps.items():
+        assert find_totals([column], [Run((), 0, 0, values)]).columns == (), name
+    assert find_totals([column], [Run((), 0, 0, rising)]).columns == (0,)
