@@ -371,6 +371,9 @@ def compare(
     /,
     *,
     out: Annotated[str, Parameter(name=["--out", "-o"], help="HTML file to write.")] = "report.html",
+    time: Time = None,
+    runs: Runs = None,
+    conditions: Conditions = None,
     slow: Slow = False,
     fail_under: FailUnder = None,
     as_json: AsJson = False,
@@ -380,7 +383,8 @@ def compare(
     from dowgan.report import compare as judge
 
     _check_file(out, [real, synthetic])
-    return _give_report(judge(real, synthetic, slow=slow), out, fail_under, as_json, quiet)
+    found = judge(real, synthetic, slow=slow, time=time, runs=runs or (), conditions=conditions or ())
+    return _give_report(found, out, fail_under, as_json, quiet)
 
 
 def _give_report(result: "Report", out: str, least: Literal["good", "look"] | None, as_json: bool, quiet: bool) -> int:

@@ -54,18 +54,23 @@ class Sum:
         total: the column that they add up to, None for a constant.
         constant: that is added to them.
         decimals: of all of them, None for all that a float has.
+        lowest, highest: bounds of the parts, infinite for none.
     """
 
     parts: tuple[int, ...]
     total: int | None
     constant: float
     decimals: int | None
+    lowest: tuple[float, ...]
+    highest: tuple[float, ...]
 
     def keep(self, values: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> None:
         """Make rows add up, in place: by the total, or else by what of the parts is not known, in proportion."""
         parts, sure = list(self.parts), known[:, list(self.parts)]
+        even = np.clip(values[:, parts], self.lowest, self.highest)
         if self.decimals is not None:
-            values[:, parts] = np.where(sure, values[:, parts], np.round(values[:, parts], self.decimals))
+            even = np.round(even, self.decimals)
+        values[:, parts] = np.where(sure, values[:, parts], even)
         told = np.ones(len(values), dtype=bool) if self.total is None else known[:, self.total]
         wanted = np.zeros(len(values)) if self.total is None else values[:, self.total]
         left = wanted - self.constant - np.where(sure, values[:, parts], 0.0).sum(axis=1)
@@ -212,7 +217,7 @@ def find_sums(columns: Sequence[Column], values: Float[np.ndarray, "N C"], place
     for (kind, decimals), group in groups.items():
         digits, free = 0 if kind == "integer" else decimals, list[int]()
         for place in group:
-            rule = _sum_of(values, place, free, digits)
+            rule = _sum_of(columns, values, place, free, digits)
             if rule is None:
                 free.append(place)  # a later column may depend on it
             else:
@@ -220,7 +225,9 @@ def find_sums(columns: Sequence[Column], values: Float[np.ndarray, "N C"], place
     return found
 
 
-def _sum_of(values: Float[np.ndarray, "N C"], place: int, free: Sequence[int], digits: int | None) -> Sum | None:
+def _sum_of(
+    columns: Sequence[Column], values: Float[np.ndarray, "N C"], place: int, free: Sequence[int], digits: int | None
+) -> Sum | None:
     """The sum that a column makes with some earlier ones, None if there is none."""
     rows = values[~np.isnan(values[:, [place, *free]]).any(axis=1)]
     if len(free) < 2 or len(rows) < ROWS_EACH * len(free):
@@ -237,12 +244,17 @@ def _sum_of(values: Float[np.ndarray, "N C"], place: int, free: Sequence[int], d
         return None
     plus, minus = ([p for p, own in zip(free, signs, strict=True) if own == sign] for sign in (1, -1))
     if not minus:  # place = plus + constant
-        return Sum(tuple(plus), place, constant, digits)
-    if not plus:  # place + minus = constant
-        return Sum((*minus, place), None, -constant, digits)
-    if len(plus) == 1:  # plus = place + minus - constant
-        return Sum((*minus, place), plus[0], -constant, digits)
-    return None
+        parts, total, constant = plus, place, constant
+    elif not plus:  # place + minus = constant
+        parts, total, constant = [*minus, place], None, -constant
+    elif len(plus) == 1:  # plus = place + minus - constant
+        parts, total, constant = [*minus, place], plus[0], -constant
+    else:
+        return None
+    lowest, highest = ([getattr(columns[p], side) for p in parts] for side in ("lower", "upper"))
+    lower = tuple(-np.inf if bound is None else float(bound) for bound in lowest)
+    upper = tuple(np.inf if bound is None else float(bound) for bound in highest)
+    return Sum(tuple(parts), total, constant, digits, lower, upper)
 
 
 def find_empty(values: Float[np.ndarray, "N C"], places: Sequence[int]) -> list[tuple[int, float, float]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from math import gcd
 from pathlib import Path
@@ -15,7 +15,9 @@ from threadpoolctl import threadpool_limits
 
 from dowgan.config import DEFAULT_RECIPE, Config, resolve
 from dowgan.errors import DataError, ModelError, OptionError, unknown
+from dowgan.extension import Extension
 from dowgan.fitting import Fitted, drawn_coordinates, fit_priors, stretch_of
+from dowgan.given import code_of, trajectory, widened
 from dowgan.holds import find_holds
 from dowgan.lines import find_lines
 from dowgan.model import KINDS, Model, Training, past_of
@@ -26,7 +28,7 @@ from dowgan.relations import Relations
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
 from dowgan.season import Stretch
-from dowgan.table import Column, Run, Schema, Table, check, read, refined, to_frame
+from dowgan.table import Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
 from dowgan.totals import Totals, find_totals, last_known
 from dowgan.transport import fit_transport
@@ -34,7 +36,6 @@ from dowgan.verbs import Rows, Solver, densify, extend, rows_after
 from dowgan.versions import versions
 
 if TYPE_CHECKING:
-    import plotly.graph_objects as go
     from pandas import DataFrame, Index
 
     from dowgan.report import Report
@@ -42,79 +43,10 @@ if TYPE_CHECKING:
 
 TAIL = 256  # last rows of each run that a model keeps, to extend it without the table
 MOST_TAILS = 400  # runs of which they are kept
-BANDS = 0.9
 EPOCH = (128, 32_768)  # rows over which a long series has the level and spread of the table
 POLISH_STEP = 4  # every so many steps of drawn windows tell the columns' quantiles
 POLISH_EPOCHS = 8  # lengths of the table of a long series of which the same is done
 POLISHED = (8_192, 40_000)  # its rows
-
-
-@dataclass(frozen=True)
-class Extension:
-    """A series past its end, along many paths.
-
-    Attributes:
-        median: the new rows in the table's own columns.
-        runs: for each run, all paths in the user's units [P H C].
-        schema: of the table.
-        starts: for each run, key and first new clock value.
-    """
-
-    median: DataFrame
-    runs: tuple[np.ndarray, ...]
-    schema: Schema
-    starts: tuple[Run, ...]
-
-    def band(self, coverage: float = BANDS) -> DataFrame:
-        """Return the new rows with columns NAME_lo90 and NAME_hi90 of each number between which paths lie.
-
-        Raises:
-            OptionError: coverage is not between 0 and 1.
-        """
-        if not 0 < coverage < 1:
-            raise OptionError(f"Bands of {coverage} are not possible; say a share between 0 and 1, such as 0.9.")
-        sides = np.array([(1 - coverage) / 2, (1 + coverage) / 2])
-        both = [np.quantile(paths, sides, axis=1 - 1) for paths in self.runs]
-        low, high = (self._frame([side[i] for side in both]) for i in (0, 1))
-        out = self.median.copy()
-        for column in self.schema.channels:
-            if column.kind in ("float", "integer"):
-                name, percent = column.name, f"{100 * coverage:g}"
-                out[f"{name}_lo{percent}"], out[f"{name}_hi{percent}"] = low[name], high[name]
-        return out
-
-    @property
-    def paths(self) -> DataFrame:
-        """All paths under each other, with a leading column `path` from 1 on."""
-        count = len(self.runs[0])
-        runs = [replace(start, values=values[p]) for p in range(count) for start, values in self._pairs()]
-        labels = [p + 1 for p in range(count) for _ in self.runs]
-        return to_frame(self.schema, runs, lead=("path", labels))
-
-    def plot(self, tag: str | None = None) -> go.Figure:
-        """Return the fan of the paths of one number over the steps ahead, in the first run; of the first one if None.
-
-        Raises:
-            OptionError: no such number.
-        """
-        from dowgan import figures
-
-        names = [c.name for c in self.schema.channels]
-        numbers = [c.name for c in self.schema.channels if c.kind in ("float", "integer")]
-        name = tag or next(iter(numbers), "")
-        if name not in numbers:
-            raise OptionError(unknown("number", name, numbers))
-        paths = self.runs[0][:, :, names.index(name)]
-        return figures.fan(np.empty(0), None, paths, name, np.arange(1, paths.shape[1] + 1))
-
-    def _pairs(self) -> list[tuple[Run, np.ndarray]]:
-        return list(zip(self.starts, self.runs, strict=True))
-
-    def _frame(self, values: Sequence[np.ndarray]) -> DataFrame:
-        return to_frame(self.schema, [replace(s, values=v) for s, v in zip(self.starts, values, strict=True)])
-
-    def _repr_html_(self) -> str:
-        return f"<p>{len(self.runs[0])} paths of {len(self.median)} rows; the median:</p>{self.median.to_html()}"
 
 
 class Synthesizer:
@@ -354,7 +286,7 @@ class Synthesizer:
             if name not in [c.name for c in schema.channels]:
                 raise OptionError(unknown("column", name, [c.name for c in schema.channels]))
         fixed, rows = self._fixed(held, given, rows)
-        schema = _widened(schema, fixed)
+        schema = widened(schema, fixed)
         position = None if start is None else self._position(start)
         many = runs is not None or bool(schema.run_names)
         streams = Streams(random_state)
@@ -411,12 +343,12 @@ class Synthesizer:
         schema = self.schema
         names = [c.name for c in schema.channels]
         regimes = [names[place] for place in self._model.channels.conditions]
-        held = {k: _code_of(schema.column(k), v) for k, v in where.items() if k not in regimes}
+        held = {k: code_of(schema.column(k), v) for k, v in where.items() if k not in regimes}
         if given is None and not held:
             return None, rows
         parts = {}
         if given is not None:
-            parts = _trajectory(given, schema)
+            parts = trajectory(given, schema)
             rows = len(next(iter(parts.values()))) if rows is None else rows
             short = [k for k, v in parts.items() if len(v) < rows]
             if short:
@@ -752,7 +684,7 @@ class Synthesizer:
             if name not in [c.name for c in schema.channels]:
                 raise OptionError(unknown("column", name, [c.name for c in schema.channels]))
         fixed, _ = self._fixed(texts, given, steps)
-        schema = _widened(schema, fixed)
+        schema = widened(schema, fixed)
         histories = self._tails() if table is None else self._histories(table)
         medians, drawn, starts = [], [], []
         streams = Streams(random_state)
@@ -937,97 +869,8 @@ def _cut(plans: Sequence[Plan], rows: int) -> list[Plan]:
     return out
 
 
-def _code_of(column: Column, text: str) -> float:
-    """The number that stands for a value of a column: the level number of a category, 0 or 1 of a truth value.
-
-    Raises:
-        OptionError: the column cannot hold it.
-    """
-    if column.kind in ("float", "integer"):
-        try:
-            return float(text)
-        except ValueError as error:
-            raise OptionError(f"'{column.name}' is a number and cannot be held at '{text}'.") from error
-    levels = [str(level) for level in column.levels] or ["False", "True"]
-    if text not in levels:
-        raise OptionError(f"'{column.name}' has no value '{text}'. Known: {', '.join(levels)}.")
-    return float(levels.index(text))
-
-
-def _widened(schema: Schema, fixed: np.ndarray | None) -> Schema:
-    """The schema with room for given values [N C], which stand as they were given whatever the table held.
-
-    Raises:
-        OptionError: a column of whole numbers is given a fraction, or a value is infinite.
-    """
-    for place, column in enumerate(schema.channels if fixed is not None else ()):
-        assert fixed is not None
-        known = np.unique(fixed[~np.isnan(fixed[:, place]), place])
-        if column.kind not in ("float", "integer") or not len(known):
-            continue
-        fractions = known != np.rint(known)
-        if column.kind == "integer" and column.dtype.lower().startswith(("float", "double")) and fractions.any():
-            column = replace(column, kind="float", decimals=0)  # whole numbers by chance
-        odd = known[np.isinf(known) | ((column.kind == "integer") & fractions)]
-        if len(odd):
-            raise OptionError(f"'{column.name}' cannot be {odd[0]:g}: it is a column of {_KINDS[column.kind]}.")
-        exact = column.decimals is None or np.array_equal(np.round(known, column.decimals), known)
-        column = replace(
-            column,
-            levels=tuple(np.union1d(np.array(column.levels, float), known).tolist()) if column.levels else (),
-            lower=None if column.lower is None else min(column.lower, float(known[0])),
-            upper=None if column.upper is None else max(column.upper, float(known[-1])),
-            decimals=column.decimals if exact else None,
-        )
-        schema = schema.with_column(column)
-    return schema
-
-
-_KINDS = {"float": "finite numbers", "integer": "whole numbers"}
-
-
 def _fine_rows(stretch: Stretch, position: int, ratio: int, factor: int) -> Rows:
     """Where the rows of the finer series lie, on the model's clock."""
     fine = np.arange((len(stretch.values) - 1) * factor + 1)
     regime = stretch.regime[fine // factor]
     return Rows(position + fine * ratio / factor, regime, fine * ratio / factor)
-
-
-def _trajectory(given: DataFrame | str | Path, schema: Schema) -> dict[str, np.ndarray]:
-    """The columns of a given table that the model knows, as numbers or level numbers.
-
-    Raises:
-        OptionError: it has none of them, or a value that a column does not have.
-    """
-    import pandas as pd
-
-    frame = given if isinstance(given, pd.DataFrame) else _plain_frame(given, schema)
-    names = [c for c in schema.channels if c.name in frame.columns]
-    if not names:
-        raise OptionError(unknown("column", str(frame.columns[0]), [c.name for c in schema.channels]))
-    out = {}
-    for column in names:
-        if column.kind == "category":
-            levels = {str(level): i for i, level in enumerate(column.levels)}
-            texts = frame[column.name].astype(str)
-            odd = sorted(set(texts) - set(levels))
-            if odd:
-                raise OptionError(f"'{column.name}' has no value '{odd[0]}'. Known: {', '.join(levels)}.")
-            out[column.name] = texts.map(levels).to_numpy(dtype=float)
-        else:
-            numbers = pd.to_numeric(frame[column.name], errors="coerce")
-            wrong = frame[column.name][numbers.isna() & frame[column.name].notna()]
-            if len(wrong):
-                raise OptionError(f"'{column.name}' of the given table holds '{wrong.iloc[0]}', which is no number.")
-            out[column.name] = numbers.to_numpy(dtype=float, na_value=np.nan)
-    return out
-
-
-def _plain_frame(path: str | Path, schema: Schema) -> DataFrame:
-    import pandas as pd
-
-    if not Path(path).is_file():
-        raise OptionError(f"There is no file '{path}' with given columns.")
-    if str(path).endswith(".parquet"):
-        return pd.read_parquet(path)
-    return pd.read_csv(path, sep=schema.source.separator, decimal=schema.source.decimal)

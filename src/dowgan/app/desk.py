@@ -12,7 +12,8 @@ from dowgan.app.jobs import Fit, Judging
 from dowgan.config import Config
 from dowgan.demo import simulate
 from dowgan.errors import ModelError, UserError
-from dowgan.synthesizer import BANDS, Synthesizer, load
+from dowgan.extension import BANDS
+from dowgan.synthesizer import Synthesizer, load
 from dowgan.table import Schema, Table, read, write
 from dowgan.table.sniff import load as content_of
 from dowgan.table.sniff import sniff

@@ -12,7 +12,8 @@ from dowgan.app.fitting import MOST_SEED, choose_tag
 from dowgan.app.intake import at_work, plain
 from dowgan.app.judging import show_report
 from dowgan.errors import OptionError
-from dowgan.synthesizer import BANDS, Synthesizer
+from dowgan.extension import BANDS
+from dowgan.synthesizer import Synthesizer
 from dowgan.table import Schema, Table, read, to_frame
 
 MOST_ROWS = 1_000_000

@@ -191,7 +191,9 @@ def compare(
         f"{made.rows:,} rows of any origin beside {table.rows:,} real ones. The floor is the distance between two "
         "halves of the real rows, cut into blocks of time in several balanced ways."
     )
-    command = f"dowgan compare {_named(real, 'REAL')} {_named(synthetic, 'SYNTHETIC')} -o report.html"
+    said = [("--time", time), *(("--run", name) for name in runs), *(("--condition", name) for name in conditions)]
+    options = "".join(f" {option} {shlex.quote(name)}" for option, name in said if name)
+    command = f"dowgan compare {_named(real, 'REAL')} {_named(synthetic, 'SYNTHETIC')}{options} -o report.html"
     about = {"kind": "compare", "how": how, "second_model": False, "rows_held_out": table.rows, "command": command}
     about |= {"seed": SEED, "versions": versions(), "synthetic_digest": made.digest, "synthetic_rows": made.rows}
     about |= _about_table(table, table.notes)

@@ -1,0 +1,104 @@
+"""What a user gives in advance: values to hold (`--where`), columns row by row (`--given`)."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dowgan.errors import OptionError, unknown
+from dowgan.table import Column, Schema
+
+if TYPE_CHECKING:
+    from pandas import DataFrame
+
+
+def code_of(column: Column, text: str) -> float:
+    """The number that stands for a value of a column: the level number of a category, 0 or 1 of a truth value.
+
+    Raises:
+        OptionError: the column cannot hold it.
+    """
+    if column.kind in ("float", "integer"):
+        try:
+            return float(text)
+        except ValueError as error:
+            raise OptionError(f"'{column.name}' is a number and cannot be held at '{text}'.") from error
+    levels = [str(level) for level in column.levels] or ["False", "True"]
+    if text not in levels:
+        raise OptionError(f"'{column.name}' has no value '{text}'. Known: {', '.join(levels)}.")
+    return float(levels.index(text))
+
+
+def widened(schema: Schema, fixed: np.ndarray | None) -> Schema:
+    """The schema with room for given values [N C], which stand as they were given whatever the table held.
+
+    Raises:
+        OptionError: a column of whole numbers is given a fraction, or a value is infinite.
+    """
+    for place, column in enumerate(schema.channels if fixed is not None else ()):
+        assert fixed is not None
+        known = np.unique(fixed[~np.isnan(fixed[:, place]), place])
+        if column.kind not in ("float", "integer") or not len(known):
+            continue
+        fractions = known != np.rint(known)
+        if column.kind == "integer" and column.dtype.lower().startswith(("float", "double")) and fractions.any():
+            column = replace(column, kind="float", decimals=0)  # whole numbers by chance
+        odd = known[np.isinf(known) | ((column.kind == "integer") & fractions)]
+        if len(odd):
+            raise OptionError(f"'{column.name}' cannot be {odd[0]:g}: it is a column of {_KINDS[column.kind]}.")
+        exact = column.decimals is None or np.array_equal(np.round(known, column.decimals), known)
+        column = replace(
+            column,
+            levels=tuple(np.union1d(np.array(column.levels, float), known).tolist()) if column.levels else (),
+            lower=None if column.lower is None else min(column.lower, float(known[0])),
+            upper=None if column.upper is None else max(column.upper, float(known[-1])),
+            decimals=column.decimals if exact else None,
+        )
+        schema = schema.with_column(column)
+    return schema
+
+
+_KINDS = {"float": "finite numbers", "integer": "whole numbers"}
+
+
+def trajectory(given: DataFrame | str | Path, schema: Schema) -> dict[str, np.ndarray]:
+    """The columns of a given table that the model knows, as numbers or level numbers.
+
+    Raises:
+        OptionError: it has none of them, or a value that a column does not have.
+    """
+    import pandas as pd
+
+    frame = given if isinstance(given, pd.DataFrame) else _plain_frame(given, schema)
+    names = [c for c in schema.channels if c.name in frame.columns]
+    if not names:
+        raise OptionError(unknown("column", str(frame.columns[0]), [c.name for c in schema.channels]))
+    out = {}
+    for column in names:
+        if column.kind == "category":
+            levels = {str(level): i for i, level in enumerate(column.levels)}
+            texts = frame[column.name].astype(str)
+            odd = sorted(set(texts) - set(levels))
+            if odd:
+                raise OptionError(f"'{column.name}' has no value '{odd[0]}'. Known: {', '.join(levels)}.")
+            out[column.name] = texts.map(levels).to_numpy(dtype=float)
+        else:
+            numbers = pd.to_numeric(frame[column.name], errors="coerce")
+            wrong = frame[column.name][numbers.isna() & frame[column.name].notna()]
+            if len(wrong):
+                raise OptionError(f"'{column.name}' of the given table holds '{wrong.iloc[0]}', which is no number.")
+            out[column.name] = numbers.to_numpy(dtype=float, na_value=np.nan)
+    return out
+
+
+def _plain_frame(path: str | Path, schema: Schema) -> DataFrame:
+    import pandas as pd
+
+    if not Path(path).is_file():
+        raise OptionError(f"There is no file '{path}' with given columns.")
+    if str(path).endswith(".parquet"):
+        return pd.read_parquet(path)
+    return pd.read_csv(path, sep=schema.source.separator, decimal=schema.source.decimal)
