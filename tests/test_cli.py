@@ -413,6 +413,10 @@ OPTIONS = {
         ["generate", "m.dowgan", "--start", "tomorrow"],
         "'tomorrow' is no value of this clock; it must be a time such as 2024-01-31 or 2024-01-31T08:00.",
     ),
+    "start off the clock": (
+        ["generate", "m.dowgan", "--start", "2024-01-01 00:30"],
+        "'2024-01-01 00:30' is not a time of this clock; the nearest are 2024-01-01 00:00:00 and 2024-01-01 01:00:00.",
+    ),
     "where": (
         ["generate", "m.dowgan", "--where", "grad=B"],
         "Unknown column 'grad'. Did you mean 'grade'? Known: flow, grade, level.",

@@ -368,9 +368,9 @@ class Synthesizer:
         value = clock.typed(start if isinstance(start, str | int | float) else str(start))  # a pandas time as its text
         origin = clock.decode(first.start)
         steps = clock.steps_between(origin, value)
-        near = clock.at(origin, np.array([steps, steps + 1]))
-        if clock.positions(origin, near[:0].append(type(near)([value]))) is None:
-            raise OptionError(f"'{start}' is not a time of this clock; the nearest are {near[0]} and {near[1]}.")
+        if not clock.has(origin, value):
+            before, behind = clock.at(origin, np.array([steps, steps + 1]))
+            raise OptionError(f"'{start}' is not a time of this clock; the nearest are {before} and {behind}.")
         return steps + first.offset
 
     def _draw(self, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool) -> list[Run]:

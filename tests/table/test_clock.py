@@ -1,5 +1,7 @@
 """The clock: built, continued, made finer; every old time is kept."""
 
+from dataclasses import replace
+
 import hypothesis.strategies as st
 import numpy as np
 import pandas as pd
@@ -9,7 +11,7 @@ from hypothesis import given, settings
 from dowgan.errors import OptionError
 from dowgan.table import Clock, check, read, refined, to_frame
 from dowgan.table.calendar import name, parse
-from dowgan.table.stamps import readings, render
+from dowgan.table.stamps import extend, readings, render
 
 STARTS = {
     "ME": "2020-01-31",
@@ -250,3 +252,29 @@ def test_a_finer_index_keeps_a_freq() -> None:
     fine = to_frame(schema, [type(run)((), run.start, 0, np.repeat(run.values, 4, axis=0))])
     assert fine.index.equals(pd.date_range("2020", periods=80, freq="15min", tz="Europe/Berlin"))
     assert fine.index.freqstr == "15min"
+
+
+@pytest.mark.parametrize(
+    ("text", "text_format", "read"),
+    [
+        ("05.03.2024", "%d.%m.%Y %H:%M", "2024-03-05"),
+        ("05.03.2024 10:15", "%d.%m.%Y %H:%M", "2024-03-05 10:15"),
+        ("03/05/2024 4:30 PM", "%m/%d/%Y %I:%M %p", "2024-03-05 16:30"),
+        ("2024-03-05", "%d.%m.%Y", "2024-03-05"),
+        ("2024-03-05", None, "2024-03-05"),
+    ],
+)
+def test_a_typed_time_has_day_and_month_as_the_table_has_them(text: str, text_format: str | None, read: str) -> None:
+    assert replace(clock("15min"), text_format=text_format).typed(text) == pd.Timestamp(read)
+
+
+@pytest.mark.parametrize(
+    ("text_format", "step", "wider"),
+    [
+        ("%m/%d/%Y %I:%M %p", 450.0, "%m/%d/%Y %I:%M:%S %p"),
+        ("%m/%d/%Y %I:%M %p", 300.0, "%m/%d/%Y %I:%M %p"),
+        ("%Y-%m-%d %H:%M:%S.%3f", 0.0025, "%Y-%m-%d %H:%M:%S.%6f"),
+    ],
+)
+def test_finer_times_are_written_in_full(text_format: str, step: float, wider: str) -> None:
+    assert extend(text_format, step, whole=True) == wider

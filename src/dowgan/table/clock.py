@@ -91,6 +91,12 @@ class Clock:
             return steps if same(built, times, self.unit) else None
         return steps if np.array_equal(np.asarray(built), np.asarray(times)) else None
 
+    def has(self, start: Any, value: Any) -> bool:
+        """Whether a value lies on the grid that goes through start."""
+        import pandas as pd
+
+        return self.positions(start, pd.Index([value])) is not None
+
     def _tolerance(self) -> float:
         """How far a float may be off the grid: more if times were rounded to decimals that the step does not have."""
         step = abs(float(self.step))
