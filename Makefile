@@ -33,10 +33,11 @@ founding: $(STAMP)  # the founding study, what other code has measured again: DA
 founding-quick: $(STAMP)  # the same in a minute, on a small simulated table, into build/founding
 	OMP_NUM_THREADS=1 $(BIN)/python bench/founding.py --quick -o build/founding
 
-bench: $(STAMP)  # all figures of the README and docs, about two hours: DATA=folder of the tables
+bench: $(STAMP)  # all figures of the README and docs, about four hours: DATA=folder of the tables
 	OMP_NUM_THREADS=1 $(BIN)/python bench/main_job.py $(DATA)
 	OMP_NUM_THREADS=1 $(BIN)/python bench/protocol.py $(DATA) --recipes flagship,prior,adversarial
-	OMP_NUM_THREADS=1 $(BIN)/python bench/protocol.py $(DATA) --blocks --sets stocks,etth,energy,chickenpox
+	OMP_NUM_THREADS=1 $(BIN)/python bench/protocol.py $(DATA) --blocks --sets stocks,etth,energy,chickenpox,cstr
+	OMP_NUM_THREADS=1 $(BIN)/python bench/ablations.py $(DATA)
 	OMP_NUM_THREADS=1 $(BIN)/python bench/damage.py $(DATA)
 	OMP_NUM_THREADS=1 $(BIN)/python bench/speed.py $(DATA)
 	rm -f bench/results/transfer.json bench/results/noises.json  # they go on with what is there
