@@ -179,10 +179,8 @@ def plan_runs(
     for number in range(runs):
         own = wanted[number % len(wanted)]
         length = own.rows if rows is None else rows
-        start = own.offset
-        if len(model.past) == 1:
-            start += int(rng.integers(0, max(own.rows - length, 0) + 1))
-        regime = _unroll(own.regime)[:length]
+        first = int(rng.integers(0, max(own.rows - length, 0) + 1)) if len(model.past) == 1 else 0
+        start, regime = own.offset + first, _unroll(own.regime)[first : first + length]
         if len(regime) < length or not allowed[regime].all():
             regime = wander(model.past, length, allowed, rng)
         key = new_key(wanted, number, schema)

@@ -24,6 +24,8 @@ MOST_LEVELS = 4_096  # distinct numbers of a column that are kept as its resolut
 REPEATS = 4.0  # times that each number must occur on average
 LEAST = 200  # rows from which a column's quantiles are corrected, and rows of each level of a distance
 LEVELS = 8  # at most, at which a distance is corrected
+MIDDLE = (0.25, 0.75)  # between which the bulk of a regime lies
+ALIKE = 1.25  # times that one's is as wide as the other's, beyond which a map would press or stretch all movement
 MARGIN = 0.1  # of a column's range, by which generated values may leave it
 SMALL = 1000.0  # rows of a regime at which its own quantiles are gone for half of the way
 GAP_KNOTS = 65
@@ -195,7 +197,10 @@ def _map(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray,
     if not _usable(column, known) or len(drawn) < LEAST:
         return None
     full = quantile_map(drawn, known, int(np.clip(len(known) // ROWS_EACH, *KNOTS)))
-    return full if share == 1 else Map(full.own, full.own + share * (full.wanted - full.own))
+    if share == 1:
+        return full
+    narrow, wide = np.sort([np.ptp(np.nanquantile(x, MIDDLE)) for x in (drawn, known)])
+    return None if wide > ALIKE * narrow else Map(full.own, full.own + share * (full.wanted - full.own))
 
 
 def quantile_map(drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"], knots: int) -> Map:

@@ -24,7 +24,7 @@ RIDGE = 1e-3
 SCALE_FLOOR = 0.2  # a seasonal spread never falls below this share of the overall spread
 LEAST_SHARE = 1e-6  # of the variance of all rows, that the rows at one place of a run have at least
 REGIME_ROWS = 30.0  # rows at which a regime's own mean weighs as much as the common one
-LITTLE = 0.02  # spreads, below which sizes count alike
+LITTLE = 0.05  # usual sizes, below which sizes count alike
 RESPONSE_TURNS = 3  # in which levels of regimes and the response to their changes are fitted to one another
 MIN_PROFILE_RUNS = 8
 TREND_SHARES = (0.0, 0.5, 1.0)
@@ -502,7 +502,8 @@ def _regime_spreads(season: Season, stretches: Sequence[Stretch], regimes: int) 
     """
     rest = np.concatenate([season.remove(s) for s in stretches])
     regime = np.concatenate([s.regime for s in stretches])
-    size = np.log(np.abs(rest) + LITTLE)
+    usual = np.nan_to_num(np.nanmedian(np.abs(rest), axis=0)) + 1e-9
+    size = np.log(np.abs(rest) + LITTLE * usual)
     size = size - mean_known(size)
     return _regime_means(size, regime, regimes)
 
