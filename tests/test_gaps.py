@@ -72,3 +72,14 @@ def test_runs_keep_levels_of_their_own(tmp_path: Path) -> None:
     assert (ahead - real.mean()).abs().max() < 2
     other = frame[frame["unit"] == "U3"].assign(unit="new", y=lambda f: f["y"] + 450)
     assert abs(model.extend(other, steps=30).median["y"].mean() - 750) < 3
+
+
+def test_runs_of_a_single_series_begin_in_any_regime() -> None:
+    rng = np.random.default_rng(5)
+    grade = np.repeat(["A", "B", "C", "A", "C", "B"], ROWS // 6)
+    level = pd.Series(grade).map({"A": 0.0, "B": 20.0, "C": 40.0}).to_numpy()
+    frame = hourly(grade=grade, x=level + wander(rng, 0.5))
+    made = dowgan.Synthesizer("prior", conditions=["grade"]).fit(frame).generate(rows=12, runs=60)
+    assert made["grade"].value_counts(normalize=True).between(0.15, 0.55).all()
+    real, drawn = (table.groupby("grade")["x"].mean() for table in (frame, made))
+    assert (drawn - real).abs().max() < 3
