@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dowgan.errors import OptionError
-from dowgan.levels import Levels, fit_levels, no_levels
+from dowgan.levels import Level, Levels, fit_levels, no_levels
 from dowgan.table.schema import Column, Run, Schema
 
 ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
@@ -130,7 +130,7 @@ class Channels:
                 values[:, first] = np.where(np.isnan(values[:, first]), values[:, place], values[:, first])
         return np.concatenate([code.forward(values[:, code.place]) for code in self.codes], axis=1)
 
-    def level(self, key: tuple[Any, ...], values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " D"]:
+    def level(self, key: tuple[Any, ...], values: Float[np.ndarray, "T C"]) -> Level:
         """Return the level of a run in channels: of its key, or of its values if the fitted table has no such run."""
         return self.levels.of(key, self.encode(values))
 

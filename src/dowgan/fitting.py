@@ -60,7 +60,7 @@ class Fitted:
 
 def stretch_of(channels: Channels, run: Run) -> Stretch:
     """Return a run in channels, its level taken off."""
-    values = channels.encode(run.values) - channels.level(run.key, run.values)
+    values = channels.level(run.key, run.values).off(channels.encode(run.values))
     return Stretch(values, run.offset, channels.regime(run.values))
 
 

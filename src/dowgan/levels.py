@@ -1,7 +1,8 @@
 """Runs that lie at levels of their own: one region sells fifty, another four hundred, and neither comes near the other.
 
 Where what a run had at first tells far better where it will lie than the mean of all runs does, its level is taken off
-before anything is fitted and put back on what is made. A run that the table does not have lies where its own values do.
+before anything is fitted and put back on what is made, and so is how far it strays from it. A run that the table does
+not have lies where its own values do.
 
 Shapes: R runs, T rows, D channels.
 """
@@ -16,6 +17,8 @@ from jaxtyping import Float
 EARLY = 0.6  # share of a run's rows that tell where the others will lie
 LEAST = 48  # rows of a run that has a level; of shorter ones windows know it
 RUNS = (3, 400)  # fewest and most runs that have one; of more, each is one of a kind
+DRAWN = 30.0  # rows of a run at which its own spread weighs as much as that of all
+TINY = 1e-12  # a variance
 SHARE = 0.3  # of the squares around the mean of all runs, below which squares around own levels must fall
 
 
@@ -26,24 +29,43 @@ class Levels:
     Attributes:
         keys: of the runs; none where runs have no levels of their own.
         offsets: [R D], zero for a channel whose runs have none.
+        spreads: [R D], beside that of all; one for such a channel.
     """
 
     keys: tuple[tuple[Any, ...], ...]
     offsets: Float[np.ndarray, "R D"]
+    spreads: Float[np.ndarray, "R D"]
 
-    def of(self, key: tuple[Any, ...], values: Float[np.ndarray, "T D"]) -> Float[np.ndarray, " D"]:
+    def of(self, key: tuple[Any, ...], values: Float[np.ndarray, "T D"]) -> "Level":
         """Return the level of a run: as it was fitted, or of a run that was not there, of its values."""
         if key in self.keys:
-            return np.asarray(self.offsets[self.keys.index(key)])
+            place = self.keys.index(key)
+            return Level(self.offsets[place], self.spreads[place])
         apart = self.offsets.any(axis=0) & (~np.isnan(values)).any(axis=0)
         out = np.zeros(len(apart))
         out[apart] = np.nanmean(values[:, apart], axis=0)
-        return out
+        return Level(out, np.ones(len(apart)))
+
+
+@dataclass(frozen=True)
+class Level:
+    """Where one run lies, and how far it strays, in channels."""
+
+    offset: Float[np.ndarray, " D"]
+    spread: Float[np.ndarray, " D"]
+
+    def off(self, values: Float[np.ndarray, "*N D"]) -> Float[np.ndarray, "*N D"]:
+        """Take the level off."""
+        return (values - self.offset) / self.spread
+
+    def on(self, values: Float[np.ndarray, "*N D"]) -> Float[np.ndarray, "*N D"]:
+        """Put it back."""
+        return values * self.spread + self.offset
 
 
 def no_levels(channels: int) -> Levels:
     """Return the levels of runs that have none."""
-    return Levels((), np.empty((0, channels)))
+    return Levels((), np.empty((0, channels)), np.empty((0, channels)))
 
 
 def fit_levels(keys: Sequence[tuple[Any, ...]], runs: Sequence[Float[np.ndarray, "_T D"]]) -> Levels:
@@ -68,7 +90,15 @@ def fit_levels(keys: Sequence[tuple[Any, ...]], runs: Sequence[Float[np.ndarray,
     apart = squares(list(own)) < SHARE * squares([common] * len(long))
     if not apart.any():
         return no_levels(channels)
-    return Levels(tuple(keys), np.stack([_mean(run) for run in runs]) * apart)
+    offsets = np.stack([_mean(run) for run in runs]) * apart
+    return Levels(tuple(keys), offsets, np.where(apart, _spreads(runs, offsets), 1.0))
+
+
+def _spreads(runs: Sequence[Float[np.ndarray, "_T D"]], offsets: Float[np.ndarray, "R D"]) -> Float[np.ndarray, "R D"]:
+    """How far each run strays beside all, drawn to one where it has few rows."""
+    squares = np.stack([_mean((run - level) ** 2) for run, level in zip(runs, offsets, strict=True)]) + TINY
+    rows = np.stack([(~np.isnan(run)).sum(axis=0) for run in runs])
+    return np.exp(0.5 * (np.log(squares) - np.log(squares.mean(axis=0))) * rows / (rows + DRAWN))
 
 
 def _mean(rows: Float[np.ndarray, "T D"]) -> Float[np.ndarray, " D"]:

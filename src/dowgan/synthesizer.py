@@ -19,6 +19,7 @@ from dowgan.extension import Extension
 from dowgan.fitting import Fitted, drawn_coordinates, fit_priors, stretch_of
 from dowgan.given import code_of, trajectory, widened
 from dowgan.holds import find_holds
+from dowgan.levels import Level
 from dowgan.lines import find_lines
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
@@ -380,7 +381,8 @@ class Synthesizer:
         out: list[Run] = []
         if single or fixed is not None:
             for number, plan in enumerate(plans):
-                known = None if fixed is None else self._model.channels.encode(fixed[: plan.rows]) - self._level(plan)
+                encode, level = self._model.channels.encode, self._level(plan)
+                known = None if fixed is None else level.off(encode(fixed[: plan.rows]))
                 lots = series_lots(streams, f"series/{number}")
                 series = self._sampler.series(_place(plan), known, lots, hold=single)
                 out += self._runs([plan], series[None], fixed, [streams.numpy("holds", number)])
@@ -433,7 +435,7 @@ class Synthesizer:
         """Channels [P N D] of some plans as runs; a plan of fewer than N rows takes the first of them."""
         model, (paths, rows, width) = self._model, channels.shape
         regime = np.concatenate([_place(plan).longer(rows - plan.rows).regime for plan in plans])
-        channels = channels + np.stack([self._level(plan) for plan in plans])[:, None]
+        channels = np.stack([self._level(plan).on(path) for plan, path in zip(plans, channels, strict=True)])
         values = model.channels.decode(channels.reshape(-1, width), regime)  # [PN C]
         values = self._polished(values, np.repeat([plan.rows for plan in plans], rows), regime)
         if model.holds:
@@ -445,8 +447,8 @@ class Synthesizer:
         both = zip(plans, self._starts(plans), by_plan, strict=True)
         return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]
 
-    def _level(self, plan: Plan) -> np.ndarray:
-        """Level [D] of a planned run."""
+    def _level(self, plan: Plan) -> Level:
+        """Level of a planned run."""
         channels = self._model.channels
         return channels.level(plan.like, np.full((1, channels.columns), np.nan))
 
@@ -589,7 +591,7 @@ class Synthesizer:
             given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
             given[::factor] = run.values
             level = model.channels.level(run.key, part.values)
-            decoded = [model.channels.decode(p + level, rows.regime) for p in (filled.middle, *filled.paths[:paths])]
+            decoded = [model.channels.decode(level.on(p), rows.regime) for p in (filled.middle, *filled.paths[:paths])]
             for values in decoded:
                 self._settle(values, part.values, factor, ratio, position)
             middle, *kept = [model.relations.keep(values, given) for values in decoded]
@@ -743,7 +745,7 @@ class Synthesizer:
         rows = replace(rows, place=rows.place + place)
         future = np.full((steps, model.path.channels), np.nan)
         if fixed is not None:
-            future = model.channels.encode(totals.added(fixed)) - level
+            future = level.off(model.channels.encode(totals.added(fixed)))
         held = [
             model.channels.first_channel(i)
             for i, c in enumerate(self.schema.channels)
@@ -761,7 +763,7 @@ class Synthesizer:
             )  # fmt: skip
             chunks.append(out.paths)
         given = np.full((steps, model.channels.columns), np.nan) if fixed is None else fixed
-        decoded = [model.channels.decode(p + level, regime) for p in (out.middle, *np.concatenate(chunks)[:paths])]
+        decoded = [model.channels.decode(level.on(p), regime) for p in (out.middle, *np.concatenate(chunks)[:paths])]
         last, position = run.values[-2:], stretch.position + len(stretch.values)
         for hold in model.holds:
             if len(last) == 2 and not np.isnan(last[:, list(hold.columns)]).any():

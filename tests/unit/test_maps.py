@@ -232,12 +232,14 @@ def test_polish_leaves_conditions_and_short_tables_alone() -> None:
 def test_polish_gives_every_regime_its_own_quantiles() -> None:
     rng = np.random.default_rng(12)
     regime = rng.integers(0, 2, 6_000)
-    real, drawn = (scale * rng.standard_normal((6_000, 1)) * (1 + 4 * regime[:, None]) for scale in (1.0, 0.5))
+    real, drawn = (scale * rng.standard_normal((6_000, 1)) * (1 + 4 * regime[:, None]) for scale in (1.0, 0.9))
     column = Column("x", "value", "float", "float64")
     out = fit_polish([column], Relations(), Sample(drawn, regime), Sample(real, regime)).apply(drawn, regime)
     for number in (0, 1):  # 3,000 rows go three quarters of the way
-        own, wanted = (x[regime == number].std() for x in (out, real))
-        assert abs(own / wanted - 0.875) < 0.01
+        own, before, wanted = (x[regime == number].std() for x in (out, drawn, real))
+        assert abs(own / (before + 0.75 * (wanted - before)) - 1) < 0.01
+    narrow = fit_polish([column], Relations(), Sample(drawn / 2, regime), Sample(real, regime))
+    assert np.array_equal(narrow.apply(drawn / 2, regime), drawn / 2)  # a map would stretch all movement
 
 
 def _in_one(values: np.ndarray) -> Sample:
