@@ -18,6 +18,12 @@ RESULTS = ROOT / "bench" / "results"
 SAMPLE = RESULTS / "samples" / "plant_flagship_0.npz"
 
 
+@pytest.fixture(autouse=True)
+def beside(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Scripts find each other as they do when they are run."""
+    monkeypatch.syspath_prepend(str(ROOT / "bench"))
+
+
 def script(name: str) -> SimpleNamespace:
     return SimpleNamespace(**runpy.run_path(str(ROOT / "bench" / f"{name}.py"), run_name=name))
 
