@@ -329,7 +329,9 @@ def _without_short_gaps(
     short = [_short_gaps(np.isnan(s.values)) for s in stretches]
     if not any(gaps.any() for gaps in short):
         return list(stretches)
-    filled = [np.where(gaps, _joined(s.values), s.values) for s, gaps in zip(stretches, short, strict=True)]
+    filled = [
+        np.where(gaps, interpolate(s.values, 1, "linear"), s.values) for s, gaps in zip(stretches, short, strict=True)
+    ]
     for _ in range(FILLINGS):
         whole = [replace(s, values=values) for s, values in zip(stretches, filled, strict=True)]
         drawn = whole_series(fit(whole), stretches, streams)
@@ -345,11 +347,6 @@ def _short_gaps(missing: Bool[np.ndarray, "T D"]) -> Bool[np.ndarray, "T D"]:
         for start, stop in edges.reshape(-1, 2):
             out[start:stop, channel] = stop - start <= SHORT_GAP and start > 0 and stop < len(missing)
     return out
-
-
-def _joined(values: Float[np.ndarray, "T D"]) -> Float[np.ndarray, "T D"]:
-    """Missing values on straight lines between known ones."""
-    return interpolate(values, 1, "linear")
 
 
 def _calm(stretch: Stretch) -> Stretch:

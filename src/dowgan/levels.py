@@ -80,8 +80,8 @@ def fit_levels(keys: Sequence[tuple[Any, ...]], runs: Sequence[Float[np.ndarray,
     if not RUNS[0] <= len(runs) <= RUNS[1] or len(long) < len(runs):
         return no_levels(channels)
     cuts = [round(EARLY * len(run)) for run in long]
-    own = np.stack([_mean(run[:cut]) for run, cut in zip(long, cuts, strict=True)])
-    common = _mean(np.concatenate([run[:cut] for run, cut in zip(long, cuts, strict=True)]))
+    own = np.stack([mean_known(run[:cut]) for run, cut in zip(long, cuts, strict=True)])
+    common = mean_known(np.concatenate([run[:cut] for run, cut in zip(long, cuts, strict=True)]))
 
     def squares(levels: Sequence[Float[np.ndarray, " D"]]) -> Float[np.ndarray, " D"]:
         late = [run[cut:] - level for run, cut, level in zip(long, cuts, levels, strict=True)]
@@ -90,17 +90,17 @@ def fit_levels(keys: Sequence[tuple[Any, ...]], runs: Sequence[Float[np.ndarray,
     apart = squares(list(own)) < SHARE * squares([common] * len(long))
     if not apart.any():
         return no_levels(channels)
-    offsets = np.stack([_mean(run) for run in runs]) * apart
+    offsets = np.stack([mean_known(run) for run in runs]) * apart
     return Levels(tuple(keys), offsets, np.where(apart, _spreads(runs, offsets), 1.0))
 
 
 def _spreads(runs: Sequence[Float[np.ndarray, "_T D"]], offsets: Float[np.ndarray, "R D"]) -> Float[np.ndarray, "R D"]:
     """How far each run strays beside all, drawn to one where it has few rows."""
-    squares = np.stack([_mean((run - level) ** 2) for run, level in zip(runs, offsets, strict=True)]) + TINY
+    squares = np.stack([mean_known((run - level) ** 2) for run, level in zip(runs, offsets, strict=True)]) + TINY
     rows = np.stack([(~np.isnan(run)).sum(axis=0) for run in runs])
     return np.exp(0.5 * (np.log(squares) - np.log(squares.mean(axis=0))) * rows / (rows + DRAWN))
 
 
-def _mean(rows: Float[np.ndarray, "T D"]) -> Float[np.ndarray, " D"]:
-    """Mean of the known values, zero where none is known."""
-    return np.nansum(rows, axis=0) / np.maximum((~np.isnan(rows)).sum(axis=0), 1)
+def mean_known(values: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
+    """Mean of the known values of each channel, zero where none is known."""
+    return np.nansum(values, axis=0) / np.maximum(np.sum(~np.isnan(values), axis=0), 1)

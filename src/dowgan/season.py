@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int, Num
 
+from dowgan.levels import mean_known
 from dowgan.response import Response, fit_response, no_response, widened
 
 HELD_OUT = 0.25  # share of the rows, the last ones, on which a part must prove itself
@@ -213,11 +214,6 @@ def split(stretches: Sequence[Stretch], share: float = HELD_OUT) -> tuple[list[S
         early.append(s.rows(0, cut))
         late.append(s.rows(cut, len(s.values)))
     return early, late
-
-
-def mean_known(values: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
-    """Mean of the known values of each channel, zero where none is known."""
-    return np.nansum(values, axis=0) / np.maximum(np.sum(~np.isnan(values), axis=0), 1)
 
 
 def _error(rest: Float[np.ndarray, "N D"]) -> float:
