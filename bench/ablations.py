@@ -24,8 +24,8 @@ from dowgan.metrics.discriminative import minmax
 OUT = Path("bench/results/ablations.json")
 WITHOUT: dict[str, dict[str, Any]] = {  # (module.constant, value) that take a part away
     "as it is": {},
-    "transport of windows": {"transport.ROUNDS": 0},
-    "single values and changes among its directions": {"transport.PICKED": (24,)},  # a rotation more instead
+    "rounds of the transport": {"transport.sound_rounds": lambda *_: 0},  # the Gaussian map stays
+    "single values and changes among their directions": {"transport.PICKED": (24,)},  # a rotation more instead
     "large draw (a quarter)": {"fitting.DRAWN_PER_WINDOW": 3},
     "scores that move alike": {"coordinates.MOST": 1.0},
     "maps of columns": {"polish.LEAST": 10**9},

@@ -51,6 +51,20 @@ def test_totals_rise_in_all_verbs(tmp_path: Path) -> None:
     assert (made["level"].diff().dropna() < 0).any()
 
 
+def test_bands_of_a_densified_total_hold_the_truth() -> None:
+    frame = meter()
+    model = dowgan.Synthesizer("prior").fit(frame.iloc[:600])
+    table = dowgan.table.read(frame.iloc[600:841:4], schema=model.schema)
+    ((_, middle, paths),) = model.fill(table, 4, paths=60)
+    total, truth = 1, frame["total"].to_numpy()[600:841]
+    low, high = np.quantile(paths[:, :, total], [0.05, 0.95], axis=0)
+    hidden = np.arange(len(truth)) % 4 != 0
+    assert 0.8 < np.mean((low <= truth + 0.01) & (truth - 0.01 <= high), where=hidden) < 0.99
+    for path in (middle, *paths):
+        assert (np.diff(path[:, total]) >= 0).all()
+        assert (path[::4, total] == truth[::4]).all()
+
+
 def test_a_total_that_is_given_is_followed() -> None:
     model = dowgan.Synthesizer("prior").fit(meter())
     given = pd.DataFrame({"total": 2_000 + np.arange(60) * 9.0})

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.optimize import nnls
 
 from dowgan.interpolation import WAYS, interpolate
@@ -30,9 +30,11 @@ FACTORS = (2, 4, 6, 12)
 MOST_VALUES = 24_000  # values of the late block that a factor is measured on
 LEAST_GAPS = 8  # old steps that a factor needs
 CAUTION = 300.0  # gaps at which weights count as much as what they are drawn to
+BAND_CAUTION = 12.0  # likewise of a channel's own width of bands
+ALIKE = HORIZON // 4  # rows of an extension whose errors are all but one error
 
 Refit = Callable[[Sequence[Stretch]], Prior]
-Ratios = Float[np.ndarray, " R"]
+Ratios = Float[np.ndarray, "_N D"]
 
 
 @dataclass(frozen=True)
@@ -40,12 +42,12 @@ class Calibration:
     """What the backtests of one prior found.
 
     Attributes:
-        extend_band: factor on the deviation of an extending path from its median.
+        extend_band: [D], factors on the deviation of an extending path from its median.
         known: mixtures by factor where the fine step is one that the model was fitted on.
         finer: mixtures by factor where it is finer than that.
     """
 
-    extend_band: float = 1.0
+    extend_band: Float[np.ndarray, " D"]
     known: dict[int, Mixture] = field(default_factory=dict)
     finer: dict[int, Mixture] = field(default_factory=dict)
 
@@ -53,7 +55,7 @@ class Calibration:
         """Return the mixture of the nearest factor that could be measured."""
         measured = self.finer if finer else self.known
         if not measured:
-            return Mixture(_only_prior(channels), 1.0)
+            return Mixture(_only_prior(channels), np.ones(channels))
         return measured[min(measured, key=lambda f: abs(np.log(f / factor)))]
 
 
@@ -67,20 +69,36 @@ def _band(
     truth: Float[np.ndarray, "N D"],
     middle: Float[np.ndarray, "N D"],
     paths: Float[np.ndarray, "P N D"],
-    hidden: np.ndarray,
+    hidden: Bool[np.ndarray, "N D"],
 ) -> Ratios:
-    """How many half-widths of the band each hidden value lies from the middle."""
+    """How many half-widths of the band each hidden value lies from the middle; NaN where that is not known."""
     low, high = np.quantile(paths, [(1 - BAND) / 2, (1 + BAND) / 2], axis=0)
     half = np.where(truth > middle, high - middle, middle - low)
-    size = np.abs(truth - middle) / np.maximum(half, 1e-9)
-    return size[hidden & ~np.isnan(truth) & (half > 1e-9)]
+    return np.where(hidden & (half > 1e-9), np.abs(truth - middle) / np.maximum(half, 1e-9), np.nan)
 
 
-def _factor_of(ratios: Sequence[Float[np.ndarray, " _R"]]) -> float:
-    every = np.concatenate([np.empty(0), *ratios])
+def _factor_of(ratios: Sequence[Ratios]) -> float:
+    """The factor that makes the bands of all channels together cover what they shall."""
+    every = np.concatenate([np.empty(0), *(r[~np.isnan(r)] for r in ratios)])
     if len(every) < 20:
         return 1.0
     return float(np.clip(np.quantile(every, BAND), *BAND_RANGE))
+
+
+def _factors_of(ratios: Sequence[Ratios], gap: int) -> Float[np.ndarray, " D"]:
+    """The factor of each channel, drawn to that of all where few gaps are known.
+
+    Args:
+        ratios: of every run.
+        gap: rows whose errors are all but one error.
+    """
+    common, rows = _factor_of(ratios), np.concatenate(list(ratios))
+    out = np.empty(rows.shape[1])
+    for channel in range(len(out)):
+        own = rows[:, [channel]]
+        share = len(own[~np.isnan(own)]) / (len(own[~np.isnan(own)]) + BAND_CAUTION * gap)
+        out[channel] = common * (_factor_of([own]) / common) ** share
+    return out
 
 
 def _normals(streams: Streams, name: str) -> Normals:
@@ -106,13 +124,13 @@ def extension_band(prior: Prior, cases: Sequence[tuple[Stretch, int]], horizon: 
     return out
 
 
-def _extensions(early: Prior, stretches: Sequence[Stretch], refit: Refit, streams: Streams) -> float:
-    """The band factor of an extension: late runs from their middles; or every run from several places on, each
+def _extensions(early: Prior, stretches: Sequence[Stretch], refit: Refit, streams: Streams) -> Float[np.ndarray, " D"]:
+    """The band factors of an extension: late runs from their middles; or every run from several places on, each
     time by a prior fitted up to there, so that it is as near as the model will be to what it extends."""
     history, late = split(stretches)
     if len(history) != len(late):
         cases = [(s, max(1, len(s.values) // 2)) for s in late[:ORIGINS]]
-        return _factor_of(extension_band(early, cases, HORIZON, streams))
+        return _factors_of(extension_band(early, cases, HORIZON, streams), ALIKE)
     ratios = []
     for share in SHARES:
         before, after = split(stretches, share)
@@ -120,7 +138,7 @@ def _extensions(early: Prior, stretches: Sequence[Stretch], refit: Refit, stream
         cases = [(s, len(b.values)) for s, b in zip(stretches, before, strict=True) if len(b.values)]
         if cases:
             ratios += extension_band(refit(before), cases[:ORIGINS], horizon, streams)
-    return _factor_of(ratios)
+    return _factors_of(ratios, ALIKE) if ratios else np.ones(stretches[0].values.shape[1])
 
 
 def _measure(early: Prior, process: Process, late: Sequence[Stretch], factor: int, streams: Streams) -> Mixture | None:
@@ -140,7 +158,7 @@ def _measure(early: Prior, process: Process, late: Sequence[Stretch], factor: in
             factor,
             rows_of(part),
             _normals(streams, f"densify/{factor}/{number}"),
-            Mixture(_only_prior(part.values.shape[1]), 1.0),
+            Mixture(_only_prior(part.values.shape[1]), np.ones(part.values.shape[1])),
         )
         hidden = np.ones_like(part.values, dtype=bool)
         hidden[::factor] = False
@@ -149,7 +167,8 @@ def _measure(early: Prior, process: Process, late: Sequence[Stretch], factor: in
         guesses.append(np.stack([out.middle, *(interpolate(coarse, factor, way) for way in WAYS)]))
     if sum(len(t) for t in truths) < LEAST_GAPS * factor:
         return None
-    return Mixture(_weights(np.concatenate(truths), np.concatenate(guesses, axis=1), factor - 1), _factor_of(ratios))
+    weights = _weights(np.concatenate(truths), np.concatenate(guesses, axis=1), factor - 1)
+    return Mixture(weights, _factors_of(ratios, factor - 1))
 
 
 def _weights(

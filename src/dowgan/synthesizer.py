@@ -589,14 +589,15 @@ class Synthesizer:
                 path_normals(streams, f"densify/{number}", 0) if paths else None, mixture,
             )  # fmt: skip
             given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
-            given[::factor] = run.values
+            given[::factor] = part.values
             level = model.channels.level(run.key, part.values)
             decoded = [model.channels.decode(level.on(p), rows.regime) for p in (filled.middle, *filled.paths[:paths])]
             for values in decoded:
                 self._settle(values, part.values, factor, ratio, position)
             middle, *kept = [model.relations.keep(values, given) for values in decoded]
-            for values in (middle, *kept):
-                model.totals.between(run.values, factor, values)
+            model.totals.between(run.values, factor, middle)
+            for values in kept:
+                model.totals.between(run.values, factor, values, drawn=True)
             out.append((run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))))
         return out
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 from scipy.interpolate import PchipInterpolator
 
 from dowgan.courses import numbers, resolution
@@ -62,23 +62,51 @@ class Totals:
             out[:, column] = before[column] + np.cumsum(rises if decimals is None else np.round(rises, decimals))
         return out
 
-    def between(self, coarse: Float[np.ndarray, "K C"], factor: int, fine: Float[np.ndarray, "N C"]) -> None:
-        """Put totals between given ones in place: smooth, and never falling (Fritsch and Carlson 1980)."""
+    def between(
+        self, coarse: Float[np.ndarray, "K C"], factor: int, fine: Float[np.ndarray, "N C"], drawn: bool = False
+    ) -> None:
+        """Put totals between given ones in place.
+
+        Args:
+            coarse: the given rows.
+            factor: new rows per old row.
+            fine: rows whose totals are put in place.
+            drawn: whether these rows are one path among many: a total then rises as what the path adds in each row,
+                scaled to what is added in all; else smoothly, and never falling (Fritsch and Carlson 1980).
+        """
         for column in self.columns:
             known = np.flatnonzero(~np.isnan(coarse[:, column]))
-            rows = np.arange(len(fine)) / factor
-            if len(known) > 1:
-                inside = np.clip(rows, known[0], known[-1])
-                fine[:, column] = PchipInterpolator(known, coarse[known, column])(inside)
-                fine[known * factor, column] = coarse[known, column]  # bit for bit
-            else:
+            if len(known) < 2:
                 fine[:, column] = coarse[known, column].sum() if len(known) else 0.0
+                continue
+            given = coarse[known, column]
+            inside = np.clip(np.arange(len(fine)) / factor, known[0], known[-1])
+            values = PchipInterpolator(known, given)(inside)
+            if drawn:
+                values = _shared(np.maximum(fine[:, column], 0.0), known * factor, given, values)
+            values[known * factor] = given  # bit for bit
+            fine[:, column] = values
 
     def open(self, schema: Schema) -> Schema:
         """Return the schema without bounds above totals: where a table ends they go on."""
         for place in self.columns:
             schema = schema.with_column(replace(schema.channels[place], upper=None))
         return schema
+
+
+def _shared(
+    added: Float[np.ndarray, " N"],
+    knots: Int[np.ndarray, " K"],
+    given: Float[np.ndarray, " K"],
+    smooth: Float[np.ndarray, " N"],
+) -> Float[np.ndarray, " N"]:
+    """Share what is added between given totals among the rows as `added` says; smoothly where it adds nothing."""
+    so_far = np.cumsum(added)
+    rows = np.arange(len(added))
+    gap = np.clip(np.searchsorted(knots, rows, side="right") - 1, 0, len(knots) - 2)
+    whole = (so_far[knots[1:]] - so_far[knots[:-1]])[gap]
+    share = np.clip((so_far - so_far[knots[gap]]) / np.where(whole > 0, whole, 1.0), 0.0, 1.0)
+    return np.where(whole > 0, given[gap] + share * np.diff(given)[gap], smooth)
 
 
 def last_known(values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:

@@ -31,11 +31,11 @@ class Mixture:
 
     Attributes:
         weights: [1 + M D], of the prior's median and of each of `interpolation.WAYS`; columns sum to one.
-        band: factor on the deviation of a path from the median.
+        band: [D], factors on the deviation of a path from the median.
     """
 
     weights: Float[np.ndarray, "M D"]
-    band: float
+    band: Float[np.ndarray, " D"]
 
 
 @dataclass(frozen=True)
@@ -118,7 +118,7 @@ class Solver:
         return complete(known, self.frame, self.regression, self.draw(normals))
 
     def solve(
-        self, known: Float[np.ndarray, "N D"], normals: Normals | None, band: float
+        self, known: Float[np.ndarray, "N D"], normals: Normals | None, band: float | Float[np.ndarray, " D"]
     ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "P N D"]]:
         """Return mean and paths of the completed series, the paths' deviation times the band factor."""
         mean = conditional_mean(known, self.frame, self.regression)
@@ -134,7 +134,7 @@ def extend(
     future: Float[np.ndarray, "H D"],
     rows: Rows,
     normals: Normals,
-    band: float,
+    band: float | Float[np.ndarray, " D"],
 ) -> Paths:
     """Continue a series.
 
@@ -145,7 +145,7 @@ def extend(
         future: NaN, or values known in advance (set-points, conditions).
         rows: where the new rows lie.
         normals: the randomness, one row per path.
-        band: factor on the deviation of a path from the median.
+        band: factor on the deviation of a path from the median, or one of each channel.
     """
     context = solver.frame.context
     old = rows_of(history)

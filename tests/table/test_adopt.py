@@ -62,6 +62,21 @@ def test_a_coarser_table_for_densify() -> None:
     assert read(quarters, schema=monthly).schema.clock.step == "QS"
 
 
+def test_some_business_days_for_densify() -> None:
+    days = pd.DataFrame({"t": pd.bdate_range("2020", periods=90), "x": RNG.normal(size=90)})
+    schema = read(days).schema
+    for every in (3, 4, 5, 10):
+        some = read(days.iloc[::every], schema=schema)
+        clock = some.schema.clock.finer(every)
+        assert some.schema.clock.step == f"{every}B"
+        assert clock.step == schema.clock.step == "B"
+        fine = clock.at(some.runs[0].start, np.arange(len(days) // every * every - every))
+        assert list(fine) == days["t"].iloc[: len(fine)].tolist()
+    sundays = pd.DataFrame({"t": pd.date_range("2020-01-05", periods=9, freq="W"), "x": RNG.normal(size=9)})
+    with pytest.raises(DataError, match="The step of the table is W-SUN, and the model's is B"):
+        read(sundays, schema=schema)
+
+
 def test_index_in_place_of_a_column() -> None:
     table = read(plant().set_index("t"), schema=MODEL)
     assert table.schema.clock.in_index

@@ -6,7 +6,7 @@ from dataclasses import replace
 import numpy as np
 
 from dowgan.errors import DataError
-from dowgan.table.calendar import known, name, ratio
+from dowgan.table.calendar import counted_like, known, name, ratio
 from dowgan.table.cells import Cells
 from dowgan.table.clock import Clock
 from dowgan.table.layout import Layout
@@ -43,6 +43,8 @@ def adopt(
 
 def _clock(model: Clock, placed: Layout) -> Clock:
     clock = placed.clock
+    if model.kind == clock.kind == "datetime":
+        clock = replace(clock, step=counted_like(clock.step, model.step))
     if all(len(rows) == 1 for rows in placed.rows) and clock.kind == model.kind:
         return replace(clock, step=model.step, divide=model.divide)
     if multiple(clock, model) is None:

@@ -222,7 +222,7 @@ def finer(clock: Clock, factor: int) -> Clock:
             return _with_step(clock, Step("day", part // DAY) if whole else Step("tick", part))
         unit = "ns" if clock.unit == "ns" else "us"
         return replace(clock, divide=factor, unit=unit, freq=None)
-    common = math.gcd(step.count, factor) if step.kind != "business" else 1
+    common = math.gcd(step.count, factor)
     clock = _with_step(clock, replace(step, count=step.count // common)) if common > 1 else clock
     if factor == common:
         return clock
@@ -251,6 +251,14 @@ def ratio(coarse: Step, fine: Step) -> int | None:
         a, b = (s.count * (DAY if s.kind == "day" and "tick" in kinds else 1) for s in (coarse, fine))
         return a // b if a % b == 0 else None
     return None
+
+
+def counted_like(text: object, model: object) -> str:
+    """A step as a model counts it: whole weeks are five business days each where the model has these."""
+    step, weekend = known(text), str(text).endswith(WEEKDAYS[5:])
+    if step.kind == "day" and step.count % 7 == 0 and known(model).kind == "business" and not weekend:
+        return name(Step("business", step.count // 7 * 5))
+    return str(text)
 
 
 def factor(text: object, divide: int, every: str) -> int:

@@ -132,7 +132,13 @@ def _calendar(clock: Clock, runs: Sequence[pd.Index]) -> Iterator[Clock]:
     if ticks:
         yield replace(clock, step=name(Step("tick", ticks * UNITS[unit])))
     if all(np.all(pd.DatetimeIndex(times).day_of_week < 5) for times in runs):
-        yield replace(clock, step="B")
+        business = _gcd(_pooled(runs, _business_days))
+        yield replace(clock, step=name(Step("business", business or 1)))
+
+
+def _business_days(times: pd.Index) -> np.ndarray:
+    dates = pd.DatetimeIndex(times).tz_localize(None).to_numpy().astype("datetime64[D]")
+    return np.busday_count(dates[0], dates)
 
 
 def _month_numbers(times: pd.Index) -> np.ndarray:
