@@ -16,7 +16,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dowgan.errors import OptionError
-from dowgan.levels import Level, Levels, fit_levels, no_levels
+from dowgan.levels import Level, Levels, fit_levels, no_level, no_levels
 from dowgan.table.schema import Column, Run, Schema
 
 ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
@@ -132,7 +132,7 @@ class Channels:
 
     def level(self, key: tuple[Any, ...], values: Float[np.ndarray, "T C"]) -> Level:
         """Return the level of a run in channels: of its key, or of its values if the fitted table has no such run."""
-        return self.levels.of(key, self.encode(values))
+        return self.levels.of(key, self.encode(values)) if self.levels.keys else no_level(self.width)
 
     def decode(self, channels: Float[np.ndarray, "T D"], regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
         """Return values in the user's units."""

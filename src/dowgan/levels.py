@@ -63,6 +63,11 @@ class Level:
         return values * self.spread + self.offset
 
 
+def no_level(channels: int) -> Level:
+    """Return the level of a run that has none."""
+    return Level(np.zeros(channels), np.ones(channels))
+
+
 def no_levels(channels: int) -> Levels:
     """Return the levels of runs that have none."""
     return Levels((), np.empty((0, channels)), np.empty((0, channels)))

@@ -52,6 +52,8 @@ class Place:
 
     def longer(self, steps: int) -> "Place":
         """The same with so many rows more."""
+        if not steps:
+            return self
         more = self.positions[-1] + 1 + np.arange(steps)
         regime = np.concatenate([self.regime, np.full(steps, self.regime[-1])])
         return Place(np.concatenate([self.positions, more]), regime)

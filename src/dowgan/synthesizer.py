@@ -385,7 +385,7 @@ class Synthesizer:
                 known = None if fixed is None else level.off(encode(fixed[: plan.rows]))
                 lots = series_lots(streams, f"series/{number}")
                 series = self._sampler.series(_place(plan), known, lots, hold=single)
-                out += self._runs([plan], series[None], fixed, [streams.numpy("holds", number)])
+                out += self._runs([plan], series[None], fixed, streams, number)
             return out
         for first in range(0, len(plans), WINDOWS):
             part = plans[first : first + WINDOWS]
@@ -393,8 +393,7 @@ class Synthesizer:
             places = [_place(plan).longer(longest - plan.rows) for plan in part]
             chunks = range(first // CHUNK, -(-(first + len(part)) // CHUNK))
             drawn = self._sampler.paths(places, [path_normals(streams, "run", chunk) for chunk in chunks])
-            chances = [streams.numpy("holds", first + number) for number in range(len(part))]
-            out += self._runs(part, drawn, fixed, chances)
+            out += self._runs(part, drawn, fixed, streams, first)
         return out
 
     def _draw_windows(
@@ -426,19 +425,17 @@ class Synthesizer:
         return out
 
     def _runs(
-        self,
-        plans: Sequence[Plan],
-        channels: np.ndarray,
-        fixed: np.ndarray | None,
-        chances: Sequence[np.random.Generator],
+        self, plans: Sequence[Plan], channels: np.ndarray, fixed: np.ndarray | None, streams: Streams, first: int
     ) -> list[Run]:
-        """Channels [P N D] of some plans as runs; a plan of fewer than N rows takes the first of them."""
+        """Channels [P N D] of some plans, of which the first has that number, as runs; a plan of fewer than N rows
+        takes the first of them."""
         model, (paths, rows, width) = self._model, channels.shape
         regime = np.concatenate([_place(plan).longer(rows - plan.rows).regime for plan in plans])
         channels = np.stack([self._level(plan).on(path) for plan, path in zip(plans, channels, strict=True)])
         values = model.channels.decode(channels.reshape(-1, width), regime)  # [PN C]
         values = self._polished(values, np.repeat([plan.rows for plan in plans], rows), regime)
         if model.holds:
+            chances = [streams.numpy("holds", first + number) for number in range(paths)]
             chance = np.stack([own.random((rows, len(model.holds))) for own in chances])
             positions = np.array([plan.position for plan in plans])
             for number, hold in enumerate(model.holds):
