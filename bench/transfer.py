@@ -70,7 +70,7 @@ def row_of(frame: pd.DataFrame, runs: Sequence[str], steps: int, seed: int, star
         with threadpool_limits(1):
             model = Synthesizer("gru-gan", settings, runs=runs, random_state=seed, start=start).fit(first)
             out |= {name: judged(model, first, after, runs)}
-        out[f"{name}_seconds"] = round(model.model_.training.seconds, 1)
+        out[f"{name}_seconds"] = round(model.fit_seconds_ or 0.0, 1)
     return out
 
 

@@ -225,7 +225,7 @@ def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> Non
     from dowgan.progress import gain
 
     record = model.model_.training
-    talk(f"fitted in {record.seconds:.0f} s: {record.stopped}", quiet)
+    talk(f"fitted in {model.fit_seconds_:.0f} s: {record.stopped}", quiet)
     for note in (n for n in model.model_.notes if n.startswith("transfer:")):
         talk(note, quiet)
     for rule in model.model_.relations.words([c.name for c in model.schema.channels]):
@@ -236,7 +236,7 @@ def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> Non
     talk(f"wrote {out}; next: dowgan generate {out} -n 1000 -o new.csv", quiet)
     if as_json:
         figures = {
-            "seconds": record.seconds,
+            "seconds": model.fit_seconds_,
             "chosen_step": record.chosen,
             "fidelity": dict(zip(record.checks, record.fidelity, strict=True)).get(record.chosen),
             "fidelity_prior": record.fidelity[0] if record.fidelity else None,

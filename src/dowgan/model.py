@@ -98,7 +98,6 @@ class Training:
         checks: steps at which the fidelity was measured.
         fidelity: at each of them; lower is better.
         chosen: step whose weights were kept.
-        seconds: time of the whole fit.
         stopped: why training ended, in words.
         windows: how many it trained on.
         done: generator steps that were done.
@@ -110,7 +109,6 @@ class Training:
     checks: tuple[int, ...] = ()
     fidelity: tuple[float, ...] = ()
     chosen: int = 0
-    seconds: float = 0.0
     stopped: str = ""
     windows: int = 0
     done: int = 0

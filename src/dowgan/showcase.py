@@ -51,7 +51,7 @@ def run_demo(
         model = Synthesizer("flagship", settings, time, tuple(runs), tuple(conditions), seed, progress.update)
         model.fit_table(table, config)
     model.save(folder / "model.dowgan")
-    say(f"fitted in {model.model_.training.seconds:.0f} s: {model.model_.training.stopped}")
+    say(f"fitted in {model.fit_seconds_:.0f} s: {model.model_.training.stopped}")
     write(model.generate(), model.schema, folder / "synthetic.csv", forbidden=[data])
     frame, finer = model.densified(read(data, schema=model.schema), FACTOR, None, 0)
     write(frame, finer, folder / "finer.csv", forbidden=[data])

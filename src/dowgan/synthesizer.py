@@ -64,7 +64,13 @@ class Synthesizer:
         start: what the training begins with: a fitted model (or its file) of a like table, or "library:NAME".
         watch: called with (real, generated) while a network trains: windows [B T C] of rows that were held out and
             of the generator as it is, in the user's units.
+
+    Attributes:
+        model_: what was fitted.
+        fit_seconds_: how long that took; None for a model that was loaded: its file has the same bytes each time.
     """
+
+    fit_seconds_: float | None = None
 
     def __init__(
         self,
@@ -105,6 +111,12 @@ class Synthesizer:
     def fit_table(self, table: Table, config: Config) -> Synthesizer:
         """Fit a table that was read already, with a resolved configuration."""
         began = time.monotonic()
+        try:
+            return self._fit(table, config)
+        finally:
+            self.fit_seconds_ = time.monotonic() - began
+
+    def _fit(self, table: Table, config: Config) -> Synthesizer:
         streams = Streams(self.random_state)
         totals = find_totals(table.schema.channels, table.runs)
         whole = table  # as it came; what is fitted of totals is what each row adds
@@ -128,7 +140,6 @@ class Synthesizer:
             self._take(replace(model, notes=(*model.notes, *said)))
             if config.space == "prior" or not config.trained:
                 self._finish(table, fitted, streams, config.calibrated)
-        self._take(replace(self.model_, training=replace(training, seconds=time.monotonic() - began)))
         return self
 
     def _take(self, model: Model) -> None:

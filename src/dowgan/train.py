@@ -302,7 +302,7 @@ def fit_generator(
     )  # fmt: skip
     losses = {name: tuple(curve) for name, curve in record.losses.items()}
     return network, Training(
-        tuple(record.steps), losses, tuple(record.checks), tuple(record.fidelity), record.chosen, 0.0, stopped,
+        tuple(record.steps), losses, tuple(record.checks), tuple(record.fidelity), record.chosen, stopped,
         len(data), record.done,
     )  # fmt: skip
 

@@ -119,8 +119,8 @@ def _ended(desk: Desk, fit: Fit) -> None:
     if fit.error or fit.model is None:
         complain(desk, fit.error)
     else:
-        record = fit.model.model_.training
-        st.success(plain(f"Fitted in {_duration(record.seconds)}: {record.stopped}."), icon=":material/check:")
+        took, stopped = _duration(fit.model.fit_seconds_ or 0.0), fit.model.model_.training.stopped
+        st.success(plain(f"Fitted in {took}: {stopped}."), icon=":material/check:")
         _show_training(fit.model.model_)
     st.button("Fit again", on_click=desk.drop_fit, icon=":material/replay:")
 
@@ -128,7 +128,7 @@ def _ended(desk: Desk, fit: Fit) -> None:
 def _show_opened(desk: Desk, opened: Synthesizer) -> None:
     model = opened.model_
     rows, recipe = sum(past.rows for past in model.past), Config.model_validate_json(model.recipe).recipe
-    text = f"{desk.opened_label}: recipe {recipe}, fitted on {rows:,} rows in {_duration(model.training.seconds)}"
+    text = f"{desk.opened_label}: recipe {recipe}, fitted on {rows:,} rows"
     st.success(plain(f"{text}: {model.training.stopped}."), icon=":material/check:")
     _show_training(model)
     st.caption("To fit another model, remove the file above.")

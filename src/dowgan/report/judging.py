@@ -249,7 +249,9 @@ def _fidelity(model: Synthesizer) -> float:
 def _about_trial(trial: Trial, table: Table) -> dict[str, Any]:
     how = IN_HALVES.format(early=trial.early.rows, rows=table.rows) if trial.seen else ON_UNSEEN
     held_out = trial.late.rows if trial.seen else table.rows
-    about = {"kind": "report", "how": how, "second_model": trial.seen, "rows_held_out": held_out}
+    about: dict[str, Any] = {"kind": "report", "how": how, "second_model": trial.seen, "rows_held_out": held_out}
+    took = trial.tested.fit_seconds_
+    about |= {} if took is None else {"fit_seconds": round(took, 1)}
     return about | ({"transfer": trial.transfer} if trial.transfer else {})
 
 
@@ -308,7 +310,6 @@ def _about_model(synthesizer: Synthesizer, data: DataFrame | str | Path) -> dict
         "recipe": config.recipe,
         "seed": model.seed,
         "model_digest": model.digest,
-        "fit_seconds": round(model.training.seconds, 1),
         "training": model.training.stopped,
         "model_notes": list(model.notes),
         "versions": model.versions,
