@@ -53,6 +53,15 @@ class Clock:
 
         return seasons(self.step, self.divide)
 
+    @property
+    def even(self) -> bool:
+        """Whether steps are of one length, to the last bit: from any of its times the same times are told."""
+        if self.kind != "datetime":
+            return self.kind != "float"
+        from dowgan.table.calendar import known
+
+        return self.divide == 1 and known(self.step).kind == "tick"
+
     def times(self, start: Any, n: int) -> Index:
         """The n clock values from start on, start included."""
         return self.at(start, np.arange(n))

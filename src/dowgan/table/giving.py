@@ -52,6 +52,12 @@ def to_frame(schema: Schema, runs: Sequence[Run], *, lead: tuple[str, Iterable[o
 
 
 def _times(clock: Clock, runs: Sequence[Run]) -> pd.Index:
+    starts = pd.Index([run.start for run in runs])
+    steps = clock.positions(starts.min(), starts) if clock.even and len(runs) > 1 else None
+    if steps is not None:
+        return clock.at(
+            starts.min(), np.concatenate([s + np.arange(len(r.values)) for s, r in zip(steps, runs, strict=True)])
+        )
     parts = [clock.times(run.start, len(run.values)) for run in runs]
     return parts[0] if len(parts) == 1 else parts[0].append(parts[1:])
 

@@ -60,20 +60,27 @@ def find(clock: Clock, runs: Sequence[pd.Index], hints: Sequence[str | int | flo
     return best if best is not None and best.share <= MOST_MISSING else None
 
 
-def fit(clock: Clock, runs: Sequence[pd.Index]) -> Grid | None:
-    """The positions of all times on a clock, None if one is off its grid."""
+def fit(clock: Clock, runs: Sequence[pd.Index], together: bool | None = None) -> Grid | None:
+    """The positions of all times on a clock, None if one is off its grid.
+
+    Args:
+        together: try whether all runs lie on one grid, on which they are placed in one go; None where that tells all.
+    """
+    together = clock.even if together is None else together
     alike: dict[object, list[int]] = {}
     for i, times in enumerate(runs):
-        alike.setdefault(times[0], []).append(i)
+        alike.setdefault(None if together else times[0], []).append(i)
     steps: list[np.ndarray] = [np.zeros(0, np.int64)] * len(runs)
-    for start, members in alike.items():  # runs that start together are placed together, which is faster
+    for members in alike.values():  # runs that are placed together are placed faster
         first, *rest = (runs[i] for i in members)
-        positions = clock.positions(start, first.append(rest))
+        positions = clock.positions(min(runs[i][0] for i in members), first.append(rest))
+        if positions is None and together:
+            return fit(clock, runs, together=False)
         if positions is None:
             return None
         ends = np.cumsum([len(runs[i]) for i in members])[:-1]
         for i, part in zip(members, np.split(positions, ends), strict=True):
-            steps[i] = part
+            steps[i] = part - part[0]
     return Grid(clock, tuple(steps))
 
 
