@@ -3,7 +3,7 @@
 A numeric column becomes one channel on a scale where its spread is even (as it is, square root or logarithm),
 centred and of unit spread. A category becomes one channel per level. Conditions that are categories, or set-points
 that move between a few settings, become no channel: their combination is the regime of a row. A column that always
-equals an earlier one becomes no channel of its own.
+equals an earlier one becomes no channel of its own, nor does a set-point that the regimes tell (`setpoints.py`).
 
 Shapes: T rows, C columns (the schema's channels), D channels, Q condition columns, R regimes.
 """
@@ -17,10 +17,11 @@ from jaxtyping import Float, Int
 
 from dowgan.errors import OptionError
 from dowgan.levels import Level, Levels, fit_levels, no_level, no_levels
+from dowgan.setpoints import Setpoints, fit_setpoints
 from dowgan.table.schema import Column, Run, Schema
 
 ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
-SETTLED = 50  # rows of a regime in which a column must have had one value
+COUNTED = ("float", "integer")  # kinds of columns that hold numbers
 SKEWED = 0.8  # skewness from which another scale is tried
 Power = Literal["identity", "sqrt", "log"]
 
@@ -105,7 +106,7 @@ class Channels:
         regimes: [R Q] the level numbers, or the numbers themselves, of each regime.
         columns: how many columns there are.
         same: (column, the earlier column that it equals).
-        settled: [R C] the value that a column had in every row of a regime, NaN for any other.
+        setpoints: what the regimes tell of columns.
         levels: of the runs.
     """
 
@@ -115,39 +116,61 @@ class Channels:
     regimes: Float[np.ndarray, "R Q"]
     columns: int
     same: tuple[tuple[int, int], ...]
-    settled: Float[np.ndarray, "R C"]
+    setpoints: Setpoints
     levels: Levels
 
     @property
     def width(self) -> int:
         return sum(code.width for code in self.codes)
 
-    def encode(self, values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T D"]:
-        """Return the channels of a table's values (user's units, NaN missing)."""
+    def encode(
+        self, values: Float[np.ndarray, "T C"], told: Float[np.ndarray, "T C"] | None = None
+    ) -> Float[np.ndarray, "T D"]:
+        """Return the channels of a run's values (user's units, NaN missing).
+
+        Args:
+            values: of the run.
+            told: what regimes tell of it, see `Setpoints.told`; None to take that from the values.
+        """
         if self.same:
             values = values.copy()
             for place, first in self.same:
                 values[:, first] = np.where(np.isnan(values[:, first]), values[:, place], values[:, first])
+        if self.setpoints.followers:
+            told = self.setpoints.told(self.regime(values), values) if told is None else told
+            values = values - self.setpoints.led(told)
         return np.concatenate([code.forward(values[:, code.place]) for code in self.codes], axis=1)
 
     def level(self, key: tuple[Any, ...], values: Float[np.ndarray, "T C"]) -> Level:
         """Return the level of a run in channels: of its key, or of its values if the fitted table has no such run."""
         return self.levels.of(key, self.encode(values)) if self.levels.keys else no_level(self.width)
 
-    def decode(self, channels: Float[np.ndarray, "T D"], regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
-        """Return values in the user's units."""
+    def decode(
+        self,
+        channels: Float[np.ndarray, "T D"],
+        regime: Int[np.ndarray, " T"],
+        told: Float[np.ndarray, "T C"] | None = None,
+    ) -> Float[np.ndarray, "T C"]:
+        """Return values of a run in the user's units; `told` as in `encode`, None to take it from the regimes alone."""
         out = np.empty((len(channels), self.columns))
         first = 0
         for code in self.codes:
             out[:, code.place] = code.back(channels[:, first : first + code.width])
             first += code.width
-        return self.complete(out, regime)
+        told = self.setpoints.told(regime) if told is None else told
+        for column, leader in self.setpoints.followers:
+            out[:, column] += told[:, leader]
+        return self._put_in(out, regime, told)
 
     def complete(self, values: Float[np.ndarray, "T C"], regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
-        """Put in, in place, the columns that are no channel: conditions from the regime, and equal columns; and the
-        values that the regime settles."""
-        settled = self.settled[regime]
-        np.copyto(values, settled, where=~np.isnan(settled))
+        """Put in, in place, the columns of one run that are no channel: conditions and set-points from the regime, and
+        equal columns."""
+        return self._put_in(values, regime, self.setpoints.told(regime))
+
+    def _put_in(
+        self, values: Float[np.ndarray, "T C"], regime: Int[np.ndarray, " T"], told: Float[np.ndarray, "T C"]
+    ) -> Float[np.ndarray, "T C"]:
+        np.copyto(values, told, where=~np.isnan(told))
         for number, place in enumerate(self.conditions):
             values[:, place] = self.regimes[regime, number]
         for place, first in self.same:
@@ -212,38 +235,30 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
         OptionError: every column that could be modelled is a condition.
     """
     values = np.concatenate([run.values for run in runs])
-    codes, conditions = [], []
+    places, conditions = [], []
     for place, column in enumerate(schema.channels):
         if column.role == "condition" and (column.kind in ("category", "boolean") or column.levels):
             conditions.append(place)
         elif place not in dict(same):
-            codes.append(_code(place, column, values[:, place]))
-    if not codes:
+            places.append(place)
+    if not places:
         raise OptionError("Every column that varies is a condition; leave at least one column that is not.")
     levels = _filled(values[:, conditions]) if conditions else np.zeros((1, 0))
-    counted = tuple(schema.channels[place].kind in ("float", "integer") for place in conditions)
+    counted = tuple(schema.channels[place].kind in COUNTED for place in conditions)
     regimes = np.unique(levels, axis=0)
+    blank = np.full((len(regimes), values.shape[1]), np.nan)
     plain = Channels(
-        tuple(codes), tuple(conditions), counted, regimes, values.shape[1], tuple(same),
-        np.full((len(regimes), values.shape[1]), np.nan), no_levels(0),
-    )  # fmt: skip
-    settled = _settled(schema.channels, values, plain.regime(values), len(regimes))
-    own = fit_levels([run.key for run in runs], [plain.encode(run.values) for run in runs])
-    return replace(plain, settled=settled, levels=own)
-
-
-def _settled(
-    columns: Sequence[Column], values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"], regimes: int
-) -> Float[np.ndarray, "R C"]:
-    """The one value of a numeric column in a regime, such as a set-point's at rest; NaN where it has more than one."""
-    out = np.full((regimes, len(columns)), np.nan)
-    for number in range(regimes if regimes > 1 else 0):
-        rows = values[regime == number]
-        for place, column in enumerate(columns):
-            known = rows[~np.isnan(rows[:, place]), place]
-            if column.role == "value" and column.kind in ("float", "integer") and len(known) >= SETTLED:
-                out[number, place] = known[0] if (known == known[0]).all() else np.nan
-    return out
+        (), tuple(conditions), counted, regimes, values.shape[1], tuple(same), Setpoints(blank, blank), no_levels(0)
+    )
+    courses = [(run.values, plain.regime(run.values)) for run in runs]
+    numbers = [i for i in places if schema.channels[i].role == "value" and schema.channels[i].kind in COUNTED]
+    setpoints = fit_setpoints(numbers, courses, len(regimes))
+    if set(places) <= set(setpoints.columns):  # something must be left to model
+        setpoints = replace(setpoints, columns=(), followers=())
+    led = np.concatenate([setpoints.led(setpoints.told(regime, known)) for known, regime in courses])
+    codes = [_code(i, schema.channels[i], (values - led)[:, i]) for i in places if i not in setpoints.columns]
+    coded = replace(plain, codes=tuple(codes), setpoints=setpoints)
+    return replace(coded, levels=fit_levels([run.key for run in runs], [coded.encode(run.values) for run in runs]))
 
 
 def _code(place: int, column: Column, values: Float[np.ndarray, " N"]) -> Code:

@@ -89,8 +89,12 @@ class Lengths:
 
 def measure(
     lead: int, runs: Sequence[Run], marks: Sequence[Int[np.ndarray, " _M"]], ends: Sequence[Int[np.ndarray, " _M"]]
-) -> tuple[Float[np.ndarray, " M"], Int[np.ndarray, " M"], Int[np.ndarray, " M"], Int[np.ndarray, " F"]]:
-    """Return the level, length and position of everything that has begun and ended, and the first length of each run.
+) -> tuple[
+    Float[np.ndarray, " M"], Int[np.ndarray, " M"], Int[np.ndarray, " M"], Int[np.ndarray, " F"],
+    Bool[np.ndarray, " M"],
+]:  # fmt: skip
+    """Return the level, length and position of everything that has begun and ended, the first length of each run, and
+    which lengths are whole: those beside missing rows may be but a part.
 
     Args:
         lead: the column by whose level lengths go.
@@ -99,15 +103,18 @@ def measure(
         ends: last row of each but the last, of which it is not known.
     """
     levels, lengths, places, firsts = [np.empty(0)], [np.empty(0, int)], [np.empty(0, int)], [np.empty(0, int)]
+    wholes = [np.empty(0, dtype=bool)]
     for run, mark, end in zip(runs, marks, ends, strict=True):
         begin = mark[:-1]
         lengths.append(end - begin + 1)
         levels.append(run.values[begin, lead])
         places.append(run.offset + begin)
         firsts.append(lengths[-1][:1])
-    level, length, place, first = (np.concatenate(part) for part in (levels, lengths, places, firsts))
+        there = ~np.isnan(run.values[:, lead])
+        wholes.append(((begin == 0) | there[begin - 1]) & there[end + 1])
+    level, length, place, first, whole = (np.concatenate(part) for part in (levels, lengths, places, firsts, wholes))
     known = ~np.isnan(level)
-    return level[known], length[known], place[known], first
+    return level[known], length[known], place[known], first, whole[known]
 
 
 def fit_lengths(
@@ -115,6 +122,7 @@ def fit_lengths(
     length: Int[np.ndarray, " M"],
     place: Int[np.ndarray, " M"],
     first: Int[np.ndarray, " F"],
+    whole: Bool[np.ndarray, " M"],
     by_chance: float,
 ) -> Lengths | None:
     """Fit the lengths of what was measured, None if they are too few.
@@ -122,13 +130,14 @@ def fit_lengths(
     Args:
         level, length, place: of each.
         first: the first length of each run.
+        whole: which lengths surely are.
         by_chance: of those that last one row, a share that lasts longer by chance in any draw.
     """
     if (length > 1).sum() < FEWEST:
         return None
     every, phase = 1, 0
     if len(first) < MANY:
-        every, phase, kept = _beat(length, place)
+        every, phase, kept = _beat(length, place, whole)
         level, length = level[kept], length[kept]
     count = int(np.clip(len(length) // EACH, 1, LEVELS))
     edges = np.unique(np.quantile(level, np.arange(1, count) / count))
@@ -144,12 +153,17 @@ def fit_lengths(
     return Lengths(edges, rows, by_level, shares(own) if len(own) else np.empty(0), every, phase)
 
 
-def _beat(length: Int[np.ndarray, " M"], place: Int[np.ndarray, " M"]) -> tuple[int, int, Bool[np.ndarray, " M"]]:
-    """The rows of which nearly all lengths are multiples, where on the clock they begin, and those that keep to it."""
-    every = int(np.bincount(length).argmax())
-    phase = int(np.bincount(place % every).argmax())
+def _beat(
+    length: Int[np.ndarray, " M"], place: Int[np.ndarray, " M"], whole: Bool[np.ndarray, " M"]
+) -> tuple[int, int, Bool[np.ndarray, " M"]]:
+    """The rows of which nearly all whole lengths are multiples, where on the clock they begin, and those that keep to
+    it."""
+    if whole.sum() < FEWEST:
+        return 1, 0, np.ones(len(length), dtype=bool)
+    every = int(np.bincount(length[whole]).argmax())
+    phase = int(np.bincount(place[whole] % every).argmax())
     kept = (length % every == 0) & (place % every == phase)
-    if every == 1 or kept.mean() < REGULAR:
+    if every == 1 or kept[whole].mean() < REGULAR:
         return 1, 0, np.ones(len(length), dtype=bool)
     return every, phase, kept
 

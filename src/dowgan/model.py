@@ -24,6 +24,7 @@ from dowgan.process import Process
 from dowgan.relations import End, Relations, Sum
 from dowgan.response import Response
 from dowgan.season import Season
+from dowgan.setpoints import Setpoints
 from dowgan.table.schema import Run, Schema
 from dowgan.totals import Totals, last_known
 from dowgan.transport import Slice, Transport
@@ -198,6 +199,7 @@ KINDS: dict[str, type] = {
         Relations,
         Response,
         Season,
+        Setpoints,
         Sum,
         Training,
     )

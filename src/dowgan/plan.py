@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -11,6 +11,8 @@ from jaxtyping import Bool, Int
 from dowgan.errors import OptionError
 from dowgan.model import Model, Past
 from dowgan.table.schema import Column, Schema
+
+AROUND = 96  # rows before and behind a planned run of which the regimes are planned too
 
 
 @dataclass(frozen=True)
@@ -23,6 +25,7 @@ class Plan:
         position: clock steps from the fitted table's origin to its first row.
         regime: [rows].
         like: key of the table's run that it is like.
+        before, after: regimes of some rows before its first and behind its last row, as far as they are known.
     """
 
     key: tuple[Any, ...]
@@ -30,6 +33,30 @@ class Plan:
     position: int
     regime: Int[np.ndarray, " T"]
     like: tuple[Any, ...]
+    before: Int[np.ndarray, " B"]
+    after: Int[np.ndarray, " A"]
+
+    @property
+    def course(self) -> Int[np.ndarray, " BTA"]:
+        """Regimes before, within and behind the run."""
+        return np.concatenate([self.before, self.regime, self.after])
+
+    def first(self, rows: int) -> "Plan":
+        """Return the plan of its first rows alone."""
+        after = np.concatenate([self.regime[rows:], self.after])[:AROUND]
+        return replace(self, rows=rows, regime=self.regime[:rows], after=after)
+
+    def earlier(self, rows: int) -> "Plan":
+        """Return the plan of a run that begins so many rows earlier."""
+        more = self.before[len(self.before) - min(rows, len(self.before)) :]
+        more = np.concatenate([np.full(rows - len(more), np.append(more, self.regime)[0]), more])
+        before = self.before[: max(len(self.before) - rows, 0)]
+        regime = np.concatenate([more, self.regime])
+        return replace(self, rows=self.rows + rows, position=self.position - rows, regime=regime, before=before)
+
+    def following(self, regime: Int[np.ndarray, " T"]) -> "Plan":
+        """Return the plan with other regimes, around which none are known."""
+        return replace(self, regime=regime, before=regime[:0], after=regime[:0])
 
 
 def _unroll(segments: Int[np.ndarray, "S 2"]) -> Int[np.ndarray, " T"]:
@@ -175,14 +202,18 @@ def plan_runs(
     """
     allowed = chosen_regimes(model, schema, where)
     wanted = [p for p in model.past if allowed[p.regime[:, 0]].all()] or list(model.past)
-    plans = []
+    plans, unrolled = [], [_unroll(p.regime) for p in wanted]
     for number in range(runs):
-        own = wanted[number % len(wanted)]
+        own, whole = wanted[number % len(wanted)], unrolled[number % len(wanted)]
         length = own.rows if rows is None else rows
         first = int(rng.integers(0, max(own.rows - length, 0) + 1)) if len(model.past) == 1 else 0
-        start, regime = own.offset + first, _unroll(own.regime)[first : first + length]
+        start = own.offset + first
+        regime, before, after = whole[first : first + length], whole[max(first - AROUND, 0) : first], whole[:0]
         if len(regime) < length or not allowed[regime].all():
-            regime = wander(model.past, length, allowed, rng)
+            before, longer = whole[:0], wander(model.past, length + AROUND, allowed, rng)
+            regime, after = longer[:length], longer[length:]
+        else:
+            after = whole[first + length : first + length + AROUND]
         key = new_key(wanted, number, schema)
-        plans.append(Plan(key, length, start if position is None else position, regime, own.key))
+        plans.append(Plan(key, length, start if position is None else position, regime, own.key, before, after))
     return plans

@@ -18,12 +18,12 @@ from dowgan.errors import DataError, ModelError, OptionError, unknown
 from dowgan.extension import Extension
 from dowgan.fitting import Fitted, drawn_coordinates, fit_priors, stretch_of
 from dowgan.given import code_of, trajectory, widened
-from dowgan.holds import find_holds
+from dowgan.holds import Hold, find_holds
 from dowgan.levels import Level
 from dowgan.lines import find_lines
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
-from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
+from dowgan.plan import AROUND, Plan, going_on, plan_runs, refuse_copies
 from dowgan.polish import Sample, fit_polish, fit_resolution
 from dowgan.relations import Relations
 from dowgan.rng import CHUNK, Streams
@@ -336,13 +336,19 @@ class Synthesizer:
         else:
             plans = plan_runs(model, schema, rows, runs or len(model.past), position, dict(where), rng)
         refuse_copies(plans, schema)
-        return plans if fixed is None else [replace(p, regime=self._followed(p.regime, fixed)) for p in plans]
+        return plans if fixed is None else [self._followed(plan, fixed) for plan in plans]
 
-    def _followed(self, regime: np.ndarray, fixed: np.ndarray) -> np.ndarray:
+    def _followed(self, plan: Plan, fixed: np.ndarray) -> Plan:
+        """A plan whose regimes are those of given conditions, as far as they are given."""
+        if np.isnan(fixed[: plan.rows, list(self._model.channels.conditions)]).all():
+            return plan
+        return plan.following(self._with_given(plan.regime, fixed))
+
+    def _with_given(self, regime: np.ndarray, fixed: np.ndarray) -> np.ndarray:
         """The regimes [T] of rows whose conditions are given in part or in full; the rest stays as it was."""
         channels = self._model.channels
         places = list(channels.conditions)
-        if not places or np.isnan(fixed[: len(regime), places]).all():
+        if not places:
             return regime
         levels = np.full((len(regime), channels.columns), np.nan)
         levels[:, places] = channels.regimes[regime]
@@ -393,19 +399,31 @@ class Synthesizer:
         if single or fixed is not None:
             for number, plan in enumerate(plans):
                 encode, level = self._model.channels.encode, self._level(plan)
-                known = None if fixed is None else level.off(encode(fixed[: plan.rows]))
+                known = None if fixed is None else level.off(encode(fixed[: plan.rows], self._told(plan, fixed)))
                 lots = series_lots(streams, f"series/{number}")
                 series = self._sampler.series(_place(plan), known, lots, hold=single)
                 out += self._runs([plan], series[None], fixed, streams, number)
             return out
+        lead = self._lead
         for first in range(0, len(plans), WINDOWS):
-            part = plans[first : first + WINDOWS]
+            part = [plan.earlier(lead) for plan in plans[first : first + WINDOWS]]
             longest = max(plan.rows for plan in part)
             places = [_place(plan).longer(longest - plan.rows) for plan in part]
             chunks = range(first // CHUNK, -(-(first + len(part)) // CHUNK))
             drawn = self._sampler.paths(places, [path_normals(streams, "run", chunk) for chunk in chunks])
             out += self._runs(part, drawn, fixed, streams, first)
-        return out
+        return [self._without_first(run, lead) for run in out] if lead else out
+
+    @property
+    def _lead(self) -> int:
+        """Rows before a short piece of a long series that are drawn too: it may begin with a sample of long ago."""
+        if self.schema.run_names:
+            return 0
+        return min(AROUND, max((h.lengths.every - 1 for h in self._model.holds if isinstance(h, Hold)), default=0))
+
+    def _without_first(self, run: Run, rows: int) -> Run:
+        start = self.schema.clock.at(run.start, np.array([rows]))[0]
+        return Run(run.key, start, run.offset + rows, run.values[rows:])
 
     def _draw_windows(
         self, windows: WindowSampler, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool
@@ -443,7 +461,11 @@ class Synthesizer:
         model, (paths, rows, width) = self._model, channels.shape
         regime = np.concatenate([_place(plan).longer(rows - plan.rows).regime for plan in plans])
         channels = np.stack([self._level(plan).on(path) for plan, path in zip(plans, channels, strict=True)])
-        values = model.channels.decode(channels.reshape(-1, width), regime)  # [PN C]
+        told = None
+        if model.channels.setpoints.columns:
+            parts = [self._told(plan, fixed) for plan in plans]
+            told = np.concatenate([np.pad(part, ((0, rows - len(part)), (0, 0)), mode="edge") for part in parts])
+        values = model.channels.decode(channels.reshape(-1, width), regime, told)  # [PN C]
         values = self._polished(values, np.repeat([plan.rows for plan in plans], rows), regime)
         if model.holds:
             chances = [streams.numpy("holds", first + number) for number in range(paths)]
@@ -454,6 +476,14 @@ class Synthesizer:
         by_plan = self._kept(values, fixed).reshape(paths, rows, -1)
         both = zip(plans, self._starts(plans), by_plan, strict=True)
         return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]
+
+    def _told(self, plan: Plan, fixed: np.ndarray | None) -> np.ndarray:
+        """What regimes tell [T C] of a planned run of which some values are given."""
+        course, rows = plan.course, slice(len(plan.before), len(plan.before) + plan.rows)
+        known = np.full((len(course), self._model.channels.columns), np.nan)
+        if fixed is not None:
+            known[rows] = fixed[: plan.rows]
+        return self._model.channels.setpoints.told(course, known)[rows]
 
     def _level(self, plan: Plan) -> Level:
         """Level of a planned run."""
@@ -468,6 +498,8 @@ class Synthesizer:
         for polish, chosen in ((model.polish, short), (model.polish_long, ~short)):
             if polish is not None:
                 out[chosen] = polish.apply(values[chosen], regime[chosen])
+        told = list(model.channels.setpoints.columns)
+        out[:, told] = values[:, told]
         return out
 
     def _kept(self, values: np.ndarray, fixed: np.ndarray | None) -> np.ndarray:
@@ -599,7 +631,8 @@ class Synthesizer:
             given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
             given[::factor] = part.values
             level = model.channels.level(run.key, part.values)
-            decoded = [model.channels.decode(level.on(p), rows.regime) for p in (filled.middle, *filled.paths[:paths])]
+            every, told = (filled.middle, *filled.paths[:paths]), model.channels.setpoints.told(rows.regime, given)
+            decoded = [model.channels.decode(level.on(path), rows.regime, told) for path in every]
             for values in decoded:
                 self._settle(values, part.values, factor, ratio, position)
             middle, *kept = [model.relations.keep(values, given) for values in decoded]
@@ -753,8 +786,12 @@ class Synthesizer:
         rows = rows_after(stretch, regime)
         rows = replace(rows, place=rows.place + place)
         future = np.full((steps, model.path.channels), np.nan)
+        given = np.full((steps, model.channels.columns), np.nan) if fixed is None else fixed
+        added = totals.added(given)
+        joined = np.append(stretch.regime[-1], regime)  # set-points go on from where they are
+        told = model.channels.setpoints.told(joined, np.concatenate([run.values[-1:], added]))[1:]
         if fixed is not None:
-            future = level.off(model.channels.encode(totals.added(fixed)))
+            future = level.off(model.channels.encode(added, told))
         held = [
             model.channels.first_channel(i)
             for i, c in enumerate(self.schema.channels)
@@ -771,8 +808,8 @@ class Synthesizer:
                 path_normals(streams, f"extend/{number}", chunk), model.calibration.extend_band,
             )  # fmt: skip
             chunks.append(out.paths)
-        given = np.full((steps, model.channels.columns), np.nan) if fixed is None else fixed
-        decoded = [model.channels.decode(level.on(p), regime) for p in (out.middle, *np.concatenate(chunks)[:paths])]
+        every = (out.middle, *np.concatenate(chunks)[:paths])
+        decoded = [model.channels.decode(level.on(path), regime, told) for path in every]
         last, position = run.values[-2:], stretch.position + len(stretch.values)
         for hold in model.holds:
             if len(last) == 2 and not np.isnan(last[:, list(hold.columns)]).any():
@@ -789,7 +826,7 @@ class Synthesizer:
         names = [self.schema.channels[i].name for i in model.channels.conditions]
         if any(name in where for name in names):
             regime = np.full(len(regime), going_on(model, self.schema, dict(where), int(regime[0])))
-        return regime if fixed is None else self._followed(regime, fixed)
+        return regime if fixed is None else self._with_given(regime, fixed)
 
 
 def load(path: str | Path) -> Synthesizer:
@@ -875,7 +912,7 @@ def _cut(plans: Sequence[Plan], rows: int) -> list[Plan]:
         if left <= 0:
             break
         length = min(plan.rows, left)
-        out.append(replace(plan, rows=length, regime=plan.regime[:length]))
+        out.append(plan.first(length))
         left -= length
     return out
 

@@ -1,0 +1,153 @@
+"""Set-points that the regimes tell, and what follows them.
+
+In a steady state of a grade the set-point has one value; in the transition to another grade it runs along a straight
+line to that grade's. Nothing of that is left to chance where the regimes are known. A measurement that differs from its
+set-point by little but noise is modelled as that difference: it then moves along as smoothly as the set-point does.
+
+Shapes: T rows, C columns (the schema's channels), R regimes.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from dowgan.levels import mean_known
+
+SETTLED = 50  # rows of a regime in which a column must have had one value
+MOSTLY = 0.5  # share of the rows in which it has, for a column that the regimes tell
+BENT = 0.06  # of the way that a line goes: how far from it values may lie
+STRAIGHT = 0.95  # share of the rows between settled ones that must lie so near
+LINES = 3  # fewest of these lines
+NEAR = 0.5  # share of the squares about the means of regimes, below which squares of differences must be
+
+Runs = Sequence[tuple[Float[np.ndarray, "_T C"], Int[np.ndarray, " _T"]]]  # values and regimes
+
+
+@dataclass(frozen=True)
+class Setpoints:
+    """What the regimes tell of columns.
+
+    Attributes:
+        settled: [R C] the value that a column had in every row of a regime, NaN for any other.
+        usual: [R C] mean of each column in each regime.
+        columns: those that are settled or on the way from one settled value to the next.
+        followers: (column, the one of `columns` from which it differs by little but noise).
+    """
+
+    settled: Float[np.ndarray, "R C"]
+    usual: Float[np.ndarray, "R C"]
+    columns: tuple[int, ...] = ()
+    followers: tuple[tuple[int, int], ...] = ()
+
+    def told(
+        self, regime: Int[np.ndarray, " T"], known: Float[np.ndarray, "T C"] | None = None
+    ) -> Float[np.ndarray, "T C"]:
+        """Return what the regimes of one run tell, NaN for what they leave open.
+
+        Args:
+            regime: of each row.
+            known: values that are known of `columns`, NaN elsewhere. The lines go through them, and between two known
+                rows only they count.
+        """
+        out = self.settled[regime]
+        rows = np.arange(len(regime))
+        for column in self.columns:
+            sure = ~np.isnan(out[:, column])
+            if known is not None:
+                there = ~np.isnan(known[:, column])
+                out[there, column] = known[there, column]
+                if there.any():
+                    first, last = np.flatnonzero(there)[[0, -1]]
+                    sure = there | (sure & ((rows < first) | (rows > last)))
+            if sure.any():
+                out[:, column] = np.interp(rows, rows[sure], out[sure, column])
+            else:
+                out[:, column] = self.usual[regime, column]
+        return out
+
+    def led(self, course: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
+        """Return what is to be taken off followers, zero for other columns."""
+        out = np.zeros_like(course)
+        for column, leader in self.followers:
+            out[:, column] = course[:, leader]
+        return out
+
+
+def fit_setpoints(numbers: Sequence[int], runs: Runs, regimes: int) -> Setpoints:
+    """Find what the regimes tell.
+
+    Args:
+        numbers: the columns that may be told, of floats or integers and no conditions.
+        runs: values, NaN where missing, and regimes of each run.
+        regimes: how many there are.
+    """
+    values, regime = (np.concatenate(part) for part in zip(*runs, strict=True))
+    settled, usual = np.full((2, regimes, values.shape[1]), np.nan)
+    for number in range(regimes if regimes > 1 else 0):
+        rows = values[regime == number]
+        for column in numbers:
+            known = rows[~np.isnan(rows[:, column]), column]
+            usual[number, column] = known.mean() if len(known) else np.nan
+            if len(known) >= SETTLED and (known == known[0]).all():
+                settled[number, column] = known[0]
+    plain = Setpoints(settled, usual)
+    told = tuple(column for column in numbers if _is_told(settled, runs, column))
+    if not told:
+        return plain
+    usual = np.where(np.isnan(usual), mean_known(values), usual)
+    return _with_followers(Setpoints(settled, usual, told), numbers, runs, values, regime)
+
+
+def _is_told(settled: Float[np.ndarray, "R C"], runs: Runs, column: int) -> bool:
+    """Whether a column is settled in most rows, and on straight lines in the others."""
+    at_rest = np.concatenate([~np.isnan(settled[regime, column]) for _, regime in runs])
+    if at_rest.all() or at_rest.mean() < MOSTLY:
+        return False
+    near, lines = [], 0
+    for values, regime in runs:
+        for first, last in _between(~np.isnan(settled[regime, column])):
+            ends = settled[regime[[first - 1, last]], column]
+            way = np.interp(np.arange(first, last), [first - 1, last], ends)
+            off = np.abs(values[first:last, column] - way)
+            near.append(off[~np.isnan(off)] <= BENT * abs(ends[1] - ends[0]) + 1e-9 * abs(ends[0]))
+            lines += 1
+    return lines >= LINES and float(np.concatenate(near).mean()) > STRAIGHT
+
+
+def _between(sure: Bool[np.ndarray, " T"]) -> Iterator[tuple[int, int]]:
+    """The first row, and the one behind the last, of each stretch of other rows between two sure ones."""
+    edges = np.flatnonzero(np.diff(sure.astype(int)))
+    leaves, comes = edges[sure[edges]] + 1, edges[~sure[edges]] + 1
+    comes = comes[comes > leaves[0]] if len(leaves) else comes[:0]
+    return zip(leaves[: len(comes)].tolist(), comes.tolist(), strict=True)
+
+
+def _with_followers(
+    found: Setpoints,
+    numbers: Sequence[int],
+    runs: Runs,
+    values: Float[np.ndarray, "N C"],
+    regime: Int[np.ndarray, " N"],
+) -> Setpoints:
+    course = np.concatenate([found.told(own, known) for known, own in runs])
+    followers = []
+    for column in numbers:
+        if column in found.columns:
+            continue
+        alone = _squares(values[:, column], regime)
+        beside = {leader: _squares(values[:, column] - course[:, leader], regime) for leader in found.columns}
+        best = min(beside, key=lambda leader: beside[leader])
+        if beside[best] < NEAR * alone:
+            followers.append((column, best))
+    return Setpoints(found.settled, found.usual, found.columns, tuple(followers))
+
+
+def _squares(values: Float[np.ndarray, " N"], regime: Int[np.ndarray, " N"]) -> float:
+    """Sum of the squares of known values about the means of their regimes."""
+    total = 0.0
+    for number in np.unique(regime):
+        known = values[(regime == number) & ~np.isnan(values)]
+        total += float(((known - known.mean()) ** 2).sum()) if len(known) else 0.0
+    return total
