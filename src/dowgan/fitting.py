@@ -165,12 +165,11 @@ def balanced(count: int, width: int, rng: np.random.Generator) -> Float[np.ndarr
 def prior_windows(
     prior: Prior, stretches: Sequence[Stretch], steps: int, count: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "B T D"]:
-    """Draw windows of the prior, in channels but for what regimes and trends add, at places of the table."""
+    """Draw windows of the prior, in channels but for what regimes, trends and places in a run add, at times of the table."""
     means, spreads, starts, before = [], [], [], 0
     for stretch in stretches:
         length = len(stretch.values)
-        where = np.arange(length, dtype=float)
-        mean, spread = prior.season.steady(stretch.positions.astype(float), where)
+        mean, spread = prior.season.steady(stretch.positions.astype(float))
         means.append(mean)
         spreads.append(spread)
         starts.append(before + np.arange(max(length - steps + 1, 0)))

@@ -145,7 +145,7 @@ class Sampler:
     def _finished(
         self, slow: Float[np.ndarray, "P M D"], places: Sequence[Place], known: Float[np.ndarray, "N D"]
     ) -> Float[np.ndarray, "P N D"]:
-        """Put season and level back, but for what regimes and trends add, and take windows through the generator.
+        """Put season and level back, but for what moves them, and take windows through the generator.
 
         The padding behind is cut off.
         """
@@ -157,14 +157,14 @@ class Sampler:
         return scores.from_normal(self._refined(scores.to_normal(aim), scores.to_normal(plain)))
 
     def _with_moves(self, paths: Float[np.ndarray, "P N D"], places: Sequence[Place]) -> Float[np.ndarray, "P N D"]:
-        """Put back what regimes and trends add."""
+        """Put back what regimes, trends and places in a run add."""
         parts = zip(paths, (place.first(paths.shape[1]) for place in places), strict=True)
         put = self.prior.season.with_moves
         return np.stack([put(path, place.positions, place.regime, place.rows) for path, place in parts])
 
     def _channels(self, normal: Float[np.ndarray, "P N D"], places: Sequence[Place]) -> Float[np.ndarray, "P N D"]:
-        """Put season and level back, but for what regimes and trends add."""
-        found = [self.prior.season.steady(place.positions, place.rows) for place in places]
+        """Put season and level back, but for what moves them."""
+        found = [self.prior.season.steady(place.positions) for place in places]
         mean, spread = (np.stack(part) for part in zip(*found, strict=True))
         return self.prior.marginals.from_normal(normal) * spread + mean
 

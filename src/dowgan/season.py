@@ -127,28 +127,26 @@ class Season:
             place: steps from the start of the row's own run.
             hold_trend: keep the trend within the fitted span (for generated series of any length).
         """
-        mean, spread = self.steady(positions, place)
-        more, log_factor = self._moving(positions, regime, hold_trend)
+        mean, spread = self.steady(positions)
+        more, log_factor = self._moving(positions, regime, place, hold_trend)
         return mean + more, spread * np.exp(log_factor)
 
-    def steady(
-        self, positions: Num[np.ndarray, " T"], place: Float[np.ndarray, " T"]
-    ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
-        """Return mean and spread but for what regimes and trends add."""
+    def steady(self, positions: Num[np.ndarray, " T"]) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
+        """Return mean and spread but for what regimes, trends and places in a run add."""
         design = waves(positions, self.periods, self.harmonics)
         mean = self.level + design @ self.wave
         log_spread = self.spread[0] + design[:, : len(self.spread) - 1] @ self.spread[1:]
-        return mean + at(self.profile, place), np.exp(log_spread + at(self.log_profile, place))
+        return mean, np.exp(log_spread)
 
     def without_moves(
         self, values: Float[np.ndarray, "T D"], positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"],
         place: Float[np.ndarray, " T"],
     ) -> Float[np.ndarray, "T D"]:  # fmt: skip
-        """Return values of a generated series, or of a table's, without what regimes and trends add."""
+        """Return values of a generated series, or of a table's, without what moves them."""
         if not self._moves:
             return values
-        mean, _ = self.steady(positions, place)
-        more, log_factor = self._moving(positions, regime, hold_trend=True)
+        mean, _ = self.steady(positions)
+        more, log_factor = self._moving(positions, regime, place, hold_trend=True)
         return (values - more - mean) / np.exp(log_factor) + mean
 
     def with_moves(
@@ -158,22 +156,23 @@ class Season:
         """Put back what `without_moves` takes away."""
         if not self._moves:
             return values
-        mean, _ = self.steady(positions, place)
-        more, log_factor = self._moving(positions, regime, hold_trend=True)
+        mean, _ = self.steady(positions)
+        more, log_factor = self._moving(positions, regime, place, hold_trend=True)
         return (values - mean) * np.exp(log_factor) + mean + more
 
     @property
     def _moves(self) -> bool:
-        return len(self.regime_mean) > 1 or bool(self.trend.any())
+        return len(self.regime_mean) > 1 or bool(self.trend.any()) or len(self.profile) > 0
 
     def _moving(
-        self, positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"], hold_trend: bool
-    ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
-        """What regimes and trends add to the mean, and regimes to the logarithm of the spread."""
+        self, positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"], place: Float[np.ndarray, " T"],
+        hold_trend: bool,
+    ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:  # fmt: skip
+        """What regimes, trends and places in a run add to the mean, and to the logarithm of the spread."""
         step = float(positions[1] - positions[0]) if len(positions) > 1 else 1.0
         along = np.clip(positions, *self.span) if hold_trend else positions
-        more = self.regime_mean[regime] + self.response.level(regime, step)
-        log_factor = self.regime_log_spread[regime] + self.response.log_width(regime, step)
+        more = self.regime_mean[regime] + self.response.level(regime, step) + at(self.profile, place)
+        log_factor = self.regime_log_spread[regime] + self.response.log_width(regime, step) + at(self.log_profile, place)
         return more + np.outer(along - self.middle, self.trend), log_factor
 
     def remove(self, stretch: Stretch) -> Float[np.ndarray, "T D"]:
