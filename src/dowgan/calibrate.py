@@ -7,7 +7,7 @@ Shapes: M ways to interpolate, D channels, K old rows.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -115,7 +115,8 @@ def extension_band(prior: Prior, cases: Sequence[tuple[Stretch, int]], horizon: 
         streams: randomness of the backtest.
     """
     out, solver = [], Solver(prior.process, prior.frame())
-    for number, (run, origin) in enumerate(cases):
+    for number, (whole, origin) in enumerate(cases):
+        run = replace(whole, pace=1.0)  # how long it will be is not known
         truth = run.values[origin : origin + horizon]
         rows = rows_after(run.rows(0, origin), run.regime[origin : origin + horizon])
         blank, name = np.full_like(truth, np.nan), f"extend/{number}/{origin}"

@@ -108,6 +108,7 @@ class Channels:
         same: (column, the earlier column that it equals).
         setpoints: what the regimes tell of columns.
         levels: of the runs.
+        typical: rows of a usual run where short runs go the same way as long ones, only faster; zero where not.
     """
 
     codes: tuple[Code, ...]
@@ -118,6 +119,11 @@ class Channels:
     same: tuple[tuple[int, int], ...]
     setpoints: Setpoints
     levels: Levels
+    typical: int = 0
+
+    def pace(self, rows: int) -> float:
+        """Return how many places of a usual run one row of a whole run of so many rows goes on."""
+        return (self.typical - 1) / (rows - 1) if self.typical and rows > 1 else 1.0
 
     @property
     def width(self) -> int:

@@ -18,7 +18,7 @@ from dowgan.prior import Prior, fit_prior
 from dowgan.process import Process
 from dowgan.relations import Relations, find_relations
 from dowgan.rng import CHUNK, Streams
-from dowgan.season import Stretch, fit_season, split, trending
+from dowgan.season import Stretch, fit_season, split, trending, typical_rows
 from dowgan.table.schema import Run, Table
 from dowgan.verbs import Solver
 
@@ -61,7 +61,7 @@ class Fitted:
 def stretch_of(channels: Channels, run: Run) -> Stretch:
     """Return a run in channels, its level taken off."""
     values = channels.level(run.key, run.values).off(channels.encode(run.values))
-    return Stretch(values, run.offset, channels.regime(run.values))
+    return Stretch(values, run.offset, channels.regime(run.values), channels.pace(len(values)))
 
 
 def window_steps(runs: Sequence[Run], width: int, asked: int | None) -> int:
@@ -98,7 +98,7 @@ def dominant_trend(stretches: Sequence[Stretch], periods: Sequence[float], regim
         mean, _ = season.mean_and_spread(
             stretches[0].positions.astype(float),
             stretches[0].regime,
-            np.arange(len(stretches[0].values), dtype=float),
+            stretches[0].places,
         )
         rest = stretches[0].values - mean
         left.append(np.nanmean(np.where(np.isnan(rest), 0.0, rest) ** 2, axis=0))
@@ -165,7 +165,7 @@ def balanced(count: int, width: int, rng: np.random.Generator) -> Float[np.ndarr
 def prior_windows(
     prior: Prior, stretches: Sequence[Stretch], steps: int, count: int, rng: np.random.Generator
 ) -> Float[np.ndarray, "B T D"]:
-    """Draw windows of the prior, in channels but for what regimes, trends and places in a run add, at times of the table."""
+    """Draw windows of the prior, in channels but for what moves them, at times of the table."""
     means, spreads, starts, before = [], [], [], 0
     for stretch in stretches:
         length = len(stretch.values)
@@ -215,15 +215,13 @@ def whole_series(prior: Prior, stretches: Sequence[Stretch], streams: Streams) -
     scores = without_gaps(prior.process, [prior.to_normal(s) for s in stretches], streams)
     out = []
     for stretch, score in zip(stretches, scores, strict=True):
-        places = np.arange(len(score), dtype=float)
-        drawn = prior.from_normal(score[None], stretch.positions.astype(float), stretch.regime, places)[0]
+        drawn = prior.from_normal(score[None], stretch.positions.astype(float), stretch.regime, stretch.places)[0]
         out.append(np.where(np.isnan(stretch.values), drawn, stretch.values))
     return out
 
 
 def _without_moves(prior: Prior, stretch: Stretch, values: Float[np.ndarray, "T D"]) -> Float[np.ndarray, "T D"]:
-    places = np.arange(len(values), dtype=float)
-    return prior.season.without_moves(values, stretch.positions, stretch.regime, places)
+    return prior.season.without_moves(values, stretch.positions, stretch.regime, stretch.places)
 
 
 def window_coordinates(
@@ -299,6 +297,7 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     relations = find_relations(table.schema.channels, np.concatenate([run.values for run in table.runs]))
     channels = fit_channels(table.schema, table.runs, relations.same)
     steps = window_steps(table.runs, channels.width, window)
+    channels = replace(channels, typical=typical_rows([stretch_of(channels, run).values for run in table.runs]))
     stretches = [_calm(stretch_of(channels, run)) for run in table.runs]
     periods, regimes = table.schema.clock.periods(), len(channels.regimes)
     stretches = _without_short_gaps(stretches, lambda parts: fit_prior(parts, periods, regimes), streams)
@@ -349,4 +348,4 @@ def _short_gaps(missing: Bool[np.ndarray, "T D"]) -> Bool[np.ndarray, "T D"]:
 
 
 def _calm(stretch: Stretch) -> Stretch:
-    return Stretch(np.clip(stretch.values, -CLIP, CLIP), stretch.position, stretch.regime)
+    return replace(stretch, values=np.clip(stretch.values, -CLIP, CLIP))

@@ -9,7 +9,7 @@ Shapes: P paths, N rows, T steps of a window, D channels, U coordinates.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -36,19 +36,20 @@ def identity(coordinates: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B U"]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the rows of one path lie: clock positions and regimes, one for each row."""
+    """Where the rows of one path lie: clock positions and regimes, one for each row, and the pace of the run."""
 
     positions: Float[np.ndarray, " N"]
     regime: Int[np.ndarray, " N"]
+    pace: float = 1.0
 
     @property
     def rows(self) -> Float[np.ndarray, " N"]:
-        """Steps of each row from the start of the run."""
-        return np.arange(len(self.positions), dtype=float)
+        """Places of the rows in the run."""
+        return self.pace * np.arange(len(self.positions))
 
     def first(self, rows: int) -> "Place":
         """The first rows."""
-        return Place(self.positions[:rows], self.regime[:rows])
+        return replace(self, positions=self.positions[:rows], regime=self.regime[:rows])
 
     def longer(self, steps: int) -> "Place":
         """The same with so many rows more."""
@@ -56,7 +57,7 @@ class Place:
             return self
         more = self.positions[-1] + 1 + np.arange(steps)
         regime = np.concatenate([self.regime, np.full(steps, self.regime[-1])])
-        return Place(np.concatenate([self.positions, more]), regime)
+        return replace(self, positions=np.concatenate([self.positions, more]), regime=regime)
 
 
 class Sampler:

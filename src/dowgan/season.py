@@ -28,8 +28,14 @@ REGIME_ROWS = 30.0  # rows at which a regime's own mean weighs as much as the co
 LITTLE = 0.05  # usual sizes, below which sizes count alike
 RESPONSE_TURNS = 3  # in which levels of regimes and the response to their changes are fitted to one another
 MIN_PROFILE_RUNS = 8
+APART = 0.05  # of the usual length: runs whose lengths differ less are told row by row
+FASTER = 0.8  # share of what a course row by row leaves, below which a course in shares of the run must
 TREND_SHARES = (0.0, 0.5, 1.0)
 TREND_SPLITS = (0.25, 0.4)
+
+
+Rests = Sequence[Float[np.ndarray, "_T D"]]
+Places = Sequence[Float[np.ndarray, " _T"]]
 
 
 @dataclass(frozen=True)
@@ -40,18 +46,25 @@ class Stretch:
         values: [T D], NaN where missing.
         position: steps from the clock's origin to its first row.
         regime: [T], the regime of each row; all zero where there are no conditions.
+        pace: places of a run from each row to the next; more than one in a short run where all go the same way.
     """
 
     values: Float[np.ndarray, "T D"]
     position: int
     regime: Int[np.ndarray, " T"]
+    pace: float = 1.0
 
     def rows(self, start: int, stop: int) -> "Stretch":
-        return Stretch(self.values[start:stop], self.position + start, self.regime[start:stop])
+        return Stretch(self.values[start:stop], self.position + start, self.regime[start:stop], self.pace)
 
     @property
     def positions(self) -> Int[np.ndarray, " T"]:
         return self.position + np.arange(len(self.values))
+
+    @property
+    def places(self) -> Float[np.ndarray, " T"]:
+        """Places of the rows in the run, the first of which is its first row."""
+        return self.pace * np.arange(len(self.values))
 
 
 def waves(
@@ -172,33 +185,36 @@ class Season:
         step = float(positions[1] - positions[0]) if len(positions) > 1 else 1.0
         along = np.clip(positions, *self.span) if hold_trend else positions
         more = self.regime_mean[regime] + self.response.level(regime, step) + at(self.profile, place)
-        log_factor = self.regime_log_spread[regime] + self.response.log_width(regime, step) + at(self.log_profile, place)
+        log_factor = (
+            self.regime_log_spread[regime] + self.response.log_width(regime, step) + at(self.log_profile, place)
+        )
         return more + np.outer(along - self.middle, self.trend), log_factor
 
     def remove(self, stretch: Stretch) -> Float[np.ndarray, "T D"]:
         """Return the standardised rest [T D] of a stretch that starts its run."""
-        mean, spread = self.mean_and_spread(
-            stretch.positions, stretch.regime, np.arange(len(stretch.values), dtype=float)
-        )
+        mean, spread = self.mean_and_spread(stretch.positions, stretch.regime, stretch.places)
         return (stretch.values - mean) / spread
 
 
 def at(profile: Float[np.ndarray, "P D"], place: Num[np.ndarray, " T"]) -> Float[np.ndarray, "T D"]:
-    """What a profile says of the rows at those places of a run; nothing if it is empty."""
+    """What a profile says of the rows at those places of a run, between two of its own in part; nothing if empty."""
     if not len(profile):
         return np.zeros((len(place), profile.shape[1]))
-    return profile[np.clip(place, 0, len(profile) - 1).astype(int)]
+    inside = np.clip(place, 0, len(profile) - 1)
+    low = inside.astype(int)
+    share = (inside - low)[:, None]
+    return (1 - share) * profile[low] + share * profile[np.minimum(low + 1, len(profile) - 1)]
 
 
 def _stack(
     stretches: Sequence[Stretch],
-) -> tuple[Float[np.ndarray, "N D"], Int[np.ndarray, " N"], Int[np.ndarray, " N"], Int[np.ndarray, " N"]]:
+) -> tuple[Float[np.ndarray, "N D"], Int[np.ndarray, " N"], Int[np.ndarray, " N"], Float[np.ndarray, " N"]]:
     """All rows under each other: values, positions, regimes, places in the run."""
     return (
         np.concatenate([s.values for s in stretches]),
         np.concatenate([s.positions for s in stretches]),
         np.concatenate([s.regime for s in stretches]),
-        np.concatenate([np.arange(len(s.values)) for s in stretches]),
+        np.concatenate([s.places for s in stretches]),
     )
 
 
@@ -333,31 +349,54 @@ def _regime_levels(
     return levels, response, rows - levels[regime] - added
 
 
-def _profile(rests: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
+def _profile(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
     """Mean course along a run, drawn towards zero; empty if it does not predict other runs."""
-
-    def course(runs: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
-        total, count = _along(runs)
-        return total / (count + 2.0)
-
-    early, late = _runs_apart(rests)
-    if not late:
+    cut = _runs_apart(rests)
+    if cut == len(rests):
         return np.empty((0, rests[0].shape[1]))
-    fitted = course(early)
-    before = _error(np.concatenate(late))
-    after = _error(np.concatenate([r - at(fitted, np.arange(len(r))) for r in late]))
-    return course(rests) if after < before - GAIN else np.empty((0, rests[0].shape[1]))
+    before = _error(np.concatenate(rests[cut:]))
+    after = _unforeseen(rests, places, cut)
+    return _course(rests, places) if after < before - GAIN else np.empty((0, rests[0].shape[1]))
 
 
-def _log_profile(rests: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
+def _course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
+    total, count = _along(rests, places)
+    return total / (count + 2.0)
+
+
+def _unforeseen(rests: Rests, places: Places, cut: int) -> float:
+    """What the course of the first runs leaves of the others."""
+    fitted = _course(rests[:cut], places[:cut])
+    return _error(np.concatenate([r - at(fitted, p) for r, p in zip(rests[cut:], places[cut:], strict=True)]))
+
+
+def typical_rows(runs: Rests) -> int:
+    """Return the rows of a usual run where short runs go the same way as long ones, only faster; else zero.
+
+    Args:
+        runs: whole ones, in channels of about unit spread.
+    """
+    lengths, cut = np.array([len(run) for run in runs]), _runs_apart(runs)
+    typical = int(np.median(lengths))
+    if cut == len(runs) or np.ptp(lengths) < APART * typical or lengths.min() < 2:
+        return 0
+    paces = {"row by row": np.ones(len(runs)), "all the way": (typical - 1) / (lengths - 1)}
+    left = {
+        way: _unforeseen(runs, [p * np.arange(n) for p, n in zip(pace, lengths, strict=True)], cut)
+        for way, pace in paces.items()
+    }
+    return typical if left["all the way"] < FASTER * left["row by row"] else 0
+
+
+def _log_profile(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
     """Log of the spread along runs, beside that of all rows: runs that begin alike part as they go on.
 
     It is drawn towards zero where few runs tell it; empty if it does not make other runs likelier.
     """
 
-    def course(runs: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray, "P D"]:
-        overall = mean_known(np.concatenate(runs) ** 2) + 1e-12
-        total, count = _along([r**2 / overall for r in runs])
+    def course(runs: Rests, places: Places) -> Float[np.ndarray, "P D"]:
+        overall = mean_known(np.concatenate(list(runs)) ** 2) + 1e-12
+        total, count = _along([r**2 / overall for r in runs], places)
         own = np.log(np.maximum(total / np.maximum(count, 1), LEAST_SHARE))
         return 0.5 * own * count / (count + REGIME_ROWS)
 
@@ -366,32 +405,30 @@ def _log_profile(rests: Sequence[Float[np.ndarray, "_T D"]]) -> Float[np.ndarray
         scaled = np.concatenate([r / np.exp(s) for r, s in zip(runs, log_spread, strict=True)])
         return float((_log_size(scaled) + mean_known(np.concatenate(list(log_spread)))).mean())
 
-    early, late = _runs_apart(rests)
+    cut = _runs_apart(rests)
+    late = rests[cut:]
     if not late:
         return np.empty((0, rests[0].shape[1]))
-    fitted = course(early)
+    fitted = course(rests[:cut], places[:cut])
     before = cost(late, [np.zeros_like(r) for r in late])
-    after = cost(late, [at(fitted, np.arange(len(r))) for r in late])
-    return course(rests) if after < before - GAIN else np.empty((0, rests[0].shape[1]))
+    after = cost(late, [at(fitted, p) for p in places[cut:]])
+    return course(rests, places) if after < before - GAIN else np.empty((0, rests[0].shape[1]))
 
 
-Rests = Sequence[Float[np.ndarray, "_T D"]]
+def _runs_apart(rests: Rests) -> int:
+    """How many of many runs come first, before those on which a profile must prove itself: all of few."""
+    return max(1, round(len(rests) * (1 - HELD_OUT))) if len(rests) >= MIN_PROFILE_RUNS else len(rests)
 
 
-def _runs_apart(rests: Rests) -> tuple[Rests, Rests]:
-    """The first of many runs, and the last, on which a profile must prove itself: none of few."""
-    cut = max(1, round(len(rests) * (1 - HELD_OUT)))
-    return (rests[:cut], rests[cut:]) if len(rests) >= MIN_PROFILE_RUNS else (rests, ())
-
-
-def _along(runs: Rests) -> tuple[Float[np.ndarray, "P D"], Float[np.ndarray, "P D"]]:
+def _along(runs: Rests, places: Places) -> tuple[Float[np.ndarray, "P D"], Float[np.ndarray, "P D"]]:
     """Sum and number of the known values at each place of a run of median length."""
-    steps, channels = int(np.median([len(r) for r in runs])), runs[0].shape[1]
+    steps, channels = int(np.median([p[-1] for p in places])) + 1, runs[0].shape[1]
     total, count = np.zeros((steps, channels)), np.zeros((steps, channels))
-    for run in runs:
-        part = run[:steps]
-        total[: len(part)] += np.nan_to_num(part)
-        count[: len(part)] += ~np.isnan(part)
+    for run, place in zip(runs, places, strict=True):
+        nearest = np.rint(place).astype(int)
+        inside = nearest < steps
+        np.add.at(total, nearest[inside], np.nan_to_num(run[inside]))
+        np.add.at(count, nearest[inside], ~np.isnan(run[inside]))
     return total, count
 
 
@@ -465,11 +502,12 @@ def fit_season(
     rest = values - design @ chosen
     ends = np.cumsum([len(s.values) for s in stretches])[:-1]
     regime_mean, response, rest = _regime_levels(np.split(rest, ends), [s.regime for s in stretches], regimes)
-    profile = _profile(np.split(rest, ends))
+    along = [s.places for s in stretches]
+    profile = _profile(np.split(rest, ends), along)
     rest = rest - at(profile, places)
     response = widened(response, np.split(rest, ends), [s.regime for s in stretches])
     rest = rest / np.exp(np.concatenate([response.log_width(s.regime, 1.0) for s in stretches]))
-    log_profile = _log_profile(np.split(rest, ends))
+    log_profile = _log_profile(np.split(rest, ends), along)
     rest = rest / np.exp(at(log_profile, places))
     spread = _log_spread(rest, design[:, 2:], round(len(rest) * (1 - HELD_OUT)))
     season = Season(

@@ -401,14 +401,14 @@ class Synthesizer:
                 encode, level = self._model.channels.encode, self._level(plan)
                 known = None if fixed is None else level.off(encode(fixed[: plan.rows], self._told(plan, fixed)))
                 lots = series_lots(streams, f"series/{number}")
-                series = self._sampler.series(_place(plan), known, lots, hold=single)
+                series = self._sampler.series(self._place(plan), known, lots, hold=single)
                 out += self._runs([plan], series[None], fixed, streams, number)
             return out
         lead = self._lead
         for first in range(0, len(plans), WINDOWS):
             part = [plan.earlier(lead) for plan in plans[first : first + WINDOWS]]
             longest = max(plan.rows for plan in part)
-            places = [_place(plan).longer(longest - plan.rows) for plan in part]
+            places = [self._place(plan).longer(longest - plan.rows) for plan in part]
             chunks = range(first // CHUNK, -(-(first + len(part)) // CHUNK))
             drawn = self._sampler.paths(places, [path_normals(streams, "run", chunk) for chunk in chunks])
             out += self._runs(part, drawn, fixed, streams, first)
@@ -459,7 +459,7 @@ class Synthesizer:
         """Channels [P N D] of some plans, of which the first has that number, as runs; a plan of fewer than N rows
         takes the first of them."""
         model, (paths, rows, width) = self._model, channels.shape
-        regime = np.concatenate([_place(plan).longer(rows - plan.rows).regime for plan in plans])
+        regime = np.concatenate([self._place(plan).longer(rows - plan.rows).regime for plan in plans])
         channels = np.stack([self._level(plan).on(path) for plan, path in zip(plans, channels, strict=True)])
         told = None
         if model.channels.setpoints.columns:
@@ -484,6 +484,10 @@ class Synthesizer:
         if fixed is not None:
             known[rows] = fixed[: plan.rows]
         return self._model.channels.setpoints.told(course, known)[rows]
+
+    def _place(self, plan: Plan) -> Place:
+        pace = self._model.channels.pace(plan.rows)
+        return Place(plan.position + np.arange(plan.rows, dtype=float), plan.regime, pace)
 
     def _level(self, plan: Plan) -> Level:
         """Level of a planned run."""
@@ -620,7 +624,7 @@ class Synthesizer:
             part = model.totals.blank(run)
             stretch = stretch_of(model.channels, part)
             position = run.offset * ratio + self._shift(table)
-            rows = _fine_rows(stretch, position, ratio, factor)
+            rows = _fine_rows(stretch, position, ratio, factor, model.channels.typical > 0)
             if len(run.values) == 1 or factor == 1:
                 out.append((run, run.values.copy(), np.empty((0, *run.values.shape))))
                 continue
@@ -753,16 +757,19 @@ class Synthesizer:
             begin = past.rows - len(past.tail)
             start = clock.at(clock.decode(past.start), np.array([begin]))[0]
             run = Run(past.key, start, past.offset + begin, past.tail)
-            out.append((run, stretch_of(model.channels, model.totals.rises(run)), begin))
+            out.append((run, self._history(run), begin))
         return out
 
     def _histories(self, table: Table) -> list[tuple[Run, Stretch, int]]:
         shift = self._shift(table)
         out = []
         for run in table.runs:
-            stretch = stretch_of(self._model.channels, self._model.totals.rises(run))
-            out.append((run, replace(stretch, position=run.offset + shift), 0))
+            out.append((run, replace(self._history(run), position=run.offset + shift), 0))
         return out
+
+    def _history(self, run: Run) -> Stretch:
+        """A run that is not at its end: of what pace it is is not known."""
+        return replace(stretch_of(self._model.channels, self._model.totals.rises(run)), pace=1.0)
 
     def _continue(
         self,
@@ -901,10 +908,6 @@ def _sample(runs: Sequence[Run], regime_of: Callable[[np.ndarray], np.ndarray]) 
     return Sample(np.concatenate([r.values for r in runs]), np.concatenate([regime_of(r.values) for r in runs]))
 
 
-def _place(plan: Plan) -> Place:
-    return Place(plan.position + np.arange(plan.rows, dtype=float), plan.regime)
-
-
 def _cut(plans: Sequence[Plan], rows: int) -> list[Plan]:
     """The first plans with exactly that many rows together; the last is cut."""
     out, left = [], rows
@@ -917,8 +920,9 @@ def _cut(plans: Sequence[Plan], rows: int) -> list[Plan]:
     return out
 
 
-def _fine_rows(stretch: Stretch, position: int, ratio: int, factor: int) -> Rows:
-    """Where the rows of the finer series lie, on the model's clock."""
+def _fine_rows(stretch: Stretch, position: int, ratio: int, factor: int, paced: bool) -> Rows:
+    """Where the rows of the finer series lie, on the model's clock and in a run."""
     fine = np.arange((len(stretch.values) - 1) * factor + 1)
     regime = stretch.regime[fine // factor]
-    return Rows(position + fine * ratio / factor, regime, fine * ratio / factor)
+    place = fine * (stretch.pace if paced else ratio) / factor
+    return Rows(position + fine * ratio / factor, regime, place)

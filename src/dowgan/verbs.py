@@ -67,13 +67,13 @@ class Rows:
 
 def rows_of(stretch: Stretch) -> Rows:
     """Return where the rows of a stretch lie that starts its run."""
-    return Rows(stretch.positions.astype(float), stretch.regime, np.arange(len(stretch.values), dtype=float))
+    return Rows(stretch.positions.astype(float), stretch.regime, stretch.places)
 
 
 def rows_after(stretch: Stretch, regime: Int[np.ndarray, " H"]) -> Rows:
     """Return where the rows behind a stretch lie, given their regimes."""
     new = len(stretch.values) + np.arange(len(regime), dtype=float)
-    return Rows(stretch.position + new, regime, new)
+    return Rows(stretch.position + new, regime, stretch.pace * new)
 
 
 class Solver:
