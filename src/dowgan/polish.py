@@ -29,6 +29,10 @@ ALIKE = 1.25  # times that one's is as wide as the other's, beyond which a map w
 MARGIN = 0.1  # of a column's range, by which generated values may leave it
 SMALL = 1000.0  # rows of a regime at which its own quantiles are gone for half of the way
 GAP_KNOTS = 65
+BLOCKS = 10  # of time, of which each second one is set against the others
+SHARES = (np.arange(100) + 0.5) / 100
+SLIGHT = 0.02  # of a column's spread: so far off are quantiles that nobody sees
+PILED = 0.02  # share of a column's rows at one of its ends, from which it is more than that end
 RARE = 0.05  # share of crossed rows up to which a distance is left as it is: each level's map bends a smooth column
 
 
@@ -196,11 +200,38 @@ def _map(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray,
     known = real[~np.isnan(real)]
     if not _usable(column, known) or len(drawn) < LEAST:
         return None
+    if _by_chance(drawn, known):
+        return _even_map(drawn, known) if share == 1 else None
     full = quantile_map(drawn, known, int(np.clip(len(known) // ROWS_EACH, *KNOTS)))
     if share == 1:
         return full
     narrow, wide = np.sort([np.ptp(np.nanquantile(x, MIDDLE)) for x in (drawn, known)])
     return None if wide > ALIKE * narrow else Map(full.own, full.own + share * (full.wanted - full.own))
+
+
+def _by_chance(drawn: Float[np.ndarray, " M"], known: Float[np.ndarray, " N"]) -> bool:
+    """Whether a draw is no further from the table than the table's own rows tell: blocks of time, each second one.
+
+    A map of the quantiles would then bend for what is chance, and with it what the column has in common with others.
+    Values that pile up at an end do so at exactly that number, which only a map brings about.
+    """
+    if max(np.mean(known == known.min()), np.mean(known == known.max())) > PILED:
+        return False
+    parts = np.array_split(known, BLOCKS)
+    halves = _apart(np.concatenate(parts[::2]), np.concatenate(parts[1::2]))
+    chance = max(halves / 2, SLIGHT * float(known.std()))  # a half strays twice as far from the truth as the whole
+    return _apart(drawn[~np.isnan(drawn)], known) < chance
+
+
+def _apart(a: Float[np.ndarray, " M"], b: Float[np.ndarray, " N"]) -> float:
+    return float(np.abs(np.quantile(a, SHARES) - np.quantile(b, SHARES)).mean())
+
+
+def _even_map(drawn: Float[np.ndarray, " M"], known: Float[np.ndarray, " N"]) -> Map:
+    """Return the straight map from the mean and spread of a draw to those of the table."""
+    own = np.array([np.nanmin(drawn), np.nanmax(drawn)]) + 1e-9 * np.array([-1.0, 1.0])
+    scale = known.std() / (np.nanstd(drawn) + 1e-12)
+    return Map(own, known.mean() + scale * (own - np.nanmean(drawn)))
 
 
 def quantile_map(drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"], knots: int) -> Map:
