@@ -62,10 +62,9 @@ def test_a_short_piece_knows_what_lies_around_it(model: dowgan.Synthesizer) -> N
 
 def test_densify_and_extend_keep_set_points(model: dowgan.Synthesizer) -> None:
     frame = campaigns()
-    fine = model.densify(frame.iloc[::2], factor=2)
-    assert np.allclose(
-        fine["sp"], np.interp(np.arange(len(fine)) / 2, np.arange(len(frame.iloc[::2])), frame["sp"][::2])
-    )
+    coarse = frame.iloc[::2]
+    fine = model.densify(coarse, factor=2)
+    assert np.allclose(fine["sp"], np.interp(np.arange(len(fine)) / 2, np.arange(len(coarse)), coarse["sp"]))
     coming = pd.DataFrame({"grade": "B", "phase": ["transition"] * RAMP + ["steady"] * 10})
     last = frame["sp"].iloc[-1]
     ahead = model.extend(frame, steps=len(coming), paths=20, given=coming).median
@@ -87,7 +86,8 @@ def test_what_no_regime_tells() -> None:
     values = np.stack([np.array([1.0, 0.0, 2.0])[regime], rng.standard_normal(len(regime))], axis=1)
     values[regime == 1, 0] = rng.uniform(0, 3, (regime == 1).sum())  # settled at rest, anywhere in between
     found = fit_setpoints([0, 1], [(values, regime)], 3)
-    assert found.columns == () and found.followers == ()
+    assert found.columns == ()
+    assert found.followers == ()
     assert np.array_equal(found.settled[:, 0], [1.0, np.nan, 2.0], equal_nan=True)
     assert np.array_equal(found.told(regime)[:, 0], found.settled[regime, 0], equal_nan=True)
 

@@ -169,7 +169,7 @@ def prior_windows(
     means, spreads, starts, before = [], [], [], 0
     for stretch in stretches:
         length = len(stretch.values)
-        mean, spread = prior.season.steady(stretch.positions.astype(float))
+        mean, spread = prior.season.steady(stretch.positions.astype(float), stretch.places)
         means.append(mean)
         spreads.append(spread)
         starts.append(before + np.arange(max(length - steps + 1, 0)))
@@ -303,6 +303,8 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     stretches = _without_short_gaps(stretches, lambda parts: fit_prior(parts, periods, regimes), streams)
     follow = dominant_trend(stretches, periods, regimes)
     generated = fit_prior(stretches, periods, regimes, follow)
+    whole = max(len(s.values) for s in stretches) <= steps
+    generated = replace(generated, season=replace(generated.season, whole=whole))
     trend = np.maximum(trending(stretches, periods, regimes), follow)
 
     def refit(parts: Sequence[Stretch]) -> Prior:

@@ -165,7 +165,7 @@ class Sampler:
 
     def _channels(self, normal: Float[np.ndarray, "P N D"], places: Sequence[Place]) -> Float[np.ndarray, "P N D"]:
         """Put season and level back, but for what moves them."""
-        found = [self.prior.season.steady(place.positions) for place in places]
+        found = [self.prior.season.steady(place.positions, place.rows) for place in places]
         mean, spread = (np.stack(part) for part in zip(*found, strict=True))
         return self.prior.marginals.from_normal(normal) * spread + mean
 

@@ -109,6 +109,7 @@ class Season:
         response: what changes of regime add to that.
         profile: [P D] what the position in the run adds (P may be 0); rows past P take the last.
         log_profile: [P D] what it adds to the logarithm of the spread, likewise.
+        whole: windows are whole runs, so that they know their place; else what the place adds is kept out of them.
     """
 
     periods: tuple[float, ...]
@@ -124,6 +125,7 @@ class Season:
     response: Response
     profile: Float[np.ndarray, "P D"]
     log_profile: Float[np.ndarray, "Q D"]
+    whole: bool = False
 
     def mean_and_spread(
         self,
@@ -140,15 +142,19 @@ class Season:
             place: steps from the start of the row's own run.
             hold_trend: keep the trend within the fitted span (for generated series of any length).
         """
-        mean, spread = self.steady(positions)
+        mean, spread = self.steady(positions, place)
         more, log_factor = self._moving(positions, regime, place, hold_trend)
         return mean + more, spread * np.exp(log_factor)
 
-    def steady(self, positions: Num[np.ndarray, " T"]) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
-        """Return mean and spread but for what regimes, trends and places in a run add."""
+    def steady(
+        self, positions: Num[np.ndarray, " T"], place: Float[np.ndarray, " T"]
+    ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
+        """Return mean and spread but for what moves them: regimes, trends and, of longer runs, places in the run."""
         design = waves(positions, self.periods, self.harmonics)
         mean = self.level + design @ self.wave
         log_spread = self.spread[0] + design[:, : len(self.spread) - 1] @ self.spread[1:]
+        if self.whole:
+            mean, log_spread = mean + at(self.profile, place), log_spread + at(self.log_profile, place)
         return mean, np.exp(log_spread)
 
     def without_moves(
@@ -158,7 +164,7 @@ class Season:
         """Return values of a generated series, or of a table's, without what moves them."""
         if not self._moves:
             return values
-        mean, _ = self.steady(positions)
+        mean, _ = self.steady(positions, place)
         more, log_factor = self._moving(positions, regime, place, hold_trend=True)
         return (values - more - mean) / np.exp(log_factor) + mean
 
@@ -169,13 +175,18 @@ class Season:
         """Put back what `without_moves` takes away."""
         if not self._moves:
             return values
-        mean, _ = self.steady(positions)
+        mean, _ = self.steady(positions, place)
         more, log_factor = self._moving(positions, regime, place, hold_trend=True)
         return (values - mean) * np.exp(log_factor) + mean + more
 
     @property
+    def along(self) -> bool:
+        """Whether a place in the run moves what windows do not know."""
+        return len(self.profile) + len(self.log_profile) > 0 and not self.whole
+
+    @property
     def _moves(self) -> bool:
-        return len(self.regime_mean) > 1 or bool(self.trend.any()) or len(self.profile) > 0
+        return len(self.regime_mean) > 1 or bool(self.trend.any()) or self.along
 
     def _moving(
         self, positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"], place: Float[np.ndarray, " T"],
@@ -184,10 +195,10 @@ class Season:
         """What regimes, trends and places in a run add to the mean, and to the logarithm of the spread."""
         step = float(positions[1] - positions[0]) if len(positions) > 1 else 1.0
         along = np.clip(positions, *self.span) if hold_trend else positions
-        more = self.regime_mean[regime] + self.response.level(regime, step) + at(self.profile, place)
-        log_factor = (
-            self.regime_log_spread[regime] + self.response.log_width(regime, step) + at(self.log_profile, place)
-        )
+        more = self.regime_mean[regime] + self.response.level(regime, step)
+        log_factor = self.regime_log_spread[regime] + self.response.log_width(regime, step)
+        if self.along:
+            more, log_factor = more + at(self.profile, place), log_factor + at(self.log_profile, place)
         return more + np.outer(along - self.middle, self.trend), log_factor
 
     def remove(self, stretch: Stretch) -> Float[np.ndarray, "T D"]:

@@ -162,7 +162,7 @@ class Synthesizer:
             moved = self._moved
             long = fit_polish(columns, fitted.relations, series, real, moved)
             # windows are drawn without regard to what regimes, trends, levels and places in a run add
-            steady = len(fitted.channels.regimes) == 1 and not moved and not len(fitted.window.season.profile)
+            steady = len(fitted.channels.regimes) == 1 and not moved and not fitted.window.season.along
             short = fit_polish(columns, fitted.relations, windows, real, moved) if steady else long
         self._take(replace(self.model_, polish=short, polish_long=long, relations=fitted.relations))
 
