@@ -1,4 +1,4 @@
-"""Put the figures of the results files into the README, between their marks.
+"""Put the figures of the results files into the README and the page of what was tried, between their marks.
 
 python bench/readme.py
 """
@@ -10,8 +10,6 @@ from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 RESULTS = ROOT / "bench/results"
-MARKS = ("<!-- figures: bench/readme.py -->\n", "<!-- end of figures -->\n")
-WINDOW_MARKS = ("<!-- windows: bench/readme.py -->\n", "<!-- end of windows -->\n")
 NAMES = {
     "chickenpox": "chickenpox, 20 counties, weekly",
     "etth": "transformer, 7 tags, hourly",
@@ -71,29 +69,76 @@ def windows(results: dict[str, Any]) -> str:
 
 
 def _pair(scores: Iterable[list[float]]) -> str:
-    return " / ".join(f"{_mean(values):.3f}".removeprefix("0") for values in scores)
+    return " / ".join(_short(_mean(values)) for values in scores)
 
 
 def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-TABLES = {  # marks: results file, and what is written of it
-    MARKS: ("main_job.json", figures),
-    WINDOW_MARKS: ("protocol_a.json", windows),
-}
+BLOCK_SETS = {**SETS, "chickenpox": "chickenpox", "cstr": "reactor (CSTR)"}
+RECIPES = {"flagship": "", "prior": ", prior alone"}
+
+
+def blocks(results: dict[str, Any]) -> str:
+    """The table of protocol B: windows of 24 rows against blocks of time that no model has seen."""
+    lines = [
+        "| set | trees: DowGAN, training block, bootstrap | GRU: the same | nearest 1 %: DowGAN, training, held out |",
+        "|---|---|---|---|",
+    ]
+    for name, title in BLOCK_SETS.items():
+        for recipe, suffix in RECIPES.items():
+            seeds = list(results.get(name, {}).get(recipe, {}).values())
+            if not seeds:
+                continue
+            rows = ("generated", "training_block", "bootstrap")
+            judges = [
+                ", ".join(_short(_mean([seed[row][f"{judge}_auc"] for seed in seeds])) for row in rows)
+                for judge in ("trees", "gru")
+            ]
+            sides = ("generated", "training", "held_out")
+            near = ", ".join(_short(_mean([seed["generated"][f"lowest_{s}"] for seed in seeds])) for s in sides)
+            lines.append(f"| {' | '.join([title + suffix, *judges, near])} |")
+    return "\n".join(lines) + "\n"
+
+
+def parts(results: dict[str, Any]) -> str:
+    """The table of ablations: the default without one part of it."""
+    names = list(results)
+    lines = [f"| without | {' | '.join(SETS[name] for name in names)} |", "|---|" + "---|" * len(names)]
+    for part in results[names[0]]:
+        scores = [
+            _pair([v for seed in results[name][part].values() for v in seed[key]] for key in ("disc", "context_fid"))
+            for name in names
+        ]
+        lines.append(f"| {' | '.join(['nothing' if part == 'as it is' else part, *scores])} |")
+    return "\n".join(lines) + "\n"
+
+
+def _short(value: float) -> str:
+    return f"{value:.3f}".removeprefix("0")
+
+
+TABLES = (  # page, name of the marks, results file, and what is written of it
+    ("README.md", "figures", "main_job.json", figures),
+    ("README.md", "windows", "protocol_a.json", windows),
+    ("README.md", "blocks", "protocol_b.json", blocks),
+    ("docs/research.md", "parts", "ablations.json", parts),
+)
+
+
+def marks(name: str) -> tuple[str, str]:
+    """What stands before and behind a table."""
+    return f"<!-- {name}: bench/readme.py -->\n", f"<!-- end of {name} -->\n"
 
 
 def main() -> None:
-    """Rewrite the README."""
-    page = ROOT / "README.md"
-    text = page.read_text(encoding="utf-8")
-    for (first, last), table in TABLES.items():
-        file, write = table
-        before, rest = text.split(first)
+    """Rewrite the pages."""
+    for name, mark, file, write in TABLES:
+        page, (first, last) = ROOT / name, marks(mark)
+        before, rest = page.read_text(encoding="utf-8").split(first)
         results = json.loads((RESULTS / file).read_text())["results"]
-        text = before + first + write(results) + last + rest.split(last)[1]
-    page.write_text(text, encoding="utf-8")
+        page.write_text(before + first + write(results) + last + rest.split(last)[1], encoding="utf-8")
 
 
 if __name__ == "__main__":
