@@ -256,6 +256,14 @@ def test_stdin_and_stdout(monkeypatch, tmp_path: Path, capfdbinary) -> None:
     assert capfdbinary.readouterr().out == text
 
 
+def test_codes_with_leading_zeros_stay_text(tmp_path: Path) -> None:
+    codes = ("0417", "1033", "0999")
+    rows = "".join(f"{i},{codes[i % 3]},{i % 2}.5\n" for i in range(40))
+    assert round_trip(put(tmp_path, "t,code,x\n" + rows)).schema.column("code").levels == tuple(sorted(codes))
+    counted = "".join(f"{i},{i:04d}\n" for i in range(40))
+    assert read(put(tmp_path, "t,code\n" + counted)).schema.column("code").kind == "integer"  # too many for names
+
+
 def test_run_names_with_leading_zeros_stay_text(tmp_path: Path) -> None:
     text = "batch,x\n" + "".join(f"{i // 6:03d},{i % 4}.5\n" for i in range(18))
     table = round_trip(put(tmp_path, text), runs=["batch"])

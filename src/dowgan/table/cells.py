@@ -24,6 +24,7 @@ STATUS = (  # missing in a column of numbers: words that plant historians write 
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _TRUTHS = (("False", "True"), ("false", "true"), ("FALSE", "TRUE"))
 TEXT = str(pd.Series(["a"]).dtype)  # what this pandas holds text in: "object" up to 2, "str" from 3 on
+MOST_CODES = 100  # digits with leading zeros that are names
 _EXACT = 2.0**53  # whole numbers beyond this are not exact as floats
 
 
@@ -89,7 +90,8 @@ def from_text(name: str, cells: pa.Array, decimal: str, quoted: bool, labels: bo
     if pc.all(pc.is_in(lower, value_set=pa.array(NULLS))).as_py() is not False:
         return _empty(name, cells, quoted)
     numbers = None if masked.null_count == len(masked) else _cast(masked)
-    if numbers is not None and not (labels and (_has_leading_zeros(masked) or _inexact(masked, numbers))):
+    named = labels and numbers is not None and (_has_leading_zeros(masked) or _inexact(masked, numbers))
+    if numbers is not None and not named and not _codes(masked):
         coded = np.isin(numbers, numeric(codes))
         if coded.any() and not np.all(coded | np.isnan(numbers)):
             missing = pc.or_(missing, pa.array(coded))
@@ -100,6 +102,15 @@ def from_text(name: str, cells: pa.Array, decimal: str, quoted: bool, labels: bo
     if numbers is None and not labels:
         _refuse_mixed(name, trimmed, masked)
     return _labels(name, cells, lower, quoted)
+
+
+def _codes(cells: pa.Array) -> bool:
+    """Whether digits are names: all of one length, some with leading zeros, and few of them, such as 0417 and 1033."""
+    if not _has_leading_zeros(cells):
+        return False
+    lengths = pc.unique(pc.utf8_length(cells)).drop_null()
+    few = len(pc.unique(cells)) <= min(MOST_CODES, len(cells) // 4)
+    return few and len(lengths) == 1 and pc.all(pc.utf8_is_digit(cells)).as_py() is True
 
 
 def numeric(codes: Sequence[str]) -> np.ndarray:
