@@ -144,7 +144,7 @@ def test_wrong_usage_is_one_line_and_exit_2(
 def test_fit_needs_no_option(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dowgan.train.STEPS", (2, 2))
     monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
-    monkeypatch.setattr("dowgan.synthesizer.POLISHED", (256, 256))
+    monkeypatch.setattr("dowgan.finishing.POLISHED", (256, 256))
     (folder / "plain").mkdir()
     os.chdir(folder / "plain")
     assert run(["fit", "../data.csv"]) == 0
@@ -247,7 +247,7 @@ def test_demo_says_what_was_made_and_what_comes_next(
 ) -> None:
     monkeypatch.setattr("dowgan.train.STEPS", (2, 2))
     monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
-    monkeypatch.setattr("dowgan.synthesizer.POLISHED", (256, 256))
+    monkeypatch.setattr("dowgan.finishing.POLISHED", (256, 256))
     monkeypatch.setattr("dowgan.synthesizer.Synthesizer.report", lambda self, data: NoReport())
     assert run(["demo", "data.csv", "--folder", "deep/demo", "--condition", "grade"]) == 0
     said = capsys.readouterr()

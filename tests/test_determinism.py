@@ -43,7 +43,7 @@ def table(rows: int = 160, runs: int = 1) -> pd.DataFrame:
 def small_calibration() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr("dowgan.fitting.DRAWN", (4 * CHUNK, 4 * CHUNK))
-        patch.setattr("dowgan.synthesizer.POLISHED", (4 * CHUNK, 4 * CHUNK))
+        patch.setattr("dowgan.finishing.POLISHED", (4 * CHUNK, 4 * CHUNK))
         patch.setattr("dowgan.transport.ROUNDS", 50)
         yield
 
@@ -86,7 +86,7 @@ def test_another_process_gives_the_same_bytes(name: str, tmp_path: Path) -> None
     frame = table()
     frame.to_csv(tmp_path / "data.csv", index=False)
     code = (
-        "import sys, json, dowgan.fitting as f, dowgan.synthesizer as s, dowgan.transport as t\n"
+        "import sys, json, dowgan.fitting as f, dowgan.finishing as s, dowgan.transport as t\n"
         "f.DRAWN = s.POLISHED = (256, 256); t.ROUNDS = 50\n"
         "from dowgan.cli import main; main()"
     )

@@ -14,40 +14,32 @@ import numpy as np
 from threadpoolctl import threadpool_limits
 
 from dowgan.config import DEFAULT_RECIPE, Config, resolve
+from dowgan.drawing import Drawer
 from dowgan.errors import DataError, ModelError, OptionError, unknown
 from dowgan.extension import Extension
-from dowgan.fitting import Fitted, drawn_coordinates, fit_priors, stretch_of
+from dowgan.finishing import finish
+from dowgan.fitting import Fitted, fit_priors, stretch_of
 from dowgan.given import code_of, trajectory, widened
-from dowgan.holds import Hold, find_holds
-from dowgan.levels import Level
-from dowgan.lines import find_lines
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
-from dowgan.plan import AROUND, Plan, going_on, plan_runs, refuse_copies
-from dowgan.polish import Sample, fit_polish, fit_resolution
-from dowgan.relations import Relations
+from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
 from dowgan.rng import CHUNK, Streams
-from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
+from dowgan.sampling import path_normals
 from dowgan.season import Stretch
 from dowgan.table import Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
 from dowgan.totals import Totals, find_totals, last_known
-from dowgan.transport import fit_transport
 from dowgan.verbs import Rows, Solver, densify, extend, rows_after
 from dowgan.versions import versions
 
 if TYPE_CHECKING:
-    from pandas import DataFrame, Index
+    from pandas import DataFrame
 
     from dowgan.report import Report
     from dowgan.transfer import Source
 
 TAIL = 256  # last rows of each run that a model keeps, to extend it without the table
 MOST_TAILS = 400  # runs of which they are kept
-EPOCH = (128, 32_768)  # rows over which a long series has the level and spread of the table
-POLISH_STEP = 4  # every so many steps of drawn windows tell the columns' quantiles
-POLISH_EPOCHS = 8  # lengths of the table of a long series of which the same is done
-POLISHED = (8_192, 40_000)  # its rows
 
 
 class Synthesizer:
@@ -139,71 +131,14 @@ class Synthesizer:
             model = _assemble(whole, totals, config, self.random_state, fitted, network, training)
             self._take(replace(model, notes=(*model.notes, *said)))
             if config.space == "prior" or not config.trained:
-                self._finish(table, fitted, streams, config.calibrated)
+                self._take(finish(self.model_, table, fitted, streams, config.calibrated))
         return self
 
     def _take(self, model: Model) -> None:
         """Take a model; forget what was derived from the one before."""
         self.model_ = model
-        for name in ("schema", "_sampler", "_windows", "_extender"):
+        for name in ("schema", "_drawer", "_extender"):
             self.__dict__.pop(name, None)
-
-    def _finish(self, table: Table, fitted: Fitted, streams: Streams, calibrated: bool) -> None:
-        """Fit what stands behind the generator: the calibration of windows and of columns, and what is held."""
-        columns, regime_of = self.schema.channels, fitted.channels.regime
-        # the polish is fitted to what breaks the rules: it is what mends most of it
-        self._take(replace(self.model_, relations=Relations()))
-        windows = self._calibrate(table, fitted, streams) if calibrated else None
-        drawn = self._draw(self._trial(table, streams), None, streams, single=not self.schema.run_names)
-        real, series = (_sample(runs, regime_of) for runs in (table.runs, drawn))
-        if windows is None:
-            short = long = fit_resolution(columns, real.values)
-        else:
-            moved = self._moved
-            long = fit_polish(columns, fitted.relations, series, real, moved)
-            # windows are drawn without regard to what regimes, trends, levels and places in a run add
-            steady = len(fitted.channels.regimes) == 1 and not moved and not fitted.window.season.along
-            short = fit_polish(columns, fitted.relations, windows, real, moved) if steady else long
-        self._take(replace(self.model_, polish=short, polish_long=long, relations=fitted.relations))
-
-        def finished(values: np.ndarray) -> np.ndarray:
-            return self._kept(self._polished(values, np.full(len(values), len(values)), regime_of(values)), None)
-
-        runs = [replace(run, values=finished(run.values)) for run in drawn]
-        lines = find_lines(columns, table.runs, runs)
-        straight = [column for line in lines for column in line.columns]
-        self._take(replace(self.model_, holds=(*lines, *find_holds(columns, table.runs, runs, straight))))
-
-    @property
-    def _moved(self) -> list[int]:
-        """Columns whose quantiles tell the time or the run: they follow a trend, or lie at a run's level."""
-        channels, trend = self._model.channels, self._model.window.season.trend
-        moved = (trend != 0) | channels.levels.offsets.any(axis=0)
-        firsts = {place: channels.first_channel(place) for place in range(channels.columns)}
-        return [place for place, channel in firsts.items() if channel is not None and moved[channel]]
-
-    def _calibrate(self, table: Table, fitted: Fitted, streams: Streams) -> Sample:
-        """Carry a large draw of the generator to the data in closed form; return rows of the windows drawn."""
-        coordinates = fitted.coordinates
-        straight = drawn_coordinates(fitted, table.runs, streams.numpy("calibrate"))
-        drawn = np.concatenate([self._sampler.refine(part) for part in np.split(straight, len(straight) // CHUNK)])
-        transport = fit_transport(
-            drawn, fitted.windows, fitted.held_out, coordinates.value_directions, streams.numpy("directions")
-        )
-        self._take(replace(self.model_, transport=transport))
-        scores = coordinates.from_coordinates(transport.apply(drawn, transport.bases(coordinates.value_directions)))
-        width = fitted.channels.width  # other steps of every window: runs may have a course of their own
-        parts = [scores[step::POLISH_STEP, step::POLISH_STEP].reshape(-1, width) for step in range(POLISH_STEP)]
-        channels = coordinates.scores.from_normal(np.concatenate(parts))
-        regime = np.zeros(len(channels), dtype=int)
-        return Sample(fitted.channels.decode(channels, regime), regime)
-
-    def _trial(self, table: Table, streams: Streams) -> list[Plan]:
-        """Plans of a draw that is long enough to be set against the table's rows."""
-        rows, many = sum(len(run.values) for run in table.runs), bool(self.schema.run_names)
-        length = None if many else int(np.clip(POLISH_EPOCHS * rows, *POLISHED))
-        runs = POLISHED[0] // (rows // len(table.runs)) + 1 if many else 1
-        return plan_runs(self.model_, self.schema, length, runs, None, {}, streams.numpy("polish"))
 
     def save(self, path: str | Path) -> None:
         """Write the model whole or not at all.
@@ -225,28 +160,8 @@ class Synthesizer:
         return self._model.table_schema
 
     @cached_property
-    def _sampler(self) -> Sampler:
-        model = self._model
-        refine: Refine = identity
-        if model.network is not None and self._space == "prior":
-            from dowgan.networks import generator_of
-
-            refine = generator_of(model.network)
-        epoch = int(np.clip(max(past.rows for past in model.past), *EPOCH))
-        return Sampler(model.window, model.coordinates, refine, model.transport, epoch)
-
-    @property
-    def _space(self) -> str:
-        return Config.model_validate_json(self._model.recipe).space
-
-    @cached_property
-    def _windows(self) -> WindowSampler | None:
-        """What draws series outside the prior's coordinates; None for a model that does not."""
-        if self._model.network is None or self._space == "prior":
-            return None
-        from dowgan.networks import sampler_of
-
-        return sampler_of(self._model.network)
+    def _drawer(self) -> Drawer:
+        return Drawer(self._model)
 
     @cached_property
     def _extender(self) -> Solver:
@@ -304,7 +219,8 @@ class Synthesizer:
         streams = Streams(random_state)
         with threadpool_limits(1):
             plans = self._plans(rows, runs, position, held, streams, fixed)
-            drawn = self._summed(self._draw(plans, self._added(fixed), streams, single=not many), plans, fixed)
+            drawn = self._drawer.runs(plans, self._added(fixed), streams, single=not many)
+            drawn = self._drawer.summed(drawn, plans, fixed)
         lead = ("run", range(1, len(drawn) + 1)) if runs is not None and not schema.run_names else None
         frame = to_frame(schema, drawn, lead=lead)
         total = sum(len(run.values) for run in drawn)
@@ -391,156 +307,17 @@ class Synthesizer:
             raise OptionError(f"'{start}' is not a time of this clock; the nearest are {before} and {behind}.")
         return steps + first.offset
 
-    def _draw(self, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool) -> list[Run]:
-        """Draw the runs of a plan in chunks; each run's values depend on its own number only."""
-        if self._windows is not None:
-            return self._draw_windows(self._windows, plans, fixed, streams, single)
-        out: list[Run] = []
-        if single or fixed is not None:
-            for number, plan in enumerate(plans):
-                encode, level = self._model.channels.encode, self._level(plan)
-                known = None if fixed is None else level.off(encode(fixed[: plan.rows], self._told(plan, fixed)))
-                lots = series_lots(streams, f"series/{number}")
-                series = self._sampler.series(self._place(plan), known, lots, hold=single)
-                out += self._runs([plan], series[None], fixed, streams, number)
-            return out
-        lead = self._lead
-        for first in range(0, len(plans), WINDOWS):
-            part = [plan.earlier(lead) for plan in plans[first : first + WINDOWS]]
-            longest = max(plan.rows for plan in part)
-            places = [self._place(plan).longer(longest - plan.rows) for plan in part]
-            chunks = range(first // CHUNK, -(-(first + len(part)) // CHUNK))
-            drawn = self._sampler.paths(places, [path_normals(streams, "run", chunk) for chunk in chunks])
-            out += self._runs(part, drawn, fixed, streams, first)
-        return [self._without_first(run, lead) for run in out] if lead else out
-
-    @property
-    def _lead(self) -> int:
-        """Rows before a short piece of a long series that are drawn too: it may begin with a sample of long ago."""
-        if self.schema.run_names:
-            return 0
-        return min(AROUND, max((h.lengths.every - 1 for h in self._model.holds if isinstance(h, Hold)), default=0))
-
-    def _without_first(self, run: Run, rows: int) -> Run:
-        start = self.schema.clock.at(run.start, np.array([rows]))[0]
-        return Run(run.key, start, run.offset + rows, run.values[rows:])
-
-    def _draw_windows(
-        self, windows: WindowSampler, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool
-    ) -> list[Run]:
-        """Do what `_draw` does with a network that works outside the prior's coordinates."""
-        from dowgan.networks import told_of, values_of
-
-        channels, space = self._model.channels, self._space
-        if fixed is not None and not np.isnan(np.delete(fixed, channels.conditions, axis=1)).all():
-            raise OptionError(
-                f"The network of this model works in space '{space}' and cannot follow given values, only conditions; "
-                "fit with --recipe flagship for that."
-            )
-        out: list[Run] = []
-        for first in range(0, len(plans), CHUNK):
-            part = plans[first : first + CHUNK]
-            longest = max(plan.rows for plan in part)
-            regime = np.stack([np.pad(plan.regime, (0, longest - plan.rows), mode="edge") for plan in part])
-            told = told_of(regime, len(channels.regimes))
-            drawn = (
-                windows.series(told[0], streams, "series")[None]
-                if single
-                else windows.runs(told, streams, "run", first // CHUNK)
-            )
-            for plan, start, series in zip(part, self._starts(part), drawn, strict=True):
-                values = values_of(channels, series[: plan.rows], plan.regime, space)
-                out.append(Run(plan.key, start, plan.position, self._kept(values, fixed)))
-        return out
-
-    def _runs(
-        self, plans: Sequence[Plan], channels: np.ndarray, fixed: np.ndarray | None, streams: Streams, first: int
-    ) -> list[Run]:
-        """Channels [P N D] of some plans, of which the first has that number, as runs; a plan of fewer than N rows
-        takes the first of them."""
-        model, (paths, rows, width) = self._model, channels.shape
-        regime = np.concatenate([self._place(plan).longer(rows - plan.rows).regime for plan in plans])
-        channels = np.stack([self._level(plan).on(path) for plan, path in zip(plans, channels, strict=True)])
-        told = None
-        if model.channels.setpoints.columns:
-            parts = [self._told(plan, fixed) for plan in plans]
-            told = np.concatenate([np.pad(part, ((0, rows - len(part)), (0, 0)), mode="edge") for part in parts])
-        values = model.channels.decode(channels.reshape(-1, width), regime, told)  # [PN C]
-        values = self._polished(values, np.repeat([plan.rows for plan in plans], rows), regime)
-        if model.holds:
-            chances = [streams.numpy("holds", first + number) for number in range(paths)]
-            chance = np.stack([own.random((rows, len(model.holds))) for own in chances])
-            positions = np.array([plan.position for plan in plans])
-            for number, hold in enumerate(model.holds):
-                hold.apply(values.reshape(paths, rows, -1), chance[:, :, number], positions)
-        by_plan = self._kept(values, fixed).reshape(paths, rows, -1)
-        both = zip(plans, self._starts(plans), by_plan, strict=True)
-        return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]
-
-    def _told(self, plan: Plan, fixed: np.ndarray | None) -> np.ndarray:
-        """What regimes tell [T C] of a planned run of which some values are given."""
-        course, rows = plan.course, slice(len(plan.before), len(plan.before) + plan.rows)
-        known = np.full((len(course), self._model.channels.columns), np.nan)
-        if fixed is not None:
-            known[rows] = fixed[: plan.rows]
-        return self._model.channels.setpoints.told(course, known)[rows]
-
-    def _place(self, plan: Plan) -> Place:
-        pace = self._model.channels.pace(plan.rows)
-        return Place(plan.position + np.arange(plan.rows, dtype=float), plan.regime, pace)
-
-    def _level(self, plan: Plan) -> Level:
-        """Level of a planned run."""
-        channels = self._model.channels
-        return channels.level(plan.like, np.full((1, channels.columns), np.nan))
-
-    def _polished(self, values: np.ndarray, lengths: np.ndarray, regime: np.ndarray) -> np.ndarray:
-        """Values [N C] with the last touch for their regimes and for runs of their lengths [N]: of one window, or of
-        many."""
-        model, out = self._model, values.copy()
-        short = lengths <= model.coordinates.steps
-        for polish, chosen in ((model.polish, short), (model.polish_long, ~short)):
-            if polish is not None:
-                out[chosen] = polish.apply(values[chosen], regime[chosen])
-        told = list(model.channels.setpoints.columns)
-        out[:, told] = values[:, told]
-        return out
-
-    def _kept(self, values: np.ndarray, fixed: np.ndarray | None) -> np.ndarray:
-        """Values [N C] with those that are given put in and the table's rules kept."""
-        given = np.full(values.shape, np.nan) if fixed is None else fixed[: len(values)]
-        return self._model.relations.keep(values, given)
-
-    def _starts(self, plans: Sequence[Plan]) -> Index:
-        """The clock values at which plans begin."""
-        clock, first = self.schema.clock, self._model.past[0]
-        return clock.at(clock.decode(first.start), np.array([plan.position - first.offset for plan in plans]))
-
     def draw(self, random_state: int = 0) -> list[Run]:
         """Return as many generated runs as the table has, as arrays in the user's units."""
         streams = Streams(random_state)
         with threadpool_limits(1):
             plans = self._plans(None, None, None, {}, streams, None)
-            return self._summed(self._draw(plans, None, streams, single=not self.schema.run_names), plans, None)
+            drawn = self._drawer.runs(plans, None, streams, single=not self.schema.run_names)
+            return self._drawer.summed(drawn, plans, None)
 
     def _added(self, values: np.ndarray | None) -> np.ndarray | None:
         """What given rows add to totals."""
         return None if values is None else self._model.totals.added(values)
-
-    def _summed(self, runs: Sequence[Run], plans: Sequence[Plan], fixed: np.ndarray | None) -> list[Run]:
-        """Runs with totals in place of what rows add, from the first value of the table's run on."""
-        totals, first = self._model.totals, {past.key: past.first for past in self._model.past}
-        if not totals.columns:
-            return list(runs)
-        out = []
-        for run, plan in zip(runs, plans, strict=True):
-            values = run.values.copy()
-            values[0, list(totals.columns)] = 0.0
-            values = totals.summed(values, first[plan.like])
-            if fixed is not None:
-                np.copyto(values, fixed[: len(values)], where=~np.isnan(fixed[: len(values)]))
-            out.append(replace(run, values=values))
-        return out
 
     def report(
         self, data: DataFrame | str | Path, slow: bool = False, tell: Callable[[str], None] | None = None
@@ -901,11 +678,6 @@ def _assemble(
         training=training,
         notes=(*table.notes, *fitted.relations.words(names), *totals.words(names)),
     )
-
-
-def _sample(runs: Sequence[Run], regime_of: Callable[[np.ndarray], np.ndarray]) -> Sample:
-    """All rows of some runs."""
-    return Sample(np.concatenate([r.values for r in runs]), np.concatenate([regime_of(r.values) for r in runs]))
 
 
 def _cut(plans: Sequence[Plan], rows: int) -> list[Plan]:

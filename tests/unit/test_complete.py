@@ -145,7 +145,7 @@ def test_a_generated_table_has_no_seams() -> None:
     centred = (out - out.mean()) / out.std()
     within(np.mean(centred[1:] * centred[:-1]), fitted, np.sqrt(4 / (len(out) / 9)))
     within(out.std(), x.std(), np.sqrt(9 / 2 / len(x)))
-    assert isinstance(model._sampler, Sampler)
+    assert isinstance(model._drawer.sampler, Sampler)
 
 
 def test_gaps_do_not_make_a_generated_series_jumpy() -> None:

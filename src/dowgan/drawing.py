@@ -1,0 +1,205 @@
+"""Draw planned runs from a fitted model, in the user's units."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from dowgan.config import Config
+from dowgan.errors import OptionError
+from dowgan.holds import Hold
+from dowgan.levels import Level
+from dowgan.model import Model
+from dowgan.plan import AROUND, Plan
+from dowgan.rng import CHUNK, Streams
+from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
+from dowgan.table import Run, Schema
+
+if TYPE_CHECKING:
+    from pandas import Index
+
+EPOCH = (128, 32_768)  # rows over which a long series has the level and spread of the table
+
+
+class Drawer:
+    """Draws runs of a model.
+
+    Args:
+        model: fitted, in whole or up to its polish.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @cached_property
+    def schema(self) -> Schema:
+        """The schema of the fitted table."""
+        return self.model.table_schema
+
+    def runs(self, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool) -> list[Run]:
+        """Draw the runs of a plan in chunks; each run's values depend on its own number only."""
+        if self._windows is not None:
+            return self._draw_windows(self._windows, plans, fixed, streams, single)
+        out: list[Run] = []
+        if single or fixed is not None:
+            for number, plan in enumerate(plans):
+                encode, level = self.model.channels.encode, self._level(plan)
+                known = None if fixed is None else level.off(encode(fixed[: plan.rows], self.told(plan, fixed)))
+                lots = series_lots(streams, f"series/{number}")
+                series = self.sampler.series(self._place(plan), known, lots, hold=single)
+                out += self._finished([plan], series[None], fixed, streams, number)
+            return out
+        lead = self._lead
+        for first in range(0, len(plans), WINDOWS):
+            part = [plan.earlier(lead) for plan in plans[first : first + WINDOWS]]
+            longest = max(plan.rows for plan in part)
+            places = [self._place(plan).longer(longest - plan.rows) for plan in part]
+            chunks = range(first // CHUNK, -(-(first + len(part)) // CHUNK))
+            drawn = self.sampler.paths(places, [path_normals(streams, "run", chunk) for chunk in chunks])
+            out += self._finished(part, drawn, fixed, streams, first)
+        return [self._without_first(run, lead) for run in out] if lead else out
+
+    def summed(self, runs: Sequence[Run], plans: Sequence[Plan], fixed: np.ndarray | None) -> list[Run]:
+        """Runs with totals in place of what rows add, from the first value of the table's run on."""
+        totals, first = self.model.totals, {past.key: past.first for past in self.model.past}
+        if not totals.columns:
+            return list(runs)
+        out = []
+        for run, plan in zip(runs, plans, strict=True):
+            values = run.values.copy()
+            values[0, list(totals.columns)] = 0.0
+            values = totals.summed(values, first[plan.like])
+            if fixed is not None:
+                np.copyto(values, fixed[: len(values)], where=~np.isnan(fixed[: len(values)]))
+            out.append(replace(run, values=values))
+        return out
+
+    def polished(self, values: np.ndarray, lengths: np.ndarray, regime: np.ndarray) -> np.ndarray:
+        """Values [N C] with the last touch for their regimes and for runs of their lengths [N]: of one window, or of
+        many."""
+        model, out = self.model, values.copy()
+        short = lengths <= model.coordinates.steps
+        for polish, chosen in ((model.polish, short), (model.polish_long, ~short)):
+            if polish is not None:
+                out[chosen] = polish.apply(values[chosen], regime[chosen])
+        told = list(model.channels.setpoints.columns)
+        out[:, told] = values[:, told]
+        return out
+
+    def kept(self, values: np.ndarray, fixed: np.ndarray | None) -> np.ndarray:
+        """Values [N C] with those that are given put in and the table's rules kept."""
+        given = np.full(values.shape, np.nan) if fixed is None else fixed[: len(values)]
+        return self.model.relations.keep(values, given)
+
+    def told(self, plan: Plan, fixed: np.ndarray | None) -> np.ndarray:
+        """What regimes tell [T C] of a planned run of which some values are given."""
+        course, rows = plan.course, slice(len(plan.before), len(plan.before) + plan.rows)
+        known = np.full((len(course), self.model.channels.columns), np.nan)
+        if fixed is not None:
+            known[rows] = fixed[: plan.rows]
+        return self.model.channels.setpoints.told(course, known)[rows]
+
+    @cached_property
+    def sampler(self) -> Sampler:
+        model = self.model
+        refine: Refine = identity
+        if model.network is not None and self._space == "prior":
+            from dowgan.networks import generator_of
+
+            refine = generator_of(model.network)
+        epoch = int(np.clip(max(past.rows for past in model.past), *EPOCH))
+        return Sampler(model.window, model.coordinates, refine, model.transport, epoch)
+
+    @property
+    def _space(self) -> str:
+        return Config.model_validate_json(self.model.recipe).space
+
+    @cached_property
+    def _windows(self) -> WindowSampler | None:
+        """What draws series outside the prior's coordinates; None for a model that does not."""
+        if self.model.network is None or self._space == "prior":
+            return None
+        from dowgan.networks import sampler_of
+
+        return sampler_of(self.model.network)
+
+    @property
+    def _lead(self) -> int:
+        """Rows before a short piece of a long series that are drawn too: it may begin with a sample of long ago."""
+        if self.schema.run_names:
+            return 0
+        return min(AROUND, max((h.lengths.every - 1 for h in self.model.holds if isinstance(h, Hold)), default=0))
+
+    def _without_first(self, run: Run, rows: int) -> Run:
+        start = self.schema.clock.at(run.start, np.array([rows]))[0]
+        return Run(run.key, start, run.offset + rows, run.values[rows:])
+
+    def _draw_windows(
+        self, windows: WindowSampler, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool
+    ) -> list[Run]:
+        """Do what `_draw` does with a network that works outside the prior's coordinates."""
+        from dowgan.networks import told_of, values_of
+
+        channels, space = self.model.channels, self._space
+        if fixed is not None and not np.isnan(np.delete(fixed, channels.conditions, axis=1)).all():
+            raise OptionError(
+                f"The network of this model works in space '{space}' and cannot follow given values, only conditions; "
+                "fit with --recipe flagship for that."
+            )
+        out: list[Run] = []
+        for first in range(0, len(plans), CHUNK):
+            part = plans[first : first + CHUNK]
+            longest = max(plan.rows for plan in part)
+            regime = np.stack([np.pad(plan.regime, (0, longest - plan.rows), mode="edge") for plan in part])
+            told = told_of(regime, len(channels.regimes))
+            drawn = (
+                windows.series(told[0], streams, "series")[None]
+                if single
+                else windows.runs(told, streams, "run", first // CHUNK)
+            )
+            for plan, start, series in zip(part, self._starts(part), drawn, strict=True):
+                values = values_of(channels, series[: plan.rows], plan.regime, space)
+                out.append(Run(plan.key, start, plan.position, self.kept(values, fixed)))
+        return out
+
+    def _finished(
+        self, plans: Sequence[Plan], channels: np.ndarray, fixed: np.ndarray | None, streams: Streams, first: int
+    ) -> list[Run]:
+        """Channels [P N D] of some plans, of which the first has that number, as runs; a plan of fewer than N rows
+        takes the first of them."""
+        model, (paths, rows, width) = self.model, channels.shape
+        regime = np.concatenate([self._place(plan).longer(rows - plan.rows).regime for plan in plans])
+        channels = np.stack([self._level(plan).on(path) for plan, path in zip(plans, channels, strict=True)])
+        told = None
+        if model.channels.setpoints.columns:
+            parts = [self.told(plan, fixed) for plan in plans]
+            told = np.concatenate([np.pad(part, ((0, rows - len(part)), (0, 0)), mode="edge") for part in parts])
+        values = model.channels.decode(channels.reshape(-1, width), regime, told)  # [PN C]
+        values = self.polished(values, np.repeat([plan.rows for plan in plans], rows), regime)
+        if model.holds:
+            chances = [streams.numpy("holds", first + number) for number in range(paths)]
+            chance = np.stack([own.random((rows, len(model.holds))) for own in chances])
+            positions = np.array([plan.position for plan in plans])
+            for number, hold in enumerate(model.holds):
+                hold.apply(values.reshape(paths, rows, -1), chance[:, :, number], positions)
+        by_plan = self.kept(values, fixed).reshape(paths, rows, -1)
+        both = zip(plans, self._starts(plans), by_plan, strict=True)
+        return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]
+
+    def _place(self, plan: Plan) -> Place:
+        pace = self.model.channels.pace(plan.rows)
+        return Place(plan.position + np.arange(plan.rows, dtype=float), plan.regime, pace)
+
+    def _level(self, plan: Plan) -> Level:
+        """Level of a planned run."""
+        channels = self.model.channels
+        return channels.level(plan.like, np.full((1, channels.columns), np.nan))
+
+    def _starts(self, plans: Sequence[Plan]) -> Index:
+        """The clock values at which plans begin."""
+        clock, first = self.schema.clock, self.model.past[0]
+        return clock.at(clock.decode(first.start), np.array([plan.position - first.offset for plan in plans]))

@@ -1,0 +1,98 @@
+"""Fit what stands behind the generator: the calibration of windows and of columns, and what is held."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+import numpy as np
+
+from dowgan.drawing import Drawer
+from dowgan.fitting import Fitted, drawn_coordinates
+from dowgan.holds import find_holds
+from dowgan.lines import find_lines
+from dowgan.model import Model
+from dowgan.plan import Plan, plan_runs
+from dowgan.polish import Sample, fit_polish, fit_resolution
+from dowgan.relations import Relations
+from dowgan.rng import CHUNK, Streams
+from dowgan.table import Run, Table
+from dowgan.transport import Transport, fit_transport
+
+POLISH_STEP = 4  # every so many steps of drawn windows tell the columns' quantiles
+POLISH_EPOCHS = 8  # lengths of the table of a long series of which the same is done
+POLISHED = (8_192, 40_000)  # its rows
+
+
+def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibrated: bool) -> Model:
+    """Return a model with what stands behind its generator.
+
+    Args:
+        model: with a generator, and nothing behind it.
+        table: as it is modelled.
+        fitted: the untrained part.
+        streams: randomness of the draws.
+        calibrated: whether windows and columns are carried to the data, or only put on the numbers they may hold.
+    """
+    columns, regime_of = model.table_schema.channels, fitted.channels.regime
+    # the polish is fitted to what breaks the rules: it is what mends most of it
+    model, windows = replace(model, relations=Relations()), None
+    if calibrated:
+        transport, windows = _calibrate(Drawer(model), table, fitted, streams)
+        model = replace(model, transport=transport)
+    plans = _trial(model, table, streams)
+    drawn = Drawer(model).runs(plans, None, streams, single=not model.table_schema.run_names)
+    real, series = (_sample(runs, regime_of) for runs in (table.runs, drawn))
+    if windows is None:
+        short = long = fit_resolution(columns, real.values)
+    else:
+        moved = _moved(model)
+        long = fit_polish(columns, fitted.relations, series, real, moved)
+        # windows are drawn without regard to what regimes, trends, levels and places in a run add
+        steady = len(fitted.channels.regimes) == 1 and not moved and not fitted.window.season.along
+        short = fit_polish(columns, fitted.relations, windows, real, moved) if steady else long
+    model = replace(model, polish=short, polish_long=long, relations=fitted.relations)
+    drawer = Drawer(model)
+
+    def finished(values: np.ndarray) -> np.ndarray:
+        return drawer.kept(drawer.polished(values, np.full(len(values), len(values)), regime_of(values)), None)
+
+    runs = [replace(run, values=finished(run.values)) for run in drawn]
+    lines = find_lines(columns, table.runs, runs)
+    straight = [column for line in lines for column in line.columns]
+    return replace(model, holds=(*lines, *find_holds(columns, table.runs, runs, straight)))
+
+
+def _moved(model: Model) -> list[int]:
+    """Columns whose quantiles tell the time or the run: they follow a trend, or lie at a run's level."""
+    channels, trend = model.channels, model.window.season.trend
+    moved = (trend != 0) | channels.levels.offsets.any(axis=0)
+    firsts = {place: channels.first_channel(place) for place in range(channels.columns)}
+    return [place for place, channel in firsts.items() if channel is not None and moved[channel]]
+
+
+def _calibrate(drawer: Drawer, table: Table, fitted: Fitted, streams: Streams) -> tuple[Transport, Sample]:
+    """Carry a large draw of the generator to the data in closed form; also return rows of the windows drawn."""
+    coordinates = fitted.coordinates
+    straight = drawn_coordinates(fitted, table.runs, streams.numpy("calibrate"))
+    drawn = np.concatenate([drawer.sampler.refine(part) for part in np.split(straight, len(straight) // CHUNK)])
+    transport = fit_transport(
+        drawn, fitted.windows, fitted.held_out, coordinates.value_directions, streams.numpy("directions")
+    )
+    scores = coordinates.from_coordinates(transport.apply(drawn, transport.bases(coordinates.value_directions)))
+    width = fitted.channels.width  # other steps of every window: runs may have a course of their own
+    parts = [scores[step::POLISH_STEP, step::POLISH_STEP].reshape(-1, width) for step in range(POLISH_STEP)]
+    channels = coordinates.scores.from_normal(np.concatenate(parts))
+    regime = np.zeros(len(channels), dtype=int)
+    return transport, Sample(fitted.channels.decode(channels, regime), regime)
+
+
+def _trial(model: Model, table: Table, streams: Streams) -> list[Plan]:
+    """Plans of a draw that is long enough to be set against the table's rows."""
+    rows, many = sum(len(run.values) for run in table.runs), bool(model.table_schema.run_names)
+    length = None if many else int(np.clip(POLISH_EPOCHS * rows, *POLISHED))
+    runs = POLISHED[0] // (rows // len(table.runs)) + 1 if many else 1
+    return plan_runs(model, model.table_schema, length, runs, None, {}, streams.numpy("polish"))
+
+
+def _sample(runs: Sequence[Run], regime_of: Callable[[np.ndarray], np.ndarray]) -> Sample:
+    """All rows of some runs."""
+    return Sample(np.concatenate([r.values for r in runs]), np.concatenate([regime_of(r.values) for r in runs]))
