@@ -658,7 +658,7 @@ def test_ctrl_c_while_calibrating_saves_the_model_so_far(
     def stop(*arguments: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("dowgan.synthesizer.fit_transport", stop)
+    monkeypatch.setattr("dowgan.finishing.fit_transport", stop)
     monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
     assert run(["fit", "data.csv", "-o", "new.dowgan", "--recipe", "prior", "--set", "calibrated=true"]) == 0
     said = capsys.readouterr().err
