@@ -32,6 +32,7 @@ GAP_KNOTS = 65
 BLOCKS = 10  # of time, of which each second one is set against the others
 SHARES = (np.arange(100) + 0.5) / 100
 SLIGHT = 0.02  # of a column's spread: so far off are quantiles that nobody sees
+CLOSE = 0.04  # of a column's spread: how far off its mean and spread may be where quantiles are left alone
 PILED = 0.02  # share of a column's rows at one of its ends, from which it is more than that end
 RARE = 0.05  # share of crossed rows up to which a distance is left as it is: each level's map bends a smooth column
 
@@ -227,8 +228,12 @@ def _apart(a: Float[np.ndarray, " M"], b: Float[np.ndarray, " N"]) -> float:
     return float(np.abs(np.quantile(a, SHARES) - np.quantile(b, SHARES)).mean())
 
 
-def _even_map(drawn: Float[np.ndarray, " M"], known: Float[np.ndarray, " N"]) -> Map:
-    """Return the straight map from the mean and spread of a draw to those of the table."""
+def _even_map(drawn: Float[np.ndarray, " M"], known: Float[np.ndarray, " N"]) -> Map | None:
+    """Return the straight map from the mean and spread of a draw to those of the table, None if they are close."""
+    spread = float(known.std()) + 1e-12
+    shift, ratio = abs(np.nanmean(drawn) - known.mean()) / spread, np.nanstd(drawn) / spread
+    if max(shift, abs(ratio - 1)) < CLOSE:
+        return None
     own = np.array([np.nanmin(drawn), np.nanmax(drawn)]) + 1e-9 * np.array([-1.0, 1.0])
     scale = known.std() / (np.nanstd(drawn) + 1e-12)
     return Map(own, known.mean() + scale * (own - np.nanmean(drawn)))
