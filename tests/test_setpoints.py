@@ -5,7 +5,12 @@ import pandas as pd
 import pytest
 
 import dowgan
+from dowgan.channels import fit_channels
+from dowgan.fitting import stretch_of, unheld
+from dowgan.holds import Hold
+from dowgan.lengths import Lengths
 from dowgan.setpoints import fit_setpoints
+from dowgan.table import read
 
 LEVELS = {"A": 80.0, "B": 86.0, "C": 76.0}
 RAMP, STAYS = 20, 130
@@ -109,3 +114,13 @@ def test_batches_of_any_length_begin_and_end_as_the_tables() -> None:
     assert made.first().between(14, 26).mean() > 0.9
     assert made.last().between(39, 51).mean() > 0.9
     assert made.max().between(76, 86).mean() > 0.9
+
+
+def test_a_set_point_with_a_beat_leaves_the_other_channels_alone() -> None:
+    table = read(campaigns(), conditions=("grade", "phase"))
+    channels = fit_channels(table.schema, table.runs)
+    place = [column.name for column in table.schema.channels].index("sp")
+    assert channels.first_channel(place) is None
+    always = Lengths(np.empty(0), np.array([24]), np.ones((1, 1)), np.empty(0), 24, 0)
+    stretch = stretch_of(channels, table.runs[0])
+    assert np.array_equal(unheld(channels, [Hold((place,), None, always)], stretch).values, stretch.values)

@@ -208,7 +208,7 @@ class Channels:
         return np.argmin(off, axis=1)[places]
 
     def first_channel(self, place: int) -> int | None:
-        """Number of the first channel of a column, None for a condition that is part of the regime."""
+        """Number of the first channel of a column, None for one that the regime tells: a condition, a set-point."""
         first, place = 0, dict(self.same).get(place, place)
         for code in self.codes:
             if code.place == place:

@@ -205,7 +205,8 @@ def unheld(channels: Channels, beats: Sequence[Hold], stretch: Stretch) -> Stret
     values = stretch.values.copy()
     for hold in beats:
         off = (stretch.positions - hold.lengths.phase) % hold.lengths.every != 0
-        for channel in map(channels.first_channel, hold.columns):
+        found = (channels.first_channel(column) for column in hold.columns)
+        for channel in (c for c in found if c is not None):  # a set-point that the regimes tell is none
             values[off, channel] = np.nan
     return replace(stretch, values=values)
 
