@@ -46,7 +46,8 @@ def measured(frame: pd.DataFrame, noise: str, steps: int, seed: int) -> dict[str
     with threadpool_limits(1):
         record = model.fit(frame).model_.training
     fidelity = {"best": min(record.fidelity[1:]), "last": record.fidelity[-1]}
-    return {"seed": seed, "collapsed": "collapsed" in record.stopped, "seconds": round(model.fit_seconds_ or 0.0, 1)} | fidelity
+    took = round(model.fit_seconds_ or 0.0, 1)
+    return {"seed": seed, "collapsed": "collapsed" in record.stopped, "seconds": took} | fidelity
 
 
 def page(results: dict[str, Any]) -> str:

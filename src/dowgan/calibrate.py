@@ -96,7 +96,8 @@ def _factors_of(ratios: Sequence[Ratios], gap: int) -> Float[np.ndarray, " D"]:
     out = np.empty(rows.shape[1])
     for channel in range(len(out)):
         own = rows[:, [channel]]
-        share = len(own[~np.isnan(own)]) / (len(own[~np.isnan(own)]) + BAND_CAUTION * gap)
+        known = np.count_nonzero(~np.isnan(own))
+        share = known / (known + BAND_CAUTION * gap)
         out[channel] = common * (_factor_of([own]) / common) ** share
     return out
 

@@ -15,13 +15,13 @@ from typing import Any, Literal
 import numpy as np
 from jaxtyping import Float, Int
 
+from dowgan.courses import numbers
 from dowgan.errors import OptionError
 from dowgan.levels import Level, Levels, fit_levels, no_level, no_levels
 from dowgan.setpoints import Setpoints, fit_setpoints
 from dowgan.table.schema import Column, Run, Schema
 
 ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
-COUNTED = ("float", "integer")  # kinds of columns that hold numbers
 SKEWED = 0.8  # skewness from which another scale is tried
 Power = Literal["identity", "sqrt", "log"]
 
@@ -147,9 +147,11 @@ class Channels:
             values = values - self.setpoints.led(told)
         return np.concatenate([code.forward(values[:, code.place]) for code in self.codes], axis=1)
 
-    def level(self, key: tuple[Any, ...], values: Float[np.ndarray, "T C"]) -> Level:
-        """Return the level of a run in channels: of its key, or of its values if the fitted table has no such run."""
-        return self.levels.of(key, self.encode(values)) if self.levels.keys else no_level(self.width)
+    def level(self, key: tuple[Any, ...], encoded: Float[np.ndarray, "T D"] | None = None) -> Level:
+        """Return the level of a run: of its key, or of its channels if the fitted table has no such run."""
+        if not self.levels.keys:
+            return no_level(self.width)
+        return self.levels.of(key, np.full((1, self.width), np.nan) if encoded is None else encoded)
 
     def decode(
         self,
@@ -250,15 +252,14 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
     if not places:
         raise OptionError("Every column that varies is a condition; leave at least one column that is not.")
     levels = _filled(values[:, conditions]) if conditions else np.zeros((1, 0))
-    counted = tuple(schema.channels[place].kind in COUNTED for place in conditions)
+    counted = tuple(schema.channels[place].kind in ("float", "integer") for place in conditions)
     regimes = np.unique(levels, axis=0)
     blank = np.full((len(regimes), values.shape[1]), np.nan)
     plain = Channels(
         (), tuple(conditions), counted, regimes, values.shape[1], tuple(same), Setpoints(blank, blank), no_levels(0)
     )
     courses = [(run.values, plain.regime(run.values)) for run in runs]
-    numbers = [i for i in places if schema.channels[i].role == "value" and schema.channels[i].kind in COUNTED]
-    setpoints = fit_setpoints(numbers, courses, len(regimes))
+    setpoints = fit_setpoints([i for i in numbers(schema.channels) if i in places], courses, len(regimes))
     if set(places) <= set(setpoints.columns):  # something must be left to model
         setpoints = replace(setpoints, columns=(), followers=())
     led = np.concatenate([setpoints.led(setpoints.told(regime, known)) for known, regime in courses])

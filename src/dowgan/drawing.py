@@ -105,6 +105,7 @@ class Drawer:
 
     @cached_property
     def sampler(self) -> Sampler:
+        """What draws series in channels."""
         model = self.model
         refine: Refine = identity
         if model.network is not None and self._space == "prior":
@@ -196,8 +197,7 @@ class Drawer:
 
     def _level(self, plan: Plan) -> Level:
         """Level of a planned run."""
-        channels = self.model.channels
-        return channels.level(plan.like, np.full((1, channels.columns), np.nan))
+        return self.model.channels.level(plan.like)
 
     def _starts(self, plans: Sequence[Plan]) -> Index:
         """The clock values at which plans begin."""

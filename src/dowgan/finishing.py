@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 import numpy as np
+from jaxtyping import Float
 
 from dowgan.drawing import Drawer
 from dowgan.fitting import Fitted, drawn_coordinates
@@ -34,21 +35,24 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
     """
     columns, regime_of = model.table_schema.channels, fitted.channels.regime
     # the polish is fitted to what breaks the rules: it is what mends most of it
-    model, windows = replace(model, relations=Relations()), None
+    model = replace(model, relations=Relations())
     if calibrated:
-        transport, windows = _calibrate(Drawer(model), table, fitted, streams)
-        model = replace(model, transport=transport)
+        windows = _windows(Drawer(model), table, fitted, streams)
+        directions = fitted.coordinates.value_directions, streams.numpy("directions")
+        model = replace(model, transport=fit_transport(windows, fitted.windows, fitted.held_out, *directions))
     plans = _trial(model, table, streams)
     drawn = Drawer(model).runs(plans, None, streams, single=not model.table_schema.run_names)
     real, series = (_sample(runs, regime_of) for runs in (table.runs, drawn))
-    if windows is None:
+    if model.transport is None:
         short = long = fit_resolution(columns, real.values)
     else:
         moved = _moved(model)
         long = fit_polish(columns, fitted.relations, series, real, moved)
         # windows are drawn without regard to what regimes, trends, levels and places in a run add
         steady = len(fitted.channels.regimes) == 1 and not moved and not fitted.window.season.along
-        short = fit_polish(columns, fitted.relations, windows, real, moved) if steady else long
+        short = long
+        if steady:
+            short = fit_polish(columns, fitted.relations, _carried(fitted, model.transport, windows), real, moved)
     model = replace(model, polish=short, polish_long=long, relations=fitted.relations)
     drawer = Drawer(model)
 
@@ -69,20 +73,21 @@ def _moved(model: Model) -> list[int]:
     return [place for place, channel in firsts.items() if channel is not None and moved[channel]]
 
 
-def _calibrate(drawer: Drawer, table: Table, fitted: Fitted, streams: Streams) -> tuple[Transport, Sample]:
-    """Carry a large draw of the generator to the data in closed form; also return rows of the windows drawn."""
-    coordinates = fitted.coordinates
+def _windows(drawer: Drawer, table: Table, fitted: Fitted, streams: Streams) -> Float[np.ndarray, "M U"]:
+    """A large draw of the generator's windows, in coordinates."""
     straight = drawn_coordinates(fitted, table.runs, streams.numpy("calibrate"))
-    drawn = np.concatenate([drawer.sampler.refine(part) for part in np.split(straight, len(straight) // CHUNK)])
-    transport = fit_transport(
-        drawn, fitted.windows, fitted.held_out, coordinates.value_directions, streams.numpy("directions")
-    )
-    scores = coordinates.from_coordinates(transport.apply(drawn, transport.bases(coordinates.value_directions)))
+    return np.concatenate([drawer.sampler.refine(part) for part in np.split(straight, len(straight) // CHUNK)])
+
+
+def _carried(fitted: Fitted, transport: Transport, windows: Float[np.ndarray, "M U"]) -> Sample:
+    """Rows of drawn windows that are carried to the data."""
+    coordinates = fitted.coordinates
+    scores = coordinates.from_coordinates(transport.apply(windows, transport.bases(coordinates.value_directions)))
     width = fitted.channels.width  # other steps of every window: runs may have a course of their own
     parts = [scores[step::POLISH_STEP, step::POLISH_STEP].reshape(-1, width) for step in range(POLISH_STEP)]
     channels = coordinates.scores.from_normal(np.concatenate(parts))
     regime = np.zeros(len(channels), dtype=int)
-    return transport, Sample(fitted.channels.decode(channels, regime), regime)
+    return Sample(fitted.channels.decode(channels, regime), regime)
 
 
 def _trial(model: Model, table: Table, streams: Streams) -> list[Plan]:

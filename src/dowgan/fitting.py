@@ -60,8 +60,10 @@ class Fitted:
 
 def stretch_of(channels: Channels, run: Run) -> Stretch:
     """Return a run in channels, its level taken off."""
-    values = channels.level(run.key, run.values).off(channels.encode(run.values))
-    return Stretch(values, run.offset, channels.regime(run.values), channels.pace(len(values)))
+    regime = channels.regime(run.values)
+    encoded = channels.encode(run.values, channels.setpoints.told(regime, run.values))
+    values = channels.level(run.key, encoded).off(encoded)
+    return Stretch(values, run.offset, regime, channels.pace(len(values)))
 
 
 def window_steps(runs: Sequence[Run], width: int, asked: int | None) -> int:

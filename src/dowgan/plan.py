@@ -48,10 +48,9 @@ class Plan:
 
     def earlier(self, rows: int) -> "Plan":
         """Return the plan of a run that begins so many rows earlier."""
-        more = self.before[len(self.before) - min(rows, len(self.before)) :]
-        more = np.concatenate([np.full(rows - len(more), np.append(more, self.regime)[0]), more])
-        before = self.before[: max(len(self.before) - rows, 0)]
+        before, more = np.split(self.before, [max(len(self.before) - rows, 0)])
         regime = np.concatenate([more, self.regime])
+        regime = np.pad(regime, (rows - len(more), 0), mode="edge")  # further back they are not known
         return replace(self, rows=self.rows + rows, position=self.position - rows, regime=regime, before=before)
 
     def following(self, regime: Int[np.ndarray, " T"]) -> "Plan":

@@ -164,9 +164,8 @@ class Season:
         """Return values of a generated series, or of a table's, without what moves them."""
         if not self._moves:
             return values
-        mean, _ = self.steady(positions, place)
-        more, log_factor = self._moving(positions, regime, place, hold_trend=True)
-        return (values - more - mean) / np.exp(log_factor) + mean
+        mean, more, factor = self._moves_of(positions, regime, place)
+        return (values - more - mean) / factor + mean
 
     def with_moves(
         self, values: Float[np.ndarray, "T D"], positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"],
@@ -175,9 +174,15 @@ class Season:
         """Put back what `without_moves` takes away."""
         if not self._moves:
             return values
-        mean, _ = self.steady(positions, place)
+        mean, more, factor = self._moves_of(positions, regime, place)
+        return (values - mean) * factor + mean + more
+
+    def _moves_of(
+        self, positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"], place: Float[np.ndarray, " T"]
+    ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
+        """The steady mean, what moves add to it, and their factor on what strays from it, in a generated series."""
         more, log_factor = self._moving(positions, regime, place, hold_trend=True)
-        return (values - mean) * np.exp(log_factor) + mean + more
+        return self.steady(positions, place)[0], more, np.exp(log_factor)
 
     @property
     def along(self) -> bool:

@@ -7,7 +7,7 @@ set-point by little but noise is modelled as that difference: it then moves alon
 Shapes: T rows, C columns (the schema's channels), R regimes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,12 +116,10 @@ def _is_told(settled: Float[np.ndarray, "R C"], runs: Runs, column: int) -> bool
     return lines >= LINES and float(np.concatenate(near).mean()) > STRAIGHT
 
 
-def _between(sure: Bool[np.ndarray, " T"]) -> Iterator[tuple[int, int]]:
+def _between(sure: Bool[np.ndarray, " T"]) -> list[tuple[int, int]]:
     """The first row, and the one behind the last, of each stretch of other rows between two sure ones."""
-    edges = np.flatnonzero(np.diff(sure.astype(int)))
-    leaves, comes = edges[sure[edges]] + 1, edges[~sure[edges]] + 1
-    comes = comes[comes > leaves[0]] if len(leaves) else comes[:0]
-    return zip(leaves[: len(comes)].tolist(), comes.tolist(), strict=True)
+    edges = np.flatnonzero(np.diff(~sure, prepend=False, append=False)).reshape(-1, 2)
+    return [(first, last) for first, last in edges.tolist() if first > 0 and last < len(sure)]
 
 
 def _with_followers(

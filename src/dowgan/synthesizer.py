@@ -209,9 +209,6 @@ class Synthesizer:
                 raise OptionError(f"{count} {name} cannot be generated; ask for at least 1.")
         schema = self.schema
         held = {k: str(v) for k, v in (where or {}).items()}
-        for name in held:
-            if name not in [c.name for c in schema.channels]:
-                raise OptionError(unknown("column", name, [c.name for c in schema.channels]))
         fixed, rows = self._fixed(held, given, rows)
         schema = widened(schema, fixed)
         position = None if start is None else self._position(start)
@@ -276,6 +273,9 @@ class Synthesizer:
         """Values [N C] that are given, NaN elsewhere; and the number of rows that they ask for."""
         schema = self.schema
         names = [c.name for c in schema.channels]
+        for name in where:
+            if name not in names:
+                raise OptionError(unknown("column", name, names))
         regimes = [names[place] for place in self._model.channels.conditions]
         held = {k: code_of(schema.column(k), v) for k, v in where.items() if k not in regimes}
         if given is None and not held:
@@ -411,7 +411,7 @@ class Synthesizer:
             )  # fmt: skip
             given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
             given[::factor] = part.values
-            level = model.channels.level(run.key, part.values)
+            level = model.channels.level(run.key, model.channels.encode(part.values))
             every, told = (filled.middle, *filled.paths[:paths]), model.channels.setpoints.told(rows.regime, given)
             decoded = [model.channels.decode(level.on(path), rows.regime, told) for path in every]
             for values in decoded:
@@ -505,9 +505,6 @@ class Synthesizer:
                 "extend needs the same."
             )
         texts = {k: str(v) for k, v in (where or {}).items()}
-        for name in texts:
-            if name not in [c.name for c in schema.channels]:
-                raise OptionError(unknown("column", name, [c.name for c in schema.channels]))
         fixed, _ = self._fixed(texts, given, steps)
         schema = widened(schema, fixed)
         histories = self._tails() if table is None else self._histories(table)
@@ -563,7 +560,7 @@ class Synthesizer:
         """Median [H C] and paths [P H C] of one run in the user's units."""
         model, totals = self._model, self._model.totals
         before, run = last_known(run.values), totals.rises(run)
-        level = model.channels.level(run.key, run.values)
+        level = model.channels.level(run.key, model.channels.encode(run.values))
         regime = np.full(steps, stretch.regime[-1])
         if model.channels.conditions:
             regime = self._coming(regime, where, fixed)
