@@ -228,7 +228,8 @@ def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> Non
     talk(f"fitted in {model.fit_seconds_:.0f} s: {record.stopped}", quiet)
     for note in (n for n in model.model_.notes if n.startswith("transfer:")):
         talk(note, quiet)
-    for rule in model.model_.relations.words([c.name for c in model.schema.channels]):
+    names = [c.name for c in model.schema.channels]
+    for rule in (*model.model_.relations.words(names), *model.model_.totals.words(names)):
         talk(f"rule found: {rule}", quiet)
     brought = gain(model.model_)
     if brought is not None:
