@@ -204,6 +204,40 @@ def test_what_is_rendered_is_read_again(moment, text_format: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("first", "step", "text_format", "texts"),
+    [
+        ("2005-03-01", "MS", "%b %Y", ["Mar 2005", "Apr 2005"]),
+        ("2005-05-01", "MS", "%B %Y", ["May 2005", "June 2005"]),
+        ("2005-11-01", "MS", "%^b-%y", ["NOV-05", "DEC-05"]),
+        ("2005-11-01", "MS", "%Y %b", ["2005 Nov", "2005 Dec"]),
+        ("2005-11-01", "MS", "%YM%m", ["2005M11", "2005M12"]),
+        ("2005-07-01", "QS", "%YQ%q", ["2005Q3", "2005Q4"]),
+        ("2005-07-01", "QS", "%Y-Q%q", ["2005-Q3", "2005-Q4"]),
+        ("2005-07-01", "QS", "Q%q %Y", ["Q3 2005", "Q4 2005"]),
+        ("2020-12-21", "W-MON", "%G-W%V", ["2020-W52", "2020-W53"]),
+    ],
+)
+def test_periods_without_a_day_are_a_clock(first: str, step: str, text_format: str, texts: list[str]) -> None:
+    times = pd.date_range(first, periods=16, freq=step)
+    written = render(times, text_format)
+    assert written[:2] == texts
+    table = read(pd.DataFrame({"when": written, "x": np.arange(16) * 0.5}))
+    clock = table.schema.clock
+    assert (clock.column, clock.step, clock.text_format) == ("when", step, text_format)
+    assert table.runs[0].start == times[0]
+    assert clock.typed(texts[1]) == times[1]
+    assert to_frame(table.schema, table.runs)["when"].tolist() == written
+
+
+@pytest.mark.parametrize(
+    ("text_format", "seconds", "finer"),
+    [("%YQ%q", 0.0, "%Y-%m"), ("%G-W%V", 86400.0, "%Y-%m-%d"), ("%b %Y", 86400.0 * 10, "%Y-%m-%d")],
+)
+def test_a_finer_period_has_a_date(text_format: str, seconds: float, finer: str) -> None:
+    assert extend(text_format, seconds, whole=True) == finer
+
+
+@pytest.mark.parametrize(
     ("times", "factor", "last", "notes"),
     [
         (

@@ -196,7 +196,7 @@ def refined(schema: Schema, factor: int) -> tuple[Schema, tuple[str, ...]]:
     if clock.kind == "float" and schema.clock.kind == "integer":
         notes.append(f"'{clock.column or 'the index'}' becomes fractional: its step is {clock.step:g}")
         clock = replace(clock, dtype="float64" if clock.dtype else "")
-    if clock.text_format is not None:
+    if clock.text_format is not None and clock != schema.clock:
         text_format = extend(clock.text_format, _seconds(clock), clock.divide == 1)
         if text_format != clock.text_format:
             notes.append(f"times in '{clock.column}' are written as {text_format} instead of {clock.text_format}")

@@ -1,7 +1,8 @@
 """Times as text: find the format, read it, write the same text again.
 
-A format is made of strptime codes and four more: "%-d" has no leading zero, "%3f" has three decimals of a second,
-"%:z" is an offset with a colon, "%^b" is a month in capitals.
+A format is made of strptime codes and five more: "%-d" has no leading zero, "%3f" has three decimals of a second,
+"%:z" is an offset with a colon, "%^b" is a month in capitals, "%q" is the quarter of a year. A period without a day,
+such as a month, a quarter or an ISO week ("%G-W%V"), stands for its first day.
 """
 
 import itertools
@@ -19,7 +20,7 @@ import pyarrow.compute as pc
 from dowgan.errors import OptionError
 from dowgan.table.calendar import UNITS, ints
 
-_TOKEN = re.compile(r"%([-:^\d]?)([YmdHMSfyIpbBz])")
+_TOKEN = re.compile(r"%([-:^\d]?)([YmdHMSfyIpbBzqGV])")
 _DATES = (  # (pattern, the formats that it may be); the separator is group "s"
     (re.compile(r"\d{4}(?P<s>[-/.])\d{1,2}(?P=s)\d{1,2}"), ("%Y{s}%m{s}%d",)),
     (re.compile(r"\d{1,2}(?P<s>[-/.])\d{1,2}(?P=s)\d{4}"), ("%d{s}%m{s}%Y", "%m{s}%d{s}%Y")),
@@ -31,7 +32,15 @@ _DATES = (  # (pattern, the formats that it may be); the separator is group "s"
     (re.compile(r"\d{12}"), ("%Y%m%d%H%M",)),
     (re.compile(r"\d{8}"), ("%Y%m%d",)),
     (re.compile(r"\d{4}(?P<s>[-/])\d{2}"), ("%Y{s}%m",)),
+    (re.compile(r"\d{4}M\d{2}"), ("%YM%m",)),
+    (re.compile(r"\d{4}(?P<s>[- ]?)Q[1-4]"), ("%Y{s}Q%q",)),
+    (re.compile(r"Q[1-4](?P<s>[-/ ]?)\d{4}"), ("Q%q{s}%Y",)),
+    (re.compile(r"\d{4}(?P<s>-?)W\d{2}"), ("%G{s}W%V",)),
+    (re.compile(r"\d{4}(?P<s>[-/. ]?)[A-Za-z]{3,9}"), ("%Y{s}%b", "%Y{s}%B")),
+    (re.compile(r"[A-Za-z]{3,9}(?P<s>[-/. ]?)\d{4}"), ("%b{s}%Y", "%B{s}%Y")),
+    (re.compile(r"[A-Za-z]{3,9}(?P<s>[-/. ])\d{2}(?!\d)"), ("%b{s}%y", "%B{s}%y")),
 )
+_QUARTER = re.compile("Q([1-4])")
 _TIME = re.compile(
     r"(?P<gap>[ T]+)(?P<h>\d{1,2}):\d{2}(?P<s>:\d{2}(?:(?P<dot>[.,])(?P<f>\d{1,9}))?)?(?P<p> ?[AaPp][Mm])?"
 )
@@ -101,6 +110,11 @@ def parse(texts: Sequence[str], text_format: str) -> pd.DatetimeIndex | None:
     """Read texts [N] in one format, to the microsecond; None if one does not have it."""
     plain = _TOKEN.sub(lambda token: "%" + token[2], text_format)
     offsets = "%z" in plain
+    if "Q%q" in plain:
+        plain = plain.replace("Q%q", "%m")
+        texts = [_QUARTER.sub(lambda found: f"{3 * int(found[1]) - 2:02d}", text) for text in texts]
+    if "%V" in plain:
+        plain, texts = plain + "-%u", [text + "-1" for text in texts]
     try:
         times = pd.DatetimeIndex(pd.to_datetime(list(texts), format=plain, utc=offsets))
     except (ValueError, OverflowError):
@@ -139,7 +153,10 @@ def _offsets(times: pd.DatetimeIndex) -> np.ndarray:
 
 
 def typed(text: str, text_format: str | None) -> str:
-    """Return what a user typed as a time in the order of year, month and day, if it is in the order of a format."""
+    """Return what a user typed as a time in the order of year, month and day, if it is written as the format says."""
+    period = parse([text], text_format) if text_format and "d" not in text_format else None
+    if period is not None:
+        return str(period[0])
     date = next((d for d, order in (("%d", "dm"), ("%m", "md")) if text_format and _order(text_format) == order), None)
     if date is None or re.match(r"\s*\d{1,2}[-/. ]\d{1,2}[-/. ]\d{2,4}", text) is None:
         return text
@@ -156,7 +173,9 @@ def _padding(texts: Sequence[str], times: pd.DatetimeIndex, text_format: str) ->
     """The format with the leading zeros, and the case of the month, that the texts show."""
     few = np.unique(np.linspace(0, len(times) - 1, min(len(times), 1000)).astype(int))
     sample, shown = times[few], [texts[i] for i in few]
-    for codes in itertools.product(("%d", "%-d"), ("%m", "%-m"), ("%H", "%-H"), ("%I", "%-I"), ("%b", "%^b")):
+    for codes in itertools.product(
+        ("%d", "%-d"), ("%m", "%-m"), ("%H", "%-H"), ("%I", "%-I"), ("%b", "%^b"), ("%B", "%^B")
+    ):
         trial = text_format
         for code in codes:
             trial = trial.replace("%" + code[-1], code)
@@ -197,6 +216,10 @@ def _component(times: pd.DatetimeIndex, flag: str, code: str) -> pa.Array:
         case "m" | "d" | "H" | "M" | "S":
             field = {"m": "month", "d": "day", "H": "hour", "M": "minute", "S": "second"}[code]
             return _padded(getattr(times, field), wide)
+        case "q":
+            return _padded(times.quarter, 1)
+        case "G" | "V":
+            return _padded(times.isocalendar()["year" if code == "G" else "week"], 4 if code == "G" else 2)
         case "I":
             return _padded((times.hour - 1) % 12 + 1, wide)
         case "f":
@@ -205,7 +228,7 @@ def _component(times: pd.DatetimeIndex, flag: str, code: str) -> pa.Array:
         case "z":
             return _each(_offsets(times), lambda first: _offset_text(int(_offsets(times[first])[0]), flag))
     upper = str.upper if flag == "^" else str
-    kinds = times.month if code == "b" else times.hour // 12
+    kinds = times.hour // 12 if code == "p" else times.month
     return _each(kinds, lambda first: upper(times[first].strftime("%" + code)[0]))
 
 
@@ -249,9 +272,9 @@ def extend(text_format: str, seconds: float, whole: bool) -> str:
         whole: whether the times lie on multiples of the step; else they are written to the second.
     """
     if not seconds:
-        return text_format
+        return "%Y-%m" if "%q" in text_format else text_format
     if "d" not in text_format:
-        text_format = text_format.replace("%m", "%m-%d")
+        text_format = text_format.replace("%m", "%m-%d") if re.match("%Y[-/]%m", text_format) else "%Y-%m-%d"
     if whole and seconds % 86400 == 0:
         return text_format
     compact = ":" not in text_format and text_format.startswith("%Y%m%d")
