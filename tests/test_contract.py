@@ -400,6 +400,24 @@ def test_a_given_trajectory_is_kept_and_followed(plant: pd.DataFrame, plant_mode
     assert set(later.paths["grade"]) == {"B"}
 
 
+def test_given_rows_stand_at_their_own_times(plant: pd.DataFrame, plant_model: Synthesizer, tmp_path: Path) -> None:
+    time = plant_model.schema.clock.column
+    every = pd.to_datetime(plant[time])
+    times = pd.date_range(every.iloc[-1], periods=81, freq=every.iloc[1] - every.iloc[0])[1:]
+    given = pd.DataFrame({time: times, "grade": ["B"] * 80})
+    path = tmp_path / "given.csv"
+    given.to_csv(path, index=False, date_format=plant_model.schema.clock.text_format)
+    assert pd.to_datetime(plant_model.generate(given=given)[time]).tolist() == times.tolist()
+    later = plant_model.extend(plant, steps=40, paths=2, given=path)
+    assert pd.to_datetime(later.median[time]).tolist() == times[:40].tolist()
+    with pytest.raises(OptionError, match=r"^The given table begins at .*, and the rows that follow at "):
+        plant_model.extend(plant, steps=40, paths=2, given=given.tail(60))
+    with pytest.raises(OptionError, match=r"^The given table begins at .* and not at the start, 2031-01-01; leave"):
+        plant_model.generate(given=given, start="2031-01-01")
+    with pytest.raises(OptionError, match=r"^The times of the given table must follow one another in steps of "):
+        plant_model.generate(given=given.iloc[::2])
+
+
 def test_where_holds_a_condition_in_extend(plant: pd.DataFrame, plant_model: Synthesizer) -> None:
     for grade in ("A", "B"):
         out = plant_model.extend(plant, steps=30, paths=8, where={"grade": grade})

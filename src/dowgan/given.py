@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dowgan.errors import OptionError, unknown
-from dowgan.table import Column, Schema
+from dowgan.table import Clock, Column, Schema
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -64,7 +64,49 @@ def widened(schema: Schema, fixed: np.ndarray | None) -> Schema:
 _KINDS = {"float": "finite numbers", "integer": "whole numbers"}
 
 
-def trajectory(given: DataFrame | str | Path, schema: Schema) -> dict[str, np.ndarray]:
+def frame_of(given: DataFrame | str | Path, schema: Schema) -> DataFrame:
+    """A given table as a frame.
+
+    Raises:
+        OptionError: there is no such file.
+    """
+    import pandas as pd
+
+    if isinstance(given, pd.DataFrame):
+        return given
+    if not Path(given).is_file():
+        raise OptionError(f"There is no file '{given}' with given columns.")
+    if str(given).endswith(".parquet"):
+        return pd.read_parquet(given)
+    return pd.read_csv(given, sep=schema.source.separator, decimal=schema.source.decimal)
+
+
+def first_time(frame: DataFrame, clock: Clock) -> Any:
+    """The clock value of the first row of a given table; None where it has no column of that clock.
+
+    Raises:
+        OptionError: its times are not those of the clock, one after another.
+    """
+    import pandas as pd
+
+    if clock.in_index and clock.kind == "datetime" and isinstance(frame.index, pd.DatetimeIndex):
+        texts = frame.index.to_series()
+    elif clock.column in frame.columns:
+        texts = frame[clock.column]
+    else:
+        return None
+    times = clock.read(texts)
+    if times is None:
+        raise OptionError(
+            f"'{clock.column}' of the given table is not written as the model's clock is: '{texts.iloc[0]}'."
+        )
+    steps = clock.positions(times[0], times)
+    if steps is None or not np.array_equal(steps, np.arange(len(steps))):
+        raise OptionError(f"The times of the given table must follow one another in steps of {clock.step}.")
+    return times[0]
+
+
+def trajectory(frame: DataFrame, schema: Schema) -> dict[str, np.ndarray]:
     """The columns of a given table that the model knows, as numbers or level numbers.
 
     Raises:
@@ -72,7 +114,6 @@ def trajectory(given: DataFrame | str | Path, schema: Schema) -> dict[str, np.nd
     """
     import pandas as pd
 
-    frame = given if isinstance(given, pd.DataFrame) else _plain_frame(given, schema)
     names = [c for c in schema.channels if c.name in frame.columns]
     if not names:
         raise OptionError(unknown("column", str(frame.columns[0]), [c.name for c in schema.channels]))
@@ -92,13 +133,3 @@ def trajectory(given: DataFrame | str | Path, schema: Schema) -> dict[str, np.nd
                 raise OptionError(f"'{column.name}' of the given table holds '{wrong.iloc[0]}', which is no number.")
             out[column.name] = numbers.to_numpy(dtype=float, na_value=np.nan)
     return out
-
-
-def _plain_frame(path: str | Path, schema: Schema) -> DataFrame:
-    import pandas as pd
-
-    if not Path(path).is_file():
-        raise OptionError(f"There is no file '{path}' with given columns.")
-    if str(path).endswith(".parquet"):
-        return pd.read_parquet(path)
-    return pd.read_csv(path, sep=schema.source.separator, decimal=schema.source.decimal)

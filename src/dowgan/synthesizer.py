@@ -19,7 +19,7 @@ from dowgan.errors import DataError, ModelError, OptionError, unknown
 from dowgan.extension import Extension
 from dowgan.finishing import finish
 from dowgan.fitting import Fitted, fit_priors, stretch_of
-from dowgan.given import code_of, trajectory, widened
+from dowgan.given import code_of, first_time, frame_of, trajectory, widened
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan, going_on, plan_runs, refuse_copies
@@ -185,7 +185,8 @@ class Synthesizer:
             runs: how many independent runs; on a table without runs they stand under a leading column `run`.
             start: first clock value; None for the table's own.
             where: conditions (or any column) to hold at a value.
-            given: a table of columns that are given row by row; the others follow.
+            given: a table of columns that are given row by row; the others follow. If it has the table's clock, the
+                series begins at its first time.
             random_state: seed of this draw.
 
         Raises:
@@ -209,9 +210,10 @@ class Synthesizer:
                 raise OptionError(f"{count} {name} cannot be generated; ask for at least 1.")
         schema = self.schema
         held = {k: str(v) for k, v in (where or {}).items()}
-        fixed, rows = self._fixed(held, given, rows)
+        known = None if given is None else frame_of(given, schema)
+        fixed, rows = self._fixed(held, known, rows)
         schema = widened(schema, fixed)
-        position = None if start is None else self._position(start)
+        position = self._begin(start, known)
         many = runs is not None or bool(schema.run_names)
         streams = Streams(random_state)
         with threadpool_limits(1):
@@ -268,7 +270,7 @@ class Synthesizer:
         return channels.regime(np.where(np.isnan(fixed[: len(regime)]), levels, fixed[: len(regime)]))
 
     def _fixed(
-        self, where: Mapping[str, str], given: DataFrame | str | Path | None, rows: int | None
+        self, where: Mapping[str, str], given: DataFrame | None, rows: int | None
     ) -> tuple[np.ndarray | None, int | None]:
         """Values [N C] that are given, NaN elsewhere; and the number of rows that they ask for."""
         schema = self.schema
@@ -294,6 +296,18 @@ class Synthesizer:
         for name, code in held.items():
             fixed[:, names.index(name)] = code
         return fixed, rows
+
+    def _begin(self, start: object, given: DataFrame | None) -> int | None:
+        """The position of the first row: at a start, or at the first time of a given table; None for neither."""
+        first = None if given is None else first_time(given, self.schema.clock)
+        if start is None:
+            return None if first is None else self._position(first)
+        position = self._position(start)
+        if first is not None and self._position(first) != position:
+            raise OptionError(
+                f"The given table begins at {first} and not at the start, {start}; leave one of them out."
+            )
+        return position
 
     def _position(self, start: object) -> int:
         clock, first = self.schema.clock, self._model.past[0]
@@ -475,7 +489,8 @@ class Synthesizer:
             steps: rows to add to each run.
             paths: joint sample paths.
             where: conditions to hold; the last ones otherwise.
-            given: a table of columns that are known in advance, row by row.
+            given: a table of columns that are known in advance, row by row. If it has the table's clock, it must begin
+                with the first row that follows.
             random_state: seed of this draw.
 
         Raises:
@@ -505,7 +520,9 @@ class Synthesizer:
                 "extend needs the same."
             )
         texts = {k: str(v) for k, v in (where or {}).items()}
-        fixed, _ = self._fixed(texts, given, steps)
+        known = None if given is None else frame_of(given, schema)
+        begins = None if known is None else first_time(known, schema.clock)
+        fixed, _ = self._fixed(texts, known, steps)
         schema = widened(schema, fixed)
         histories = self._tails() if table is None else self._histories(table)
         medians, drawn, starts = [], [], []
@@ -514,6 +531,8 @@ class Synthesizer:
             for number, (run, stretch, place) in enumerate(histories):
                 middle, values = self._continue(run, stretch, place, steps, paths, texts, fixed, streams, number)
                 start = schema.clock.after(schema.clock.at(run.start, np.array([len(run.values) - 1]))[0], 1)[0]
+                if begins is not None and begins != start:
+                    raise OptionError(f"The given table begins at {begins}, and the rows that follow at {start}.")
                 starts.append(Run(run.key, start, run.offset + len(run.values), np.empty(0)))
                 medians.append(middle)
                 drawn.append(values)

@@ -10,7 +10,7 @@ import numpy as np
 from dowgan.errors import OptionError
 
 if TYPE_CHECKING:
-    from pandas import Index
+    from pandas import Index, Series
 else:  # pandas is imported when a clock is used, so that `dowgan --help` stays fast
     Index = Any
 
@@ -170,6 +170,23 @@ class Clock:
         if self.kind == "datetime":
             return str(value.isoformat())
         return float(value) if self.kind == "float" else int(value)
+
+    def read(self, column: "Series") -> Index | None:
+        """The clock values in a column of another table; None if one is none, or is written in another way."""
+        import pandas as pd
+
+        if self.kind != "datetime":
+            numbers = pd.to_numeric(column, errors="coerce")
+            return None if numbers.isna().any() else pd.Index(numbers)
+        from dowgan.table.stamps import parse
+
+        if pd.api.types.is_datetime64_any_dtype(column.dtype) or self.text_format is None:
+            times = pd.DatetimeIndex(pd.to_datetime(column, errors="coerce"))
+        else:
+            times = parse(column.astype(str).tolist(), self.text_format)
+        if times is not None and times.tz is None and self.tz is not None:
+            times = times.tz_localize(self.tz, ambiguous="NaT", nonexistent="NaT")
+        return None if times is None or times.hasnans else times
 
     def typed(self, value: str | int | float) -> Any:
         """A clock value that a user gave, with day and month in the order in which the table has them.
