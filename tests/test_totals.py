@@ -84,3 +84,13 @@ def test_what_is_no_total() -> None:
     for name, values in ramps.items():
         assert find_totals([column], [Run((), 0, 0, values)]).columns == (), name
     assert find_totals([column], [Run((), 0, 0, rising)]).columns == (0,)
+
+
+def test_fewer_rows_of_a_total_are_no_drift() -> None:
+    rng = np.random.default_rng(0)
+    flow = 20 + 2 * np.sin(np.arange(2_000) / 20) + rng.normal(0, 0.3, 2_000)
+    frame = pd.DataFrame({"flow": flow.round(2), "meter": 1_000 + flow.cumsum().round(1)})
+    found = dowgan.compare(frame.head(1_400), frame.tail(600).assign(meter=lambda f: f["meter"] - 28_000))
+    assert [str(sentence) for sentence in found.verdict if sentence.tag == "meter" and sentence.mark == "bad"] == []
+    emptied = frame.tail(600).assign(meter=frame["meter"].tail(600)[::-1].to_numpy())
+    assert any(s.tag == "meter" and s.mark == "bad" for s in dowgan.compare(frame.head(1_400), emptied).verdict)

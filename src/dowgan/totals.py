@@ -44,6 +44,14 @@ class Totals:
                 out[inside[1:], column] = np.diff(np.interp(inside, known, values[known, column]))
         return out
 
+    def never_falling(self, parts: Sequence[Float[np.ndarray, "_T C"]]) -> "Totals":
+        """Return those of the totals that fall in none of the parts."""
+        falls = np.zeros(parts[0].shape[1], dtype=bool)
+        for column in self.columns:
+            falls[column] = any((np.diff(v[~np.isnan(v[:, column]), column]) < 0).any() for v in parts)
+        kept = [(c, d) for c, d in zip(self.columns, self.decimals, strict=True) if not falls[c]]
+        return Totals(tuple(c for c, _ in kept), tuple(d for _, d in kept))
+
     def blank(self, run: Run) -> Run:
         """Return a run without totals."""
         values = run.values.copy()

@@ -32,6 +32,7 @@ from dowgan.report.panels import Material
 from dowgan.table import Table, read
 from dowgan.table.adopt import multiple
 from dowgan.table.rules import broken
+from dowgan.totals import find_totals
 from dowgan.versions import versions
 
 if TYPE_CHECKING:
@@ -130,11 +131,12 @@ def _judge_generated(
     trial: Trial, table: Table, fake: Sequence[np.ndarray], window: int, slow: bool, say: Tell
 ) -> dict[str, Any]:
     """Generated rows against those that the tested model has not seen."""
-    known = [run.values for run in trial.early.runs] if trial.seen else None
+    known = [run.values for run in trial.early.runs] if trial.seen else []
     real = [run.values for run in (trial.late if trial.seen else table).runs]
     names = [c.name for c in table.schema.channels]
-    found = judge_generation(real, fake, names, train=known, window=window, slow=slow, seed=SEED, progress=say)
-    return found | audit(table, real if known is None else known, fake)
+    own, made, before = _by_the_row(table, real, fake, known)
+    found = judge_generation(own, made, names, train=before or None, window=window, slow=slow, seed=SEED, progress=say)
+    return found | audit(table, known or real, fake)
 
 
 def _judge_backtests(
@@ -183,7 +185,8 @@ def compare(
     made = read(synthetic, schema=table.schema)
     own, fake = ([run.values for run in t.runs] for t in (table, made))
     names = [c.name for c in table.schema.channels]
-    scores: dict[str, Any] = {"generate": judge_generation(own, fake, names, slow=slow, seed=SEED, progress=say)}
+    judged = _by_the_row(table, own, fake)
+    scores: dict[str, Any] = {"generate": judge_generation(*judged, names, slow=slow, seed=SEED, progress=say)}
     scores["generate"] |= audit(table, own, fake)
     lanes = [tuple(lane(t, run) for run in t.runs) for t in (table, made)]
     material = Material(table.schema.channels, lanes[0], lanes[1], (), (), None)
@@ -198,6 +201,16 @@ def compare(
     about |= {"seed": SEED, "versions": versions(), "synthetic_digest": made.digest, "synthetic_rows": made.rows}
     about |= _about_table(table, table.notes)
     return _finished(scores, about, material, began)
+
+
+def _by_the_row(table: Table, *sides: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
+    """The sides' runs with what each row adds in place of totals that fall on no side.
+
+    How high a total climbs, and how far it drifts, is only a matter of how many rows there are.
+    """
+    totals = find_totals(table.schema.channels, table.runs)
+    kept = totals.never_falling([values for side in sides for values in side])
+    return [[kept.added(values) for values in side] for side in sides]
 
 
 def _silent(text: str) -> None:
