@@ -185,8 +185,8 @@ def compare(
     made = read(synthetic, schema=table.schema)
     own, fake = ([run.values for run in t.runs] for t in (table, made))
     names = [c.name for c in table.schema.channels]
-    judged = _by_the_row(table, own, fake)
-    scores: dict[str, Any] = {"generate": judge_generation(*judged, names, slow=slow, seed=SEED, progress=say)}
+    rows, other = _by_the_row(table, own, fake)
+    scores: dict[str, Any] = {"generate": judge_generation(rows, other, names, slow=slow, seed=SEED, progress=say)}
     scores["generate"] |= audit(table, own, fake)
     lanes = [tuple(lane(t, run) for run in t.runs) for t in (table, made)]
     material = Material(table.schema.channels, lanes[0], lanes[1], (), (), None)

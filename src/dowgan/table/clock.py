@@ -180,6 +180,7 @@ class Clock:
             return None if numbers.isna().any() else pd.Index(numbers)
         from dowgan.table.stamps import parse
 
+        times: pd.DatetimeIndex | None
         if pd.api.types.is_datetime64_any_dtype(column.dtype) or self.text_format is None:
             times = pd.DatetimeIndex(pd.to_datetime(column, errors="coerce"))
         else:
