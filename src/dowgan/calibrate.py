@@ -86,20 +86,18 @@ def _factor_of(ratios: Sequence[Ratios]) -> float:
 
 
 def _factors_of(ratios: Sequence[Ratios], gap: int) -> Float[np.ndarray, " D"]:
-    """The factor of each channel, drawn to that of all where few gaps are known.
+    """The factor of each channel, drawn to that of all where few gaps are known, as that of all is drawn to one.
 
     Args:
         ratios: of every run.
         gap: rows whose errors are all but one error.
     """
-    common, rows = _factor_of(ratios), np.concatenate(list(ratios))
-    out = np.empty(rows.shape[1])
-    for channel in range(len(out)):
-        own = rows[:, [channel]]
-        known = np.count_nonzero(~np.isnan(own))
-        share = known / (known + BAND_CAUTION * gap)
-        out[channel] = common * (_factor_of([own]) / common) ** share
-    return out
+    rows = np.concatenate(list(ratios))
+    known = np.count_nonzero(~np.isnan(rows), axis=0)
+    common = _factor_of(ratios) ** (known.sum() / (known.sum() + BAND_CAUTION * gap))
+    share = known / (known + BAND_CAUTION * gap)
+    own = np.array([_factor_of([rows[:, [channel]]]) for channel in range(len(share))])
+    return common * (own / common) ** share
 
 
 def _normals(streams: Streams, name: str) -> Normals:

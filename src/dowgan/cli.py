@@ -226,7 +226,7 @@ def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> Non
 
     record = model.model_.training
     talk(f"fitted in {model.fit_seconds_:.0f} s: {record.stopped}", quiet)
-    for note in (n for n in model.model_.notes if n.startswith("transfer:")):
+    for note in (n for n in model.model_.notes if n.startswith(("transfer:", "window:"))):
         talk(note, quiet)
     names = [c.name for c in model.schema.channels]
     for rule in (*model.model_.relations.words(names), *model.model_.totals.words(names)):

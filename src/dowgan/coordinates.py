@@ -31,6 +31,7 @@ SHARPEST = 1e-9  # variance that a window's covariance is taken to have in every
 APART = 1.5  # windows for each independent one, up to which they hardly share a row, as whole runs do
 ENOUGH = 4  # such windows for each value of one, from which their own covariance is taken for the prior's
 LEAST = 1e-10  # variance that a covariance's root and its inverse go down to
+SAME = 48  # windows that share a row, beyond which fewer tell as much
 FINE = 400  # places between the outer knots, at which scores are stretched
 
 
@@ -171,8 +172,9 @@ def fit_coordinates(
     """
     steps, channels = windows.shape[1:]
     weight = independent / (independent + FEW)
-    rows = windows.reshape(-1, channels)
-    scores = even_scores(fit_marginals(rows, weight), windows, independent * steps, held)
+    hop = max(1, steps // SAME)
+    some, rows = windows[::hop], windows[::hop].reshape(-1, channels)
+    scores = even_scores(fit_marginals(rows, weight), some, independent * steps, held[::hop])
     scores = _not_crooked(scores, fit_marginals(rows, 0.0), windows)
     own, real = (scores.to_normal(x).reshape(len(x), -1) for x in (drawn, windows))
     mean, covariance = own.mean(axis=0), np.cov(own, rowvar=False)
@@ -209,10 +211,10 @@ def _log_density(scores: Marginals, windows: Float[np.ndarray, "B T D"]) -> Floa
 
 def optimal_map(own: Float[np.ndarray, "U U"], wanted: Float[np.ndarray, "U U"]) -> Float[np.ndarray, "U U"]:
     """Return the optimal map between two centred Gaussians (Peyre and Cuturi 2019, arXiv:1803.00567, remark 2.31)."""
-    root, inverse = _power(own, 0.5), _power(own, -0.5)
-    return inverse @ _power(root @ wanted @ root, 0.5) @ inverse
+    root, inverse = _powers(own, 0.5, -0.5)
+    return inverse @ _powers(root @ wanted @ root, 0.5)[0] @ inverse
 
 
-def _power(covariance: Float[np.ndarray, "U U"], exponent: float) -> Float[np.ndarray, "U U"]:
+def _powers(covariance: Float[np.ndarray, "U U"], *exponents: float) -> list[Float[np.ndarray, "U U"]]:
     variance, vectors = np.linalg.eigh(covariance)
-    return (vectors * np.maximum(variance, LEAST) ** exponent) @ vectors.T
+    return [(vectors * np.maximum(variance, LEAST) ** exponent) @ vectors.T for exponent in exponents]

@@ -24,6 +24,7 @@ from dowgan.verbs import Solver
 
 WINDOW = 24  # default steps of a window
 WINDOW_WIDTH = 1200  # default most values of a window
+MOST_WIDTH = 2_400  # most values of a window whatever is asked: what is fitted grows with their third power
 SHORTEST = 4  # least steps of a window
 DOMINANT = 0.05  # a generated series follows a trend that leaves less than this share of the variance
 MOST_WINDOWS = 20_000  # windows that coordinates and networks are fitted on; of more, every n-th is taken
@@ -36,6 +37,7 @@ DRAWN_PER_WINDOW = 12
 DRAWN_VALUES = 40_000_000  # most values of them
 SHORT_GAP = 8  # rows of a gap that is filled before anything is measured
 FILLINGS = 2  # times that it is
+NARROWED = "window: {asked} rows of {width} channels are too many values; {steps} rows are fitted at once, and joined"
 CLIP = 12.0  # channels are cut at so many standard deviations before they are fitted
 
 
@@ -46,6 +48,7 @@ class Fitted:
     Attributes:
         windows: coordinates [B U] of the windows of the table.
         held_out: which of them lie in the held-out blocks; windows that reach across a border are left out.
+        notes: what a user has to know of how it was fitted.
     """
 
     relations: Relations
@@ -56,6 +59,7 @@ class Fitted:
     coordinates: Coordinates
     windows: Float[np.ndarray, "B U"]
     held_out: Bool[np.ndarray, " B"]
+    notes: tuple[str, ...] = ()
 
 
 def stretch_of(channels: Channels, run: Run) -> Stretch:
@@ -67,7 +71,7 @@ def stretch_of(channels: Channels, run: Run) -> Stretch:
 
 
 def window_steps(runs: Sequence[Run], width: int, asked: int | None) -> int:
-    """Return the steps of a window.
+    """Return the steps of a window; of very wide ones fewer than were asked for, of which longer ones are joined.
 
     Args:
         runs: of the table.
@@ -78,7 +82,8 @@ def window_steps(runs: Sequence[Run], width: int, asked: int | None) -> int:
         DataError: there are fewer rows than two windows; of many runs the longest must hold one.
     """
     longest, many = max(len(run.values) for run in runs), len(runs) >= HOLD
-    steps = asked or int(np.clip(min(WINDOW, WINDOW_WIDTH // width, longest // (1 if many else 4)), SHORTEST, WINDOW))
+    usual = int(np.clip(min(WINDOW, WINDOW_WIDTH // width, longest // (1 if many else 4)), SHORTEST, WINDOW))
+    steps = min(asked or usual, max(SHORTEST, MOST_WIDTH // width))
     least = steps if many else 2 * steps
     if longest < least:
         raise DataError(
@@ -318,7 +323,8 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     beats = find_beats(table.schema.channels, table.runs)
     sampled = [unheld(channels, beats, stretch) for stretch in stretches]
     coordinates, windows, held = window_coordinates(generated, stretches, sampled, steps, streams)
-    return Fitted(relations, channels, generated, path, calibration, coordinates, windows, held)
+    notes = () if steps >= (window or steps) else (NARROWED.format(asked=window, steps=steps, width=channels.width),)
+    return Fitted(relations, channels, generated, path, calibration, coordinates, windows, held, notes)
 
 
 def _without_short_gaps(

@@ -692,7 +692,7 @@ def _assemble(
         holds=(),
         past=past,
         training=training,
-        notes=(*table.notes, *fitted.relations.words(names), *totals.words(names)),
+        notes=(*table.notes, *fitted.notes, *fitted.relations.words(names), *totals.words(names)),
     )
 
 

@@ -169,8 +169,8 @@ def gaussian_map(drawn: Float[np.ndarray, "M U"], real: Float[np.ndarray, "N U"]
         trust: weight of the real covariance; the rest keeps the draw's.
     """
     own = _covariance(drawn)
-    wanted = (1 - trust) * own + trust * _covariance(real)
-    return drawn.mean(axis=0), optimal_map(own, wanted), real.mean(axis=0)
+    mix = optimal_map(own, (1 - trust) * own + trust * _covariance(real)) if trust else np.eye(len(own))
+    return drawn.mean(axis=0), mix, real.mean(axis=0)
 
 
 def _covariance(x: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "U U"]:
