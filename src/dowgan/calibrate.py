@@ -17,7 +17,7 @@ from dowgan.interpolation import WAYS, interpolate
 from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.rng import Streams
-from dowgan.season import Stretch, split
+from dowgan.stretch import Stretch, split
 from dowgan.verbs import Mixture, Normals, Solver, densify, extend, rows_after, rows_of
 
 BAND = 0.9  # coverage aimed at

@@ -16,9 +16,11 @@ from dowgan.holds import Hold, find_beats
 from dowgan.interpolation import interpolate
 from dowgan.prior import Prior, fit_prior
 from dowgan.process import Process
+from dowgan.profile import typical_rows
 from dowgan.relations import Relations, find_relations
 from dowgan.rng import CHUNK, Streams
-from dowgan.season import Stretch, fit_season, split, trending, typical_rows
+from dowgan.season import fit_season, trending
+from dowgan.stretch import Stretch, split
 from dowgan.table.schema import Run, Table
 from dowgan.verbs import Solver
 

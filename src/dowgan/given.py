@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from jaxtyping import Float, Int
 
+from dowgan.channels import Channels
 from dowgan.errors import OptionError, unknown
+from dowgan.model import Model
+from dowgan.plan import level_of
 from dowgan.table import Clock, Column, Schema
 
 if TYPE_CHECKING:
@@ -26,10 +31,54 @@ def code_of(column: Column, text: str) -> float:
             return float(text)
         except ValueError as error:
             raise OptionError(f"'{column.name}' is a number and cannot be held at '{text}'.") from error
-    levels = [str(level) for level in column.levels] or ["False", "True"]
-    if text not in levels:
-        raise OptionError(f"'{column.name}' has no value '{text}'. Known: {', '.join(levels)}.")
-    return float(levels.index(text))
+    return level_of(column, text)
+
+
+def given_values(
+    model: Model, where: Mapping[str, str], given: DataFrame | None, rows: int | None
+) -> Float[np.ndarray, "N C"] | None:
+    """The values that are given, NaN elsewhere; None if none are.
+
+    Args:
+        model: fitted.
+        where: columns that are held; conditions among them are not among the values, they choose regimes.
+        given: a table of columns that are given row by row.
+        rows: how many are asked for; None for as many as the given table has.
+
+    Raises:
+        OptionError: a column or value that the model does not know, or more rows are asked for than are given.
+    """
+    columns = model.table_schema.channels
+    names = [c.name for c in columns]
+    for name in where:
+        if name not in names:
+            raise OptionError(unknown("column", name, names))
+    regimes = [names[place] for place in model.channels.conditions]
+    held = {name: code_of(columns[names.index(name)], v) for name, v in where.items() if name not in regimes}
+    if given is None and not held:
+        return None
+    parts = {} if given is None else trajectory(given, model.table_schema)
+    if given is not None and rows is not None and len(given) < rows:
+        raise OptionError(f"The given table has {len(given)} rows, and {rows} are asked for.")
+    count = rows or (max(p.rows for p in model.past) if given is None else len(given))
+    fixed = np.full((count, len(names)), np.nan)
+    for name, values in parts.items():
+        fixed[:, names.index(name)] = values[:count]
+    for name, code in held.items():
+        fixed[:, names.index(name)] = code
+    return fixed
+
+
+def with_given(
+    channels: Channels, regime: Int[np.ndarray, " T"], fixed: Float[np.ndarray, "N C"]
+) -> Int[np.ndarray, " T"]:
+    """The regimes of rows whose conditions are given in part or in full; the rest stays as it was."""
+    places = list(channels.conditions)
+    if not places:
+        return regime
+    levels = np.full((len(regime), channels.columns), np.nan)
+    levels[:, places] = channels.regimes[regime]
+    return channels.regime(np.where(np.isnan(fixed[: len(regime)]), levels, fixed[: len(regime)]))
 
 
 def widened(schema: Schema, fixed: np.ndarray | None) -> Schema:

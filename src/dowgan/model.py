@@ -4,6 +4,7 @@ Shapes: D channels, C columns, T steps of a window.
 """
 
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ from dowgan.relations import End, Relations, Sum
 from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.setpoints import Setpoints
-from dowgan.table.schema import Run, Schema
+from dowgan.table.schema import Run, Schema, Table
 from dowgan.totals import Totals, last_known
 from dowgan.transport import Slice, Transport
 from dowgan.verbs import Mixture
@@ -164,9 +165,18 @@ class Model:
     training: Training
     notes: tuple[str, ...]
 
-    @property
+    @cached_property
     def table_schema(self) -> Schema:
+        """The schema of the fitted table."""
         return Schema.from_json(self.schema)
+
+    def shift(self, table: Table) -> int:
+        """Steps of the model's clock from the fitted table's first time to that of another table."""
+        first, clock = self.past[0], self.table_schema.clock
+        if clock.kind == "row":
+            return 0
+        origin = min(table.runs, key=lambda run: run.offset)
+        return clock.steps_between(clock.decode(first.start), origin.start) + first.offset
 
 
 KINDS: dict[str, type] = {

@@ -13,83 +13,17 @@ import numpy as np
 from jaxtyping import Float, Int, Num
 
 from dowgan.levels import mean_known
+from dowgan.profile import at, log_rms, mean_profile, spread_profile
 from dowgan.response import Response, fit_response, no_response, widened
+from dowgan.stretch import HELD_OUT, MANY_RUNS, Stretch, split, stacked
+from dowgan.waves import GAIN, choose_waves, peaks, regress, waves
 
-HELD_OUT = 0.25  # share of the rows, the last ones, on which a part must prove itself
-CYCLES = 2.5  # a season is looked for only if the fitted rows hold that many cycles
-GAIN = 0.01  # least drop of the mean squared error (standardised channels) for a part to stay
-SURE = 2.0  # standard errors of that drop, for a season: white noise gains more than GAIN by chance
-SURE_BLOCKS = 8  # blocks of the late rows, whose means tell the standard error also where rows are alike
-HARMONICS = (1, 2, 4, 8)
-RIDGE = 1e-3
 SCALE_FLOOR = 0.2  # a seasonal spread never falls below this share of the overall spread
-LEAST_SHARE = 1e-6  # of the variance of all rows, that the rows at one place of a run have at least
 REGIME_ROWS = 30.0  # rows at which a regime's own mean weighs as much as the common one
 LITTLE = 0.05  # usual sizes, below which sizes count alike
 RESPONSE_TURNS = 3  # in which levels of regimes and the response to their changes are fitted to one another
-MIN_PROFILE_RUNS = 8
-APART = 0.05  # of the usual length: runs whose lengths differ less are told row by row
-FASTER = 0.8  # share of what a course row by row leaves, below which a course in shares of the run must
 TREND_SHARES = (0.0, 0.5, 1.0)
 TREND_SPLITS = (0.25, 0.4)
-
-
-Rests = Sequence[Float[np.ndarray, "_T D"]]
-Places = Sequence[Float[np.ndarray, " _T"]]
-
-
-@dataclass(frozen=True)
-class Stretch:
-    """One run, or the whole series, in model channels.
-
-    Attributes:
-        values: [T D], NaN where missing.
-        position: steps from the clock's origin to its first row.
-        regime: [T], the regime of each row; all zero where there are no conditions.
-        pace: places of a run from each row to the next; more than one in a short run where all go the same way.
-    """
-
-    values: Float[np.ndarray, "T D"]
-    position: int
-    regime: Int[np.ndarray, " T"]
-    pace: float = 1.0
-
-    def rows(self, start: int, stop: int) -> "Stretch":
-        return Stretch(self.values[start:stop], self.position + start, self.regime[start:stop], self.pace)
-
-    @property
-    def positions(self) -> Int[np.ndarray, " T"]:
-        return self.position + np.arange(len(self.values))
-
-    @property
-    def places(self) -> Float[np.ndarray, " T"]:
-        """Places of the rows in the run, the first of which is its first row."""
-        return self.pace * np.arange(len(self.values))
-
-
-def waves(
-    positions: Num[np.ndarray, " T"], periods: Sequence[float], harmonics: Sequence[int]
-) -> Float[np.ndarray, "T F"]:
-    """Cosine and sine of each harmonic of each period at the given positions (in steps)."""
-    columns = [np.empty((len(positions), 0))]
-    for period, most in zip(periods, harmonics, strict=True):
-        angle = 2 * np.pi * np.outer(positions, np.arange(1, most + 1)) / period  # [T K]
-        columns += [np.cos(angle), np.sin(angle)]
-    return np.concatenate(columns, axis=1)
-
-
-def regress(
-    design: Float[np.ndarray, "T F"], values: Float[np.ndarray, "T D"], ridge: float = RIDGE
-) -> Float[np.ndarray, "F D"]:
-    """Ridge regression of every channel on the design, each over the rows where it is known."""
-    known = ~np.isnan(values)
-    out = np.zeros((design.shape[1], values.shape[1]))
-    for channel in range(values.shape[1]):
-        rows = design[known[:, channel]]
-        if len(rows) > 0:
-            gram = rows.T @ rows + ridge * max(len(rows), 1) * np.eye(rows.shape[1])
-            out[:, channel] = np.linalg.solve(gram, rows.T @ values[known[:, channel], channel])
-    return out
 
 
 @dataclass(frozen=True)
@@ -212,131 +146,9 @@ class Season:
         return (stretch.values - mean) / spread
 
 
-def at(profile: Float[np.ndarray, "P D"], place: Num[np.ndarray, " T"]) -> Float[np.ndarray, "T D"]:
-    """What a profile says of the rows at those places of a run, between two of its own in part; nothing if empty."""
-    if not len(profile):
-        return np.zeros((len(place), profile.shape[1]))
-    inside = np.clip(place, 0, len(profile) - 1)
-    low = inside.astype(int)
-    share = (inside - low)[:, None]
-    return (1 - share) * profile[low] + share * profile[np.minimum(low + 1, len(profile) - 1)]
-
-
-def _stack(
-    stretches: Sequence[Stretch],
-) -> tuple[Float[np.ndarray, "N D"], Int[np.ndarray, " N"], Int[np.ndarray, " N"], Float[np.ndarray, " N"]]:
-    """All rows under each other: values, positions, regimes, places in the run."""
-    return (
-        np.concatenate([s.values for s in stretches]),
-        np.concatenate([s.positions for s in stretches]),
-        np.concatenate([s.regime for s in stretches]),
-        np.concatenate([s.places for s in stretches]),
-    )
-
-
-def split(stretches: Sequence[Stretch], share: float = HELD_OUT) -> tuple[list[Stretch], list[Stretch]]:
-    """Split by time: the last runs of many, the last rows of few."""
-    if len(stretches) >= MIN_PROFILE_RUNS:
-        cut = max(1, round(len(stretches) * (1 - share)))
-        return list(stretches[:cut]), list(stretches[cut:])
-    early, late = [], []
-    for s in stretches:
-        cut = round(len(s.values) * (1 - share))
-        early.append(s.rows(0, cut))
-        late.append(s.rows(cut, len(s.values)))
-    return early, late
-
-
-def _error(rest: Float[np.ndarray, "N D"]) -> float:
-    """Mean squared rest over the known values."""
-    return _mean(rest**2)
-
-
-def peaks(stretches: Sequence[Stretch], most: int = 2) -> tuple[float, ...]:
-    """Periods of the strongest peaks of the averaged periodogram of the longest stretch, in steps."""
-    longest = max(stretches, key=lambda s: len(s.values)).values
-    steps = len(longest)
-    if steps < 24:
-        return ()
-    filled = np.where(np.isnan(longest), 0.0, longest)
-    line = np.stack([np.ones(steps), np.linspace(-1, 1, steps)], axis=1)
-    filled = filled - line @ np.linalg.lstsq(line, filled, rcond=None)[0]
-    filled = filled / (filled.std(axis=0) + 1e-12)
-    power = np.mean(np.abs(np.fft.rfft(filled * np.hanning(steps)[:, None], axis=0)) ** 2, axis=1)
-    first = int(np.ceil(CYCLES * 1.6))
-    if len(power) <= first + 2:
-        return ()
-    found: list[float] = []
-    for index in np.argsort(power[first:])[::-1] + first:
-        period = steps / (index + _off_centre(power[index - 1 : index + 2]))
-        local = np.median(power[max(first, index // 2) : 2 * index + 2])
-        if period < 3 or power[index] < 8 * local or len(found) == most:
-            break
-        if all(abs(period / other - 1) > 0.2 for other in found):
-            found.append(float(period))
-    return tuple(found)
-
-
 def _alike(stretches: Sequence[Stretch]) -> bool:
     """Whether many runs begin at the same position: what recurs in them is told by their profile, row by row."""
-    return len(stretches) >= MIN_PROFILE_RUNS and len({s.position for s in stretches}) == 1
-
-
-def _off_centre(three: Float[np.ndarray, " K"]) -> float:
-    """Where the peak of a parabola through three logarithms of power lies, in steps from the middle one.
-
-    At the end of a spectrum there are but two, and the middle one is taken.
-    """
-    if len(three) < 3:
-        return 0.0
-    left, middle, right = np.log(three + 1e-300)
-    bend = left - 2 * middle + right
-    return float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
-
-
-def _choose_waves(
-    early: Sequence[Stretch], late: Sequence[Stretch], candidates: Sequence[float]
-) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """Take season after season, each with the number of harmonics that predicts the late rows best."""
-    values, positions, _, _ = _stack(early)
-    late_values, late_positions, _, _ = _stack(late)
-    span = np.ptp(positions) + 1
-    periods: tuple[float, ...] = ()
-    harmonics: tuple[int, ...] = ()
-
-    def squares(periods: tuple[float, ...], harmonics: tuple[int, ...]) -> Float[np.ndarray, "L D"]:
-        design = np.concatenate([np.ones((len(positions), 1)), waves(positions, periods, harmonics)], axis=1)
-        late_design = np.concatenate(
-            [np.ones((len(late_positions), 1)), waves(late_positions, periods, harmonics)], axis=1
-        )
-        rest = late_values - late_design @ regress(design, values)
-        return (rest - mean_known(rest)) ** 2  # a shifted level is the trend's or the prior's matter
-
-    best = squares(periods, harmonics)
-    for period in sorted(candidates):
-        if span < CYCLES * period or period < 2.5:
-            continue
-        tries = [k for k in HARMONICS if period / k > 2.5 and 2 * k * 4 < len(positions)]
-        tried = {k: squares((*periods, period), (*harmonics, k)) for k in tries}
-        if tried:
-            most = min(tried, key=lambda k: _mean(tried[k]))
-            if _gains(best, tried[most]):
-                best, periods, harmonics = tried[most], (*periods, period), (*harmonics, most)
-    return periods, harmonics
-
-
-def _mean(squares: Float[np.ndarray, "N D"]) -> float:
-    """Mean over the known values, infinite where none is known."""
-    known = squares[~np.isnan(squares)]
-    return float(known.mean()) if known.size else np.inf
-
-
-def _gains(before: Float[np.ndarray, "N D"], after: Float[np.ndarray, "N D"]) -> bool:
-    """Say whether squared errors fall by more than they may by chance, which blocks of time tell."""
-    blocks = np.array_split(np.nan_to_num(before - after).mean(axis=1), SURE_BLOCKS)
-    means = np.array([block.mean() for block in blocks if len(block)])
-    chance = float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else 0.0
-    return _mean(before) - _mean(after) > max(GAIN, SURE * chance)
+    return len(stretches) >= MANY_RUNS and len({s.position for s in stretches}) == 1
 
 
 def _regime_means(
@@ -365,99 +177,12 @@ def _regime_levels(
     return levels, response, rows - levels[regime] - added
 
 
-def _profile(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
-    """Mean course along a run, drawn towards zero; empty if it does not predict other runs."""
-    cut = _runs_apart(rests)
-    if cut == len(rests):
-        return np.empty((0, rests[0].shape[1]))
-    before = _error(np.concatenate(rests[cut:]))
-    after = _unforeseen(rests, places, cut)
-    return _course(rests, places) if after < before - GAIN else np.empty((0, rests[0].shape[1]))
-
-
-def _course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
-    total, count = _along(rests, places)
-    return total / (count + 2.0)
-
-
-def _unforeseen(rests: Rests, places: Places, cut: int) -> float:
-    """What the course of the first runs leaves of the others."""
-    fitted = _course(rests[:cut], places[:cut])
-    return _error(np.concatenate([r - at(fitted, p) for r, p in zip(rests[cut:], places[cut:], strict=True)]))
-
-
-def typical_rows(runs: Rests) -> int:
-    """Return the rows of a usual run where short runs go the same way as long ones, only faster; else zero.
-
-    Args:
-        runs: whole ones, in channels of about unit spread.
-    """
-    lengths, cut = np.array([len(run) for run in runs]), _runs_apart(runs)
-    typical = int(np.median(lengths))
-    if cut == len(runs) or np.ptp(lengths) < APART * typical or lengths.min() < 2:
-        return 0
-    paces = {"row by row": np.ones(len(runs)), "all the way": (typical - 1) / (lengths - 1)}
-    left = {
-        way: _unforeseen(runs, [p * np.arange(n) for p, n in zip(pace, lengths, strict=True)], cut)
-        for way, pace in paces.items()
-    }
-    return typical if left["all the way"] < FASTER * left["row by row"] else 0
-
-
-def _log_profile(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
-    """Log of the spread along runs, beside that of all rows: runs that begin alike part as they go on.
-
-    It is drawn towards zero where few runs tell it; empty if it does not make other runs likelier.
-    """
-
-    def course(runs: Rests, places: Places) -> Float[np.ndarray, "P D"]:
-        overall = mean_known(np.concatenate(list(runs)) ** 2) + 1e-12
-        total, count = _along([r**2 / overall for r in runs], places)
-        own = np.log(np.maximum(total / np.maximum(count, 1), LEAST_SHARE))
-        return 0.5 * own * count / (count + REGIME_ROWS)
-
-    def cost(runs: Sequence[Float[np.ndarray, "_T D"]], log_spread: Sequence[Float[np.ndarray, "_T D"]]) -> float:
-        """Mean negative log density of normal values, the best common spread taken."""
-        scaled = np.concatenate([r / np.exp(s) for r, s in zip(runs, log_spread, strict=True)])
-        return float((_log_size(scaled) + mean_known(np.concatenate(list(log_spread)))).mean())
-
-    cut = _runs_apart(rests)
-    late = rests[cut:]
-    if not late:
-        return np.empty((0, rests[0].shape[1]))
-    fitted = course(rests[:cut], places[:cut])
-    before = cost(late, [np.zeros_like(r) for r in late])
-    after = cost(late, [at(fitted, p) for p in places[cut:]])
-    return course(rests, places) if after < before - GAIN else np.empty((0, rests[0].shape[1]))
-
-
-def _runs_apart(rests: Rests) -> int:
-    """How many of many runs come first, before those on which a profile must prove itself: all of few."""
-    return max(1, round(len(rests) * (1 - HELD_OUT))) if len(rests) >= MIN_PROFILE_RUNS else len(rests)
-
-
-def _along(runs: Rests, places: Places) -> tuple[Float[np.ndarray, "P D"], Float[np.ndarray, "P D"]]:
-    """Sum and number of the known values at each place of a run of median length."""
-    steps, channels = int(np.median([p[-1] for p in places])) + 1, runs[0].shape[1]
-    total, count = np.zeros((steps, channels)), np.zeros((steps, channels))
-    for run, place in zip(runs, places, strict=True):
-        nearest = np.rint(place).astype(int)
-        inside = nearest < steps
-        np.add.at(total, nearest[inside], np.nan_to_num(run[inside]))
-        np.add.at(count, nearest[inside], ~np.isnan(run[inside]))
-    return total, count
-
-
-def _log_size(rest: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
-    return np.log(np.sqrt(mean_known(rest**2)) + 1e-12)
-
-
 def _log_spread(rest: Float[np.ndarray, "N D"], design: Float[np.ndarray, "N F"], cut: int) -> Float[np.ndarray, "G D"]:
     """Coefficients of the log spread on the waves; only the constant if the waves do not help.
 
     E log|x| of a normal variable is log sigma - 0.635 (Harvey, Ruiz and Shephard 1994, eq. 5, halved).
     """
-    overall = _log_size(rest)
+    overall = log_rms(rest)
     constant = overall[None]
     if design.shape[1] == 0:
         return constant
@@ -472,12 +197,12 @@ def _log_spread(rest: Float[np.ndarray, "N D"], design: Float[np.ndarray, "N F"]
     def fit(rows: slice) -> Float[np.ndarray, "G D"]:
         coefficients = regress(full[rows], log_size[rows], ridge=1e-2)
         scaled = rest[rows] / np.exp(full[rows] @ coefficients)
-        coefficients[0] += _log_size(scaled)
+        coefficients[0] += log_rms(scaled)
         return coefficients
 
     early, late = slice(0, cut), slice(cut, None)
     fitted = fit(early)
-    early_constant = _log_size(rest[early])[None]
+    early_constant = log_rms(rest[early])[None]
     return fit(slice(None)) if cost(fitted, late) < cost(early_constant, late) - GAIN else constant
 
 
@@ -498,34 +223,22 @@ def fit_season(
     channels = stretches[0].values.shape[1]
     early, late = split(stretches)
     found = () if candidates or _alike(stretches) else peaks(stretches)
-    periods, harmonics = _choose_waves(early, late, tuple(candidates) + found)
-    values, positions, _, places = _stack(stretches)
-    middle = float(positions.mean())
-    follow = np.zeros(channels) if trend is None else trend
-    half = max(float(np.ptp(positions)) / 2, 1.0)
-    design = np.concatenate(
-        [
-            np.ones((len(positions), 1)),
-            ((positions - middle) / half)[:, None],
-            waves(positions, periods, harmonics),
-        ],
-        axis=1,
-    )
-    flat = np.delete(design, 1, axis=1)
-    with_trend, without = regress(design, values, 1e-5), regress(flat, values, 1e-5)
-    chosen = np.where(follow > 0, with_trend, np.insert(without, 1, 0.0, axis=0))
-    chosen[1] *= follow
-    rest = values - design @ chosen
+    periods, harmonics = choose_waves(early, late, tuple(candidates) + found)
+    values, positions, _, places = stacked(stretches)
+    middle, half = float(positions.mean()), max(float(np.ptp(positions)) / 2, 1.0)
+    line, wave = ((positions - middle) / half)[:, None], waves(positions, periods, harmonics)
+    chosen = _level_and_waves(values, line, wave, np.zeros(channels) if trend is None else trend)
+    rest = values - np.concatenate([np.ones_like(line), line, wave], axis=1) @ chosen
     ends = np.cumsum([len(s.values) for s in stretches])[:-1]
     regime_mean, response, rest = _regime_levels(np.split(rest, ends), [s.regime for s in stretches], regimes)
     along = [s.places for s in stretches]
-    profile = _profile(np.split(rest, ends), along)
+    profile = mean_profile(np.split(rest, ends), along)
     rest = rest - at(profile, places)
     response = widened(response, np.split(rest, ends), [s.regime for s in stretches])
     rest = rest / np.exp(np.concatenate([response.log_width(s.regime, 1.0) for s in stretches]))
-    log_profile = _log_profile(np.split(rest, ends), along)
+    log_profile = spread_profile(np.split(rest, ends), along)
     rest = rest / np.exp(at(log_profile, places))
-    spread = _log_spread(rest, design[:, 2:], round(len(rest) * (1 - HELD_OUT)))
+    spread = _log_spread(rest, wave, round(len(rest) * (1 - HELD_OUT)))
     season = Season(
         periods=periods,
         harmonics=harmonics,
@@ -542,6 +255,21 @@ def fit_season(
         log_profile=log_profile,
     )
     return replace(season, regime_log_spread=_regime_spreads(season, stretches, regimes))
+
+
+def _level_and_waves(
+    values: Float[np.ndarray, "N D"],
+    line: Float[np.ndarray, "N 1"],
+    wave: Float[np.ndarray, "N F"],
+    follow: Float[np.ndarray, " D"],
+) -> Float[np.ndarray, "G D"]:
+    """Level, slope along the line and coefficients of the waves; the slope as far as each channel follows it."""
+    ones = np.ones_like(line)
+    with_trend = regress(np.concatenate([ones, line, wave], axis=1), values, 1e-5)
+    without = regress(np.concatenate([ones, wave], axis=1), values, 1e-5)
+    chosen = np.where(follow > 0, with_trend, np.insert(without, 1, 0.0, axis=0))
+    chosen[1] *= follow
+    return chosen
 
 
 def _regime_spreads(season: Season, stretches: Sequence[Stretch], regimes: int) -> Float[np.ndarray, "R D"]:

@@ -15,7 +15,7 @@ from dowgan.interpolation import WAYS, interpolate
 from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.rng import CHUNK
-from dowgan.season import Stretch
+from dowgan.stretch import Stretch
 
 CONTEXT = 2  # old steps behind each gap that are conditioned on in full
 AHEAD = 4  # old steps ahead of each gap that are conditioned on

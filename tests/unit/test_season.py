@@ -3,7 +3,9 @@
 import numpy as np
 import pytest
 
-from dowgan.season import Stretch, fit_season, peaks, regress, split, trending, waves
+from dowgan.season import fit_season, trending
+from dowgan.stretch import Stretch, split
+from dowgan.waves import peaks, regress, waves
 
 
 def stretch(values: np.ndarray, position: int = 0, regime: np.ndarray | None = None) -> Stretch:

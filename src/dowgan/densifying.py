@@ -1,0 +1,109 @@
+"""Fill the rows between those of a user's table, by a fitted model."""
+
+from math import gcd
+
+import numpy as np
+
+from dowgan.fitting import stretch_of
+from dowgan.model import Model
+from dowgan.rng import Streams
+from dowgan.sampling import path_normals
+from dowgan.stretch import Stretch
+from dowgan.table import Run, Table
+from dowgan.table.adopt import multiple
+from dowgan.verbs import Rows, densify
+
+LOOKED_AT = 200  # windows that tell of what step the rows of a table without a clock are
+SHORT = 8  # rows of them
+
+
+class Densifier:
+    """Fills tables like the one that a model was fitted on.
+
+    Args:
+        model: fitted.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    def fill(
+        self, table: Table, factor: int, streams: Streams, paths: int = 0, ratio: int | None = None
+    ) -> list[tuple[Run, np.ndarray, np.ndarray]]:
+        """Fill the rows between those of each run.
+
+        Args:
+            table: with the model's step or a multiple of it.
+            factor: new steps per old step.
+            streams: randomness of the paths.
+            paths: how many paths to draw beside the best estimate; 0 for none.
+            ratio: the model's steps in one of the table's; None to take it from the clocks.
+
+        Returns:
+            For each run: the run, the best values [N C] in the user's units, and paths [P N C].
+        """
+        ratio = ratio or self._ratio(table, factor)
+        return [self._filled(table, number, factor, ratio, streams, paths) for number in range(len(table.runs))]
+
+    def _filled(
+        self, table: Table, number: int, factor: int, ratio: int, streams: Streams, paths: int
+    ) -> tuple[Run, np.ndarray, np.ndarray]:
+        model, run = self.model, table.runs[number]
+        if len(run.values) == 1 or factor == 1:
+            return run, run.values.copy(), np.empty((0, *run.values.shape))
+        part = model.totals.blank(run)
+        stretch = stretch_of(model.channels, part)
+        position = run.offset * ratio + model.shift(table)
+        rows = _fine_rows(stretch, position, ratio, factor, model.channels.typical > 0)
+        common = gcd(ratio, factor)
+        process = model.path.process
+        process = (process if factor == common else process.finer(factor // common)).every(ratio // common)
+        mixture = model.calibration.mixture(factor, factor > common, model.path.channels)
+        normals = path_normals(streams, f"densify/{number}", 0) if paths else None
+        filled = densify(model.path, process, stretch.values, factor, rows, normals, mixture)
+        given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
+        given[::factor] = part.values
+        level = model.channels.level(run.key, model.channels.encode(part.values))
+        told = model.channels.setpoints.told(rows.regime, given)
+        every = [level.on(path) for path in (filled.middle, *filled.paths[:paths])]
+        decoded = [model.channels.decode(path, rows.regime, told) for path in every]
+        for values in decoded:
+            self._settle(values, part.values, factor, ratio, position)
+        middle, *kept = [model.relations.keep(values, given) for values in decoded]
+        model.totals.between(run.values, factor, middle)
+        for values in kept:
+            model.totals.between(run.values, factor, values, drawn=True)
+        return run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))
+
+    def _settle(self, fine: np.ndarray, coarse: np.ndarray, factor: int, ratio: int, position: int) -> None:
+        """Put in place the values between the given rows that these leave no choice of: lines and values that stand."""
+        for found in self.model.holds:
+            for column in found.columns:
+                must = found.between(coarse[:, column], factor, position, ratio).ravel()[: len(fine)]
+                np.copyto(fine[:, column], must, where=~np.isnan(must))
+
+    def _ratio(self, table: Table, factor: int) -> int:
+        """How many of the model's steps make one of the table's."""
+        if table.schema.clock.kind == "row":
+            return self._likelier(table, factor)
+        return multiple(table.schema.clock, self.model.table_schema.clock) or 1
+
+    def _likelier(self, table: Table, factor: int) -> int:
+        """Without a clock: whether the rows look like the model's, or like every factor-th of them."""
+        from dowgan.process import cut_windows, window_cost
+
+        model = self.model
+        runs = [model.totals.rises(run) for run in table.runs]
+        scores = [model.path.to_normal(stretch_of(model.channels, run)) for run in runs]
+        steps = min(SHORT, max(len(s) for s in scores))
+        windows = cut_windows(scores, steps, max(1, steps // 2))[:LOOKED_AT]
+        costs = {k: window_cost(model.path.process.every(k), windows) for k in (1, factor)}
+        return min(costs, key=lambda k: costs[k])
+
+
+def _fine_rows(stretch: Stretch, position: int, ratio: int, factor: int, paced: bool) -> Rows:
+    """Where the rows of the finer series lie, on the model's clock and in a run."""
+    fine = np.arange((len(stretch.values) - 1) * factor + 1)
+    regime = stretch.regime[fine // factor]
+    place = fine * (stretch.pace if paced else ratio) / factor
+    return Rows(position + fine * ratio / factor, regime, place)

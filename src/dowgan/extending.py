@@ -1,0 +1,168 @@
+"""Continue the runs of a user's table past their ends, by a fitted model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from functools import cached_property
+
+import numpy as np
+
+from dowgan.errors import OptionError
+from dowgan.fitting import stretch_of
+from dowgan.given import with_given
+from dowgan.model import Model
+from dowgan.plan import going_on
+from dowgan.rng import CHUNK, Streams
+from dowgan.sampling import path_normals
+from dowgan.stretch import Stretch
+from dowgan.table import Run, Table
+from dowgan.totals import last_known
+from dowgan.verbs import Rows, Solver, extend, rows_after
+
+
+@dataclass(frozen=True)
+class History:
+    """A run to be continued.
+
+    Attributes:
+        run: as the table has it.
+        rises: the same with what rows add in place of totals.
+        stretch: that in channels.
+        place: rows of the run before its first one here.
+    """
+
+    run: Run
+    rises: Run
+    stretch: Stretch
+    place: int
+
+
+@dataclass(frozen=True)
+class Ahead:
+    """What is known of the rows to come.
+
+    Attributes:
+        where: conditions that are held.
+        given: values [H C], NaN where nothing is given.
+    """
+
+    where: Mapping[str, str]
+    given: np.ndarray
+
+
+class Extender:
+    """Continues tables like the one that a model was fitted on, or that one itself.
+
+    Args:
+        model: fitted.
+    """
+
+    def __init__(self, model: Model) -> None:
+        self.model = model
+
+    @cached_property
+    def _solver(self) -> Solver:
+        return Solver(self.model.path.process, self.model.path.frame())
+
+    def histories(self, table: Table | None) -> list[History]:
+        """The runs of a table, or of the fitted one as far as the model keeps them.
+
+        Raises:
+            OptionError: the fitted table had so many runs that the model keeps none.
+        """
+        if table is None:
+            return self._tails()
+        shift = self.model.shift(table)
+        return [self._history(run, run.offset + shift, 0) for run in table.runs]
+
+    def _tails(self) -> list[History]:
+        """What the model kept of the runs of the fitted table."""
+        model, clock = self.model, self.model.table_schema.clock
+        out = []
+        for past in model.past:
+            if not len(past.tail):
+                raise OptionError("The model keeps no ends of so many runs; give the table: dowgan extend MODEL DATA")
+            begin = past.rows - len(past.tail)
+            start = clock.at(clock.decode(past.start), np.array([begin]))[0]
+            run = Run(past.key, start, past.offset + begin, past.tail)
+            out.append(self._history(run, run.offset, begin))
+        return out
+
+    def _history(self, run: Run, position: int, place: int) -> History:
+        """A run that is not at its end: of what pace it is is not known."""
+        rises = self.model.totals.rises(run)
+        stretch = replace(stretch_of(self.model.channels, rises), pace=1.0, position=position)
+        return History(run, rises, stretch, place)
+
+    def paths(
+        self, history: History, ahead: Ahead, count: int, streams: Streams, number: int
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Median [H C] and paths [P H C] of a run in the user's units.
+
+        Args:
+            history: the run so far.
+            ahead: what is known of the rows to come.
+            count: of paths.
+            streams: randomness.
+            number: of the run.
+        """
+        model, stretch, run = self.model, history.stretch, history.rises
+        regime = self._coming(stretch, ahead)
+        rows = rows_after(stretch, regime)
+        rows = replace(rows, place=rows.place + history.place)
+        added = model.totals.added(ahead.given)
+        joined = np.append(stretch.regime[-1], regime)  # set-points go on from where they are
+        told = model.channels.setpoints.told(joined, np.concatenate([run.values[-1:], added]))[1:]
+        level = model.channels.level(run.key, model.channels.encode(run.values))
+        future = level.off(model.channels.encode(added, told))
+        self._hold_conditions(future, stretch)
+        drawn = self._drawn(stretch, future, rows, count, streams, number)
+        decoded = [model.channels.decode(level.on(path), regime, told) for path in drawn]
+        return self._settled(decoded, history, ahead)
+
+    def _coming(self, stretch: Stretch, ahead: Ahead) -> np.ndarray:
+        """The regimes of the rows to come."""
+        model, schema = self.model, self.model.table_schema
+        regime = np.full(len(ahead.given), stretch.regime[-1])
+        names = [schema.channels[i].name for i in model.channels.conditions]
+        if any(name in ahead.where for name in names):
+            regime = np.full(len(regime), going_on(model, schema, dict(ahead.where), int(regime[0])))
+        return with_given(model.channels, regime, ahead.given)
+
+    def _hold_conditions(self, future: np.ndarray, stretch: Stretch) -> None:
+        """Let conditions that are numbers go on as they were, in place, where nothing of them is given."""
+        channels = self.model.channels
+        held = [
+            channels.first_channel(i)
+            for i, column in enumerate(self.model.table_schema.channels)
+            if column.role == "condition" and i not in channels.conditions
+        ]
+        for channel in (h for h in held if h is not None):
+            last = stretch.values[~np.isnan(stretch.values[:, channel]), channel]
+            if len(last) and np.isnan(future[:, channel]).all():
+                future[:, channel] = last[-1]
+
+    def _drawn(
+        self, stretch: Stretch, future: np.ndarray, rows: Rows, count: int, streams: Streams, number: int
+    ) -> list[np.ndarray]:
+        """The middle and the paths, in channels."""
+        model, chunks = self.model, []
+        for chunk in range(-(-count // CHUNK)):
+            normals = path_normals(streams, f"extend/{number}", chunk)
+            out = extend(model.path, self._solver, stretch, future, rows, normals, model.calibration.extend_band)
+            chunks.append(out.paths)
+        return [out.middle, *np.concatenate(chunks)[:count]]
+
+    def _settled(self, decoded: list[np.ndarray], history: History, ahead: Ahead) -> tuple[np.ndarray, np.ndarray]:
+        """Middle and paths with what stands, the rules, the totals and the given values put in."""
+        model, last = self.model, history.rises.values[-2:]
+        position = history.stretch.position + len(history.stretch.values)
+        for hold in model.holds:
+            if len(last) == 2 and not np.isnan(last[:, list(hold.columns)]).any():
+                for path in decoded:
+                    hold.go_on(path, last, position)
+        before = last_known(history.run.values)
+        kept = [model.totals.summed(model.relations.keep(path, ahead.given), before) for path in decoded]
+        for path in kept:
+            np.copyto(path, ahead.given, where=~np.isnan(ahead.given))
+        middle, *values = kept
+        return middle, np.stack(values)

@@ -1,0 +1,127 @@
+"""The course of runs: what the place in a run adds to mean and spread, row by row or in shares of the run.
+
+It is kept only if it foretells runs that it was not fitted on.
+
+Shapes: T steps, P places of a run, D channels.
+"""
+
+from collections.abc import Sequence
+
+import numpy as np
+from jaxtyping import Float, Num
+
+from dowgan.levels import mean_known
+from dowgan.stretch import HELD_OUT, MANY_RUNS
+from dowgan.waves import GAIN, mean_square
+
+FEW_ROWS = 30.0  # rows at which what is measured of a spread weighs as much as that of all rows
+FEW_RUNS = 2.0  # runs at which a mean course weighs as much as none
+LEAST_SHARE = 1e-6  # of the variance of all rows, that the rows at one place of a run have at least
+APART = 0.05  # of the usual length: runs whose lengths differ less are told row by row
+FASTER = 0.8  # share of what a course row by row leaves, below which a course in shares of the run must
+
+Rests = Sequence[Float[np.ndarray, "_T D"]]
+Places = Sequence[Float[np.ndarray, " _T"]]
+
+
+def at(profile: Float[np.ndarray, "P D"], place: Num[np.ndarray, " T"]) -> Float[np.ndarray, "T D"]:
+    """What a profile says of the rows at those places of a run, between two of its own in part; nothing if empty."""
+    if not len(profile):
+        return np.zeros((len(place), profile.shape[1]))
+    inside = np.clip(place, 0, len(profile) - 1)
+    low = inside.astype(int)
+    share = (inside - low)[:, None]
+    return (1 - share) * profile[low] + share * profile[np.minimum(low + 1, len(profile) - 1)]
+
+
+def mean_profile(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
+    """Mean course along a run, drawn towards zero; empty if it does not predict other runs."""
+    cut = _runs_apart(rests)
+    if cut == len(rests):
+        return np.empty((0, rests[0].shape[1]))
+    before = _left(np.concatenate(rests[cut:]))
+    after = _unforeseen(rests, places, cut)
+    return _course(rests, places) if after < before - GAIN else np.empty((0, rests[0].shape[1]))
+
+
+def _left(rest: Float[np.ndarray, "N D"]) -> float:
+    """Mean squared rest over the known values."""
+    return mean_square(rest**2)
+
+
+def _course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
+    total, count = _along(rests, places)
+    return total / (count + FEW_RUNS)
+
+
+def _unforeseen(rests: Rests, places: Places, cut: int) -> float:
+    """What the course of the first runs leaves of the others."""
+    fitted = _course(rests[:cut], places[:cut])
+    return _left(np.concatenate([r - at(fitted, p) for r, p in zip(rests[cut:], places[cut:], strict=True)]))
+
+
+def typical_rows(runs: Rests) -> int:
+    """Return the rows of a usual run where short runs go the same way as long ones, only faster; else zero.
+
+    Args:
+        runs: whole ones, in channels of about unit spread.
+    """
+    lengths, cut = np.array([len(run) for run in runs]), _runs_apart(runs)
+    typical = int(np.median(lengths))
+    if cut == len(runs) or np.ptp(lengths) < APART * typical or lengths.min() < 2:
+        return 0
+    paces = {"row by row": np.ones(len(runs)), "all the way": (typical - 1) / (lengths - 1)}
+    left = {
+        way: _unforeseen(runs, [p * np.arange(n) for p, n in zip(pace, lengths, strict=True)], cut)
+        for way, pace in paces.items()
+    }
+    return typical if left["all the way"] < FASTER * left["row by row"] else 0
+
+
+def spread_profile(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
+    """Log of the spread along runs, beside that of all rows: runs that begin alike part as they go on.
+
+    It is drawn towards zero where few runs tell it; empty if it does not make other runs likelier.
+    """
+
+    def course(runs: Rests, places: Places) -> Float[np.ndarray, "P D"]:
+        overall = mean_known(np.concatenate(list(runs)) ** 2) + 1e-12
+        total, count = _along([r**2 / overall for r in runs], places)
+        own = np.log(np.maximum(total / np.maximum(count, 1), LEAST_SHARE))
+        return 0.5 * own * count / (count + FEW_ROWS)
+
+    def cost(runs: Sequence[Float[np.ndarray, "_T D"]], log_spread: Sequence[Float[np.ndarray, "_T D"]]) -> float:
+        """Mean negative log density of normal values, the best common spread taken."""
+        scaled = np.concatenate([r / np.exp(s) for r, s in zip(runs, log_spread, strict=True)])
+        return float((log_rms(scaled) + mean_known(np.concatenate(list(log_spread)))).mean())
+
+    cut = _runs_apart(rests)
+    late = rests[cut:]
+    if not late:
+        return np.empty((0, rests[0].shape[1]))
+    fitted = course(rests[:cut], places[:cut])
+    before = cost(late, [np.zeros_like(r) for r in late])
+    after = cost(late, [at(fitted, p) for p in places[cut:]])
+    return course(rests, places) if after < before - GAIN else np.empty((0, rests[0].shape[1]))
+
+
+def _runs_apart(rests: Rests) -> int:
+    """How many of many runs come first, before those on which a profile must prove itself: all of few."""
+    return max(1, round(len(rests) * (1 - HELD_OUT))) if len(rests) >= MANY_RUNS else len(rests)
+
+
+def _along(runs: Rests, places: Places) -> tuple[Float[np.ndarray, "P D"], Float[np.ndarray, "P D"]]:
+    """Sum and number of the known values at each place of a run of median length."""
+    steps, channels = int(np.median([p[-1] for p in places])) + 1, runs[0].shape[1]
+    total, count = np.zeros((steps, channels)), np.zeros((steps, channels))
+    for run, place in zip(runs, places, strict=True):
+        nearest = np.rint(place).astype(int)
+        inside = nearest < steps
+        np.add.at(total, nearest[inside], np.nan_to_num(run[inside]))
+        np.add.at(count, nearest[inside], ~np.isnan(run[inside]))
+    return total, count
+
+
+def log_rms(rest: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
+    """Logarithm of the root mean square of each channel."""
+    return np.log(np.sqrt(mean_known(rest**2)) + 1e-12)

@@ -1,0 +1,67 @@
+"""Runs in model channels, and how they are split by time.
+
+Shapes: T steps, D channels; positions are whole steps from the origin of the table's clock.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float, Int
+
+HELD_OUT = 0.25  # share of the rows, the last ones, on which a part of a model must prove itself
+MANY_RUNS = 8  # of which whole ones are held out
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """One run, or the whole series, in model channels.
+
+    Attributes:
+        values: [T D], NaN where missing.
+        position: steps from the clock's origin to its first row.
+        regime: [T], the regime of each row; all zero where there are no conditions.
+        pace: places of a run from each row to the next; more than one in a short run where all go the same way.
+    """
+
+    values: Float[np.ndarray, "T D"]
+    position: int
+    regime: Int[np.ndarray, " T"]
+    pace: float = 1.0
+
+    def rows(self, start: int, stop: int) -> "Stretch":
+        return Stretch(self.values[start:stop], self.position + start, self.regime[start:stop], self.pace)
+
+    @property
+    def positions(self) -> Int[np.ndarray, " T"]:
+        return self.position + np.arange(len(self.values))
+
+    @property
+    def places(self) -> Float[np.ndarray, " T"]:
+        """Places of the rows in the run, the first of which is its first row."""
+        return self.pace * np.arange(len(self.values))
+
+
+def stacked(
+    stretches: Sequence[Stretch],
+) -> tuple[Float[np.ndarray, "N D"], Int[np.ndarray, " N"], Int[np.ndarray, " N"], Float[np.ndarray, " N"]]:
+    """All rows under each other: values, positions, regimes, places in the run."""
+    return (
+        np.concatenate([s.values for s in stretches]),
+        np.concatenate([s.positions for s in stretches]),
+        np.concatenate([s.regime for s in stretches]),
+        np.concatenate([s.places for s in stretches]),
+    )
+
+
+def split(stretches: Sequence[Stretch], share: float = HELD_OUT) -> tuple[list[Stretch], list[Stretch]]:
+    """Split by time: the last runs of many, the last rows of few."""
+    if len(stretches) >= MANY_RUNS:
+        cut = max(1, round(len(stretches) * (1 - share)))
+        return list(stretches[:cut]), list(stretches[cut:])
+    early, late = [], []
+    for s in stretches:
+        cut = round(len(s.values) * (1 - share))
+        early.append(s.rows(0, cut))
+        late.append(s.rows(cut, len(s.values)))
+    return early, late
