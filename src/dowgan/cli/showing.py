@@ -1,0 +1,29 @@
+"""What a table was understood to be, for the eye."""
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from dowgan.table import Table
+
+
+def show(table: "Table", quiet: bool) -> None:
+    """What was understood of the table, and how to change it."""
+    if quiet:
+        return
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table as Grid
+
+    from dowgan.table import describe
+
+    said = describe(table)
+    grid = Grid(box=box.SIMPLE_HEAD, title=f"{said.size}; clock: {said.clock}", title_justify="left")
+    for name in ("column", "kind", "rules", "missing", "first value"):
+        grid.add_column(name, overflow="fold")
+    for line in said.lines:
+        grid.add_row(line.name, line.kind, line.rules, line.missing, line.example)
+    console = Console(stderr=True)
+    console.print(grid)
+    for note in said.notes:
+        console.print(f"note: {note}", markup=False)
+    console.print("To change this: --time COL, --run COL, --condition COL, --missing VALUE.", style="dim")
