@@ -36,7 +36,7 @@ founding-quick: $(STAMP)  # the same in a minute, on a small simulated table, in
 bench: $(STAMP)  # all figures of the README and docs, about four hours: DATA=folder of the tables
 	OMP_NUM_THREADS=1 $(BIN)/python bench/main_job.py $(DATA)
 	OMP_NUM_THREADS=1 $(BIN)/python bench/protocol.py $(DATA) --recipes flagship,prior,adversarial
-	OMP_NUM_THREADS=1 $(BIN)/python bench/protocol.py $(DATA) --blocks --sets stocks,etth,energy,chickenpox,cstr
+	OMP_NUM_THREADS=1 $(BIN)/python bench/protocol.py $(DATA) --blocks --sets stocks,etth,energy,chickenpox,cstr,nylon,tep
 	OMP_NUM_THREADS=1 $(BIN)/python bench/ablations.py $(DATA)
 	OMP_NUM_THREADS=1 $(BIN)/python bench/damage.py $(DATA)
 	OMP_NUM_THREADS=1 $(BIN)/python bench/speed.py $(DATA)

@@ -57,7 +57,7 @@ def main() -> None:
     kept = json.loads(options.out.read_text())["results"] if options.out.exists() else {}
     for name in options.sets.split(","):
         frame, runs = table(name, options.data)
-        real, _ = some(windows(frame))
+        real, _ = some(windows(frame, runs))
         published = Published(minmax(real, real)[0])
         for part, constants in WITHOUT.items():
             for seed in options.seeds.split(","):
@@ -66,7 +66,7 @@ def main() -> None:
                     continue
                 with without(constants):
                     model, _ = fitted(frame, "flagship", int(seed), runs)
-                    fake = drawn(model, frame, len(real), int(seed))
+                    fake = drawn(model, frame, runs, len(real), int(seed))
                 cell[seed] = published.score(minmax(real, fake)[1]) | {"code": code("protocol", "ablations")}
                 sys.stderr.write(f"{name} without {part}, seed {seed}: {json.dumps(cell[seed])}\n")
                 text = json.dumps({"version": dowgan.__version__, "machine": MACHINE, "results": kept}, indent=1)

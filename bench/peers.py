@@ -121,8 +121,8 @@ def peer(name: str, model: str, real: np.ndarray, budget: float, count: int) -> 
 
 def run(name: str, folder: Path, budget: float, kept: dict[str, Any]) -> None:
     """Score every row of a set; what is scored already with this budget is left as it is."""
-    frame, _ = table(name, folder)
-    units = windows(frame)
+    frame, runs = table(name, folder)
+    units = windows(frame, runs)
     real = minmax(units, units)[0]
     count = min(len(real) // 2, MOST)
     half, rest = some(real, count, 1)
@@ -140,9 +140,9 @@ def run(name: str, folder: Path, budget: float, kept: dict[str, Any]) -> None:
         keep("bootstrap", bootstrap(real, count), {})
     if "dowgan" not in rows:
         began = time.process_time()
-        model, _ = fitted(frame, "flagship", 0, ())
+        model, _ = fitted(frame, "flagship", 0, runs)
         spent = time.process_time() - began
-        fake = minmax(units, drawn(model, frame, count, 0))[1]
+        fake = minmax(units, drawn(model, frame, runs, count, 0))[1]
         keep("dowgan", fake, {"fit_seconds": spent, "draw_seconds": time.process_time() - began - spent})
     for package, tried in PEERS.items():
         for model_name in tried.models if not kept["installs"][package]["left_out"] else ():

@@ -5,8 +5,9 @@
 A: fitted on the whole table, min-max scaled, judged against its own windows by Disc (5 judges) and Context-FID (5
 encoders), as Yoon et al. 2019 and Yuan and Qiao 2024 do. The floor is other real windows at the same n; where a table
 has no more windows, one random half against the other. `bootstrap` is windows put together from halves of real ones.
-B: every third of twelve blocks of time is blanked before the fit, and the draw is judged against its windows by boosted
-trees and a GRU of 64 (mean AUC of 3 judges); the floor is the blocks that were fitted against those. All windows of
+B: every third of twelve blocks of time is blanked before the fit, of a table of runs every third run left out, and the
+draw is judged against its windows by boosted trees and a GRU of 64 (mean AUC of 3 judges); the floor is the blocks that
+were fitted against those. All windows of
 stride 1; of more than MOST, as many are drawn at random, once. Nothing is tuned for a set. Results are written after
 every fit. `--steps` takes windows of another length, into a file that says so. `--keep-sample` also stores what was
 drawn of a simulated set, so that anyone can score it again:
@@ -23,6 +24,7 @@ import platform
 import sys
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -46,6 +48,7 @@ BLOCKS, HELD = 12, 3  # blocks of time, of which every so many is held out
 RUN = "run"
 JUDGES = range(3)  # of protocol B
 CONDITIONS = {"cstr": ("grade", "phase")}
+RUNS = {"nylon": ("batch_id",), "tep": ("fault", "split")}
 UNKNOWN = ("run_id", "truth_")  # columns of cstr that no plant has begin so
 SIMULATED = {"sines": 10_000, "plant": 424}  # sets that are made here, and their windows or rows
 SAMPLES = Path("bench/results/samples")
@@ -56,7 +59,10 @@ FILES = {
     "energy": "energydata_complete.csv.gz",
     "chickenpox": "hungary_chickenpox.csv",
     "cstr": "homeostat_cstr_dev.csv.gz",
+    "nylon": "nylon_batches.csv",
+    "tep": "tep_braatz.parquet",
 }
+CLOCKS = ("time_min",)  # numbers that are no values
 HOPPER = Path("build/mujoco.csv")
 
 
@@ -77,17 +83,19 @@ def table(name: str, folder: Path) -> tuple[pd.DataFrame, tuple[str, ...]]:
         return simulate(SIMULATED[name]).truth.drop(columns="grade"), ()
     if name == "mujoco":
         return pd.read_csv(HOPPER), (RUN,)
-    frame = pd.read_csv(folder / FILES[name])
-    return frame[[c for c in frame if not c.startswith(UNKNOWN)]], ()
+    file = folder / FILES[name]
+    frame = pd.read_parquet(file) if file.suffix == ".parquet" else pd.read_csv(file)
+    return frame[[c for c in frame if not c.startswith(UNKNOWN)]], RUNS.get(name, ())
 
 
-def windows(frame: pd.DataFrame, steps: int = STEPS) -> np.ndarray:
-    """Return all windows [N T C] of the value columns, in the order of time; a clock is no value."""
-    clock = [RUN, "time_min"]
-    values = frame.drop(columns=clock, errors="ignore").select_dtypes("number").to_numpy(dtype=float)
-    if RUN in frame:
-        return values.reshape(-1, steps, values.shape[1])
-    return np.lib.stride_tricks.sliding_window_view(values, steps, axis=0).transpose(0, 2, 1)
+def windows(frame: pd.DataFrame, runs: Sequence[str], steps: int = STEPS) -> np.ndarray:
+    """Return all windows [N T C] of the value columns of each run, in the order of time; a clock is no value."""
+    values = frame.drop(columns=[*CLOCKS, *runs], errors="ignore").select_dtypes("number").to_numpy(dtype=float)
+    places = frame.groupby(list(runs), sort=False).indices.values() if runs else [np.arange(len(frame))]
+    parts = (values[place] for place in places if len(place) >= steps)
+    return np.concatenate([np.lib.stride_tricks.sliding_window_view(p, steps, axis=0) for p in parts]).transpose(
+        0, 2, 1
+    )
 
 
 def some(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -114,9 +122,19 @@ def fitted(
     return model, time.monotonic() - began
 
 
-def drawn(model: dowgan.Synthesizer, frame: pd.DataFrame, count: int, seed: int, steps: int = STEPS) -> np.ndarray:
+def drawn(
+    model: dowgan.Synthesizer, frame: pd.DataFrame, runs: tuple[str, ...], count: int, seed: int, steps: int = STEPS
+) -> np.ndarray:
+    """Windows of the model; of a table whose runs are longer, some of those of whole runs."""
+    own = len(frame) // frame.groupby(list(runs)).ngroups if runs else steps
+    if own > steps:
+        made = windows(model.generate(random_state=seed), runs, steps)
+        order = np.random.default_rng(seed).permutation(len(made))
+        return made[np.sort(order[:count])]
     made = model.generate(rows=steps, runs=count, random_state=seed)
-    return windows(made[[c for c in frame.columns if c in made and c != RUN]].assign(**{RUN: 0}), steps)
+    return windows(
+        made[[*(runs or (RUN,)), *(c for c in frame.columns if c in made and c not in runs)]], runs or (RUN,)
+    )
 
 
 class Published:
@@ -154,17 +172,27 @@ def judges(held: np.ndarray, other: np.ndarray) -> dict[str, float]:
     return {name: means[name] for name in ("trees_auc", "gru_auc")}
 
 
-def blocks(frame: pd.DataFrame, recipe: str, seed: int, conditions: tuple[str, ...]) -> dict[str, object]:
-    """Protocol B."""
-    block = np.arange(len(frame)) * BLOCKS // len(frame)
-    out = block % HELD == HELD - 1
-    names = frame.select_dtypes("number").columns.drop("time_min", errors="ignore")
+def sides(frame: pd.DataFrame, runs: tuple[str, ...]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """The table without the held-out runs, or with its held-out blocks blanked; and the other way round."""
+    if runs:
+        out = frame.groupby(list(runs), sort=False).ngroup().to_numpy() % HELD == HELD - 1
+        return frame[~out].reset_index(drop=True), frame[out].reset_index(drop=True)
+    out = np.arange(len(frame)) * BLOCKS // len(frame) % HELD == HELD - 1
+    names = frame.select_dtypes("number").columns.drop(list(CLOCKS), errors="ignore")
     known, hidden = frame.astype(dict.fromkeys(names, float)), frame.astype(dict.fromkeys(names, float))
     known.loc[out, names] = np.nan
     hidden.loc[~out, names] = np.nan
-    train, held = (rows[~np.isnan(rows).any(axis=(1, 2))] for rows in (windows(known), windows(hidden)))
-    model, seconds = fitted(known, recipe, seed, (), conditions)
-    fake = drawn(model, frame, len(held), seed)
+    return known, hidden
+
+
+def blocks(
+    frame: pd.DataFrame, recipe: str, seed: int, runs: tuple[str, ...], conditions: tuple[str, ...]
+) -> dict[str, object]:
+    """Protocol B."""
+    known, hidden = sides(frame, runs)
+    train, held = (rows[~np.isnan(rows).any(axis=(1, 2))] for rows in (windows(known, runs), windows(hidden, runs)))
+    model, seconds = fitted(known, recipe, seed, runs, conditions)
+    fake = drawn(model, known, runs, len(held), seed)
     return {
         "generated": judges(held, fake) | distances(train, held, fake),
         "training_block": judges(held, train),
@@ -209,7 +237,7 @@ def main() -> None:
         frame, runs = table(name, options.data)
         result, conditions = kept.setdefault(name, {}), CONDITIONS.get(name, ())
         if not options.blocks:
-            real, others = some(windows(frame, options.steps))
+            real, others = some(windows(frame, runs, options.steps))
             published = Published(minmax(real, real)[0])
             result |= {"windows": list(real.shape)}
             result.setdefault("floor", floor_a(real, others))
@@ -217,11 +245,11 @@ def main() -> None:
         for recipe in options.recipes.split(","):
             for seed in map(int, options.seeds.split(",")):
                 if options.blocks:
-                    found = blocks(frame, recipe, seed, conditions)
+                    found = blocks(frame, recipe, seed, runs, conditions)
                 else:
                     model, seconds = fitted(frame, recipe, seed, runs, conditions, options.steps)
                     began = time.monotonic()
-                    fake = drawn(model, frame, len(real), seed, options.steps)
+                    fake = drawn(model, frame, runs, len(real), seed, options.steps)
                     found = {"fit_seconds": seconds, "generate_seconds": time.monotonic() - began}
                     found |= published.score(minmax(real, fake)[1])
                     found["spread"] = (fake.std((0, 1)) / real.std((0, 1))).tolist()

@@ -76,7 +76,13 @@ def _mean(values: list[float]) -> float:
     return sum(values) / len(values)
 
 
-BLOCK_SETS = {**SETS, "chickenpox": "chickenpox", "cstr": "reactor (CSTR)"}
+BLOCK_SETS = {
+    **SETS,
+    "chickenpox": "chickenpox",
+    "cstr": "reactor (CSTR)",
+    "nylon": "nylon batches",
+    "tep": "Tennessee Eastman",
+}
 RECIPES = {"flagship": "", "prior": ", prior alone"}
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 
@@ -32,7 +33,7 @@ def test_a_cell_is_what_its_stored_sample_scores() -> None:
     """Correlational, all five draws, and one Context-FID; the sample is stored with half of the digits."""
     protocol = script("protocol")
     frame, _ = protocol.table("plant", ROOT)
-    real, fake = protocol.windows(frame), np.load(SAMPLE)["windows"].astype(float)
+    real, fake = protocol.windows(frame, ()), np.load(SAMPLE)["windows"].astype(float)
     cell = json.loads((RESULTS / "protocol_sample.json").read_text())["results"]["plant"]
     assert list(fake.shape) == list(real.shape) == cell["windows"]
     scaled = minmax(real, fake)
@@ -44,9 +45,19 @@ def test_a_cell_is_what_its_stored_sample_scores() -> None:
     assert found == pytest.approx(cell["flagship"]["0"]["context_fid"][0], rel=0.05)
 
 
+def test_windows_and_held_out_runs_are_those_of_whole_runs() -> None:
+    protocol = script("protocol")
+    frame = pd.DataFrame({"batch": np.repeat([4, 7, 5, 9], [30, 24, 20, 26]), "x": np.arange(100.0), "y": 0.0})
+    found = protocol.windows(frame, ("batch",))
+    assert found.shape == (7 + 1 + 0 + 3, 24, 2)
+    assert (np.diff(found[:, :, 0], axis=1) == 1).all()
+    known, hidden = protocol.sides(frame, ("batch",))
+    assert (set(known["batch"]), set(hidden["batch"])) == ({4, 7, 9}, {5})
+
+
 def test_the_stored_sample_is_no_copy() -> None:
     protocol = script("protocol")
-    real = protocol.windows(protocol.table("plant", ROOT)[0])
+    real = protocol.windows(protocol.table("plant", ROOT)[0], ())
     fake = np.load(SAMPLE)["windows"]
     apart = np.abs(fake[:, None] - real[None]).max(axis=(2, 3))
     assert apart.min() > 1e-3
