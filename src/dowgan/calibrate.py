@@ -31,6 +31,7 @@ MOST_VALUES = 24_000  # values of the late block that a factor is measured on
 LEAST_GAPS = 8  # old steps that a factor needs
 CAUTION = 300.0  # gaps at which weights count as much as what they are drawn to
 BAND_CAUTION = 12.0  # likewise of a channel's own width of bands
+LEAST_REACH = 0.1  # of paths, below which a value's error asks for no more
 ALIKE = HORIZON // 4  # rows of an extension whose errors are all but one error
 
 Refit = Callable[[Sequence[Stretch]], Prior]
@@ -42,7 +43,7 @@ class Calibration:
     """What the backtests of one prior found.
 
     Attributes:
-        extend_band: [D], factors on the deviation of an extending path from its median.
+        extend_band: [D], factors on the deviation of an extending path from its median, where paths are widest.
         known: mixtures by factor where the fine step is one that the model was fitted on.
         finer: mixtures by factor where it is finer than that.
     """
@@ -52,11 +53,14 @@ class Calibration:
     finer: dict[int, Mixture] = field(default_factory=dict)
 
     def mixture(self, factor: int, finer: bool, channels: int) -> Mixture:
-        """Return the mixture of the nearest factor that could be measured."""
+        """Return the mixture of the nearest factor that could be measured.
+
+        A step finer than any that was seen is measured on gaps that are wider than its own: the least wide tell most.
+        """
         measured = self.finer if finer else self.known
         if not measured:
             return Mixture(_only_prior(channels), np.ones(channels))
-        return measured[min(measured, key=lambda f: abs(np.log(f / factor)))]
+        return measured[min(measured, key=lambda f: f if finer else abs(np.log(f / factor)))]
 
 
 def _only_prior(channels: int) -> Float[np.ndarray, "M D"]:
@@ -105,7 +109,7 @@ def _normals(streams: Streams, name: str) -> Normals:
 
 
 def extension_band(prior: Prior, cases: Sequence[tuple[Stretch, int]], horizon: int, streams: Streams) -> list[Ratios]:
-    """Extend runs from a place on that the prior has not seen, and measure the band.
+    """Extend runs from a place on that the prior has not seen, and measure the band that each value asks for.
 
     Args:
         prior: fitted on earlier rows.
@@ -120,7 +124,8 @@ def extension_band(prior: Prior, cases: Sequence[tuple[Stretch, int]], horizon: 
         rows = rows_after(run.rows(0, origin), run.regime[origin : origin + horizon])
         blank, name = np.full_like(truth, np.nan), f"extend/{number}/{origin}"
         found = extend(prior, solver, run.rows(0, origin), blank, rows, _normals(streams, name), band=1.0)
-        out.append(_band(truth, found.middle, found.paths, np.ones_like(truth, dtype=bool)))
+        ratios = _band(truth, found.middle, found.paths, np.ones_like(truth, dtype=bool))
+        out.append(np.sqrt(np.maximum(1 + (ratios**2 - 1) / np.maximum(found.reach, LEAST_REACH), 0.0)))
     return out
 
 

@@ -13,14 +13,16 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from dowgan.courses import numbers
 from dowgan.errors import OptionError
 from dowgan.levels import Level, Levels, fit_levels, no_level, no_levels
 from dowgan.setpoints import Setpoints, fit_setpoints
+from dowgan.states import Rest, find_states
 from dowgan.table.schema import Column, Run, Schema
 
+DECIDES = 100.0  # times that a given state weighs against one that is not
 ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
 SKEWED = 0.8  # skewness from which another scale is tried
 Power = Literal["identity", "sqrt", "log"]
@@ -101,9 +103,12 @@ class Channels:
 
     Attributes:
         codes: one per column that becomes channels, in the schema's order.
-        conditions: numbers, among the schema's channels, of the columns that make up the regime.
-        counted: which of them hold numbers, such as a set-point.
-        regimes: [R Q] the level numbers, or the numbers themselves, of each regime.
+        conditions: numbers, among the schema's channels, of the columns that make up the regime: those that the user
+            named or, where there are none, found states.
+        found: whether they were found: then they are drawn, and not only given.
+        rests: numbers whose being at rest or not is part of the regime too; none where the user named conditions.
+        counted: which of both hold numbers, such as a set-point.
+        regimes: [R Q] the level numbers, or the numbers themselves, of each regime; 0 at rest, 1 not.
         columns: how many columns there are.
         same: (column, the earlier column that it equals).
         setpoints: what the regimes tell of columns.
@@ -113,6 +118,8 @@ class Channels:
 
     codes: tuple[Code, ...]
     conditions: tuple[int, ...]
+    found: bool
+    rests: tuple[Rest, ...]
     counted: tuple[bool, ...]
     regimes: Float[np.ndarray, "R Q"]
     columns: int
@@ -181,25 +188,59 @@ class Channels:
         np.copyto(values, told, where=~np.isnan(told))
         for number, place in enumerate(self.conditions):
             values[:, place] = self.regimes[regime, number]
+        for number, rest in enumerate(self.rests, len(self.conditions)):
+            values[self.regimes[regime, number] == 0, rest.place] = rest.value
         for place, first in self.same:
             values[:, place] = values[:, first]
         return values
 
-    def regime(self, values: Float[np.ndarray, "T C"]) -> Int[np.ndarray, " T"]:
+    @property
+    def telling(self) -> list[int]:
+        """The columns that tell the regime."""
+        return [*self.conditions, *(rest.place for rest in self.rests)]
+
+    def words(self, names: Sequence[str]) -> list[str]:
+        """Say which states were found."""
+        if not self.found:
+            return []
+        said = [f"'{names[place]}' is a state that lasts" for place in self.conditions]
+        return said + [f"'{names[rest.place]}' rests at {rest.value:g} for a while" for rest in self.rests]
+
+    def typical_values(self, regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
+        """Return values of the columns that tell regimes, such as these have; NaN elsewhere."""
+        out = np.full((len(regime), self.columns), np.nan)
+        out[:, list(self.conditions)] = self.regimes[regime][:, : len(self.conditions)]
+        for number, rest in enumerate(self.rests, len(self.conditions)):
+            out[:, rest.place] = np.where(self.regimes[regime, number] == 0, rest.value, rest.other)
+        return out
+
+    def regime(
+        self, values: Float[np.ndarray, "T C"], given: Bool[np.ndarray, "T C"] | None = None
+    ) -> Int[np.ndarray, " T"]:
         """Return the regime of each row; a missing condition is taken from the row before.
 
-        A set-point that the model has not seen counts as the nearest one that it has seen with the same categories.
+        A set-point that the model has not seen counts as the nearest one that it has seen with the same categories; of
+        states that were found, the most alike combination that it has seen.
+
+        Args:
+            values: of the table's columns.
+            given: which of them decide where a combination has not been seen; None for all alike.
 
         Raises:
             OptionError: a combination of categories that the model has not seen.
         """
-        if not self.conditions:
+        if not self.telling:
             return np.zeros(len(values), dtype=int)
-        levels, places = np.unique(_filled(values[:, list(self.conditions)]), axis=0, return_inverse=True)
+        levels = _levels(values, self.conditions, self.rests)
+        weight = np.ones_like(levels) if given is None else np.where(given[:, self.telling], DECIDES, 1.0)
+        both, places = np.unique(np.concatenate([levels, weight], axis=1), axis=0, return_inverse=True)
+        levels, weight = np.split(both, 2, axis=1)
         off = np.abs(levels[:, None] - self.regimes[None])  # [L R Q]
         counted = np.array(self.counted)
         spans = np.ptp(self.regimes, axis=0)
-        off = np.where(counted, off / np.where(spans > 0, spans, 1.0), np.where(off > 0, np.inf, 0.0)).sum(axis=2)
+        unlike = np.where(off > 0, 1.0 if self.found else np.inf, 0.0)
+        off = np.where(counted, off / np.where(spans > 0, spans, 1.0), unlike)
+        off = (off * weight[:, None]).sum(axis=2)
         places = places.reshape(-1)
         if np.isinf(off.min(axis=1)).any():
             row = int(np.argmax(np.isinf(off.min(axis=1))[places]))
@@ -217,6 +258,14 @@ class Channels:
                 return first
             first += code.width
         return None
+
+
+def _levels(
+    values: Float[np.ndarray, "T C"], conditions: Sequence[int], rests: Sequence[Rest]
+) -> Float[np.ndarray, "T Q"]:
+    """What tells the regime of each row."""
+    flags = [rest.is_left(values[:, rest.place]) for rest in rests]
+    return _filled(np.column_stack([values[:, list(conditions)], *flags]))
 
 
 def _filled(levels: Float[np.ndarray, "T Q"]) -> Float[np.ndarray, "T Q"]:
@@ -243,20 +292,30 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
         OptionError: every column that could be modelled is a condition.
     """
     values = np.concatenate([run.values for run in runs])
-    places, conditions = [], []
-    for place, column in enumerate(schema.channels):
-        if column.role == "condition" and (column.kind in ("category", "boolean") or column.levels):
-            conditions.append(place)
-        elif place not in dict(same):
-            places.append(place)
+    named = [
+        place
+        for place, column in enumerate(schema.channels)
+        if column.role == "condition" and (column.kind in ("category", "boolean") or column.levels)
+    ]
+    found, rests = ((), ()) if named else find_states(schema.channels, runs)
+    conditions = (*named, *found)
+    places = [place for place in range(len(schema.channels)) if place not in (*conditions, *dict(same))]
     if not places:
         raise OptionError("Every column that varies is a condition; leave at least one column that is not.")
-    levels = _filled(values[:, conditions]) if conditions else np.zeros((1, 0))
+    regimes = np.unique(_levels(values, conditions, rests), axis=0) if conditions or rests else np.zeros((1, 0))
     counted = tuple(schema.channels[place].kind in ("float", "integer") for place in conditions)
-    regimes = np.unique(levels, axis=0)
     blank = np.full((len(regimes), values.shape[1]), np.nan)
     plain = Channels(
-        (), tuple(conditions), counted, regimes, values.shape[1], tuple(same), Setpoints(blank, blank), no_levels(0)
+        codes=(),
+        conditions=conditions,
+        found=bool(found or rests),
+        rests=rests,
+        counted=(*counted, *(False for _ in rests)),
+        regimes=regimes,
+        columns=values.shape[1],
+        same=tuple(same),
+        setpoints=Setpoints(blank, blank),
+        levels=no_levels(0),
     )
     courses = [(run.values, plain.regime(run.values)) for run in runs]
     setpoints = fit_setpoints([i for i in numbers(schema.channels) if i in places], courses, len(regimes))

@@ -1,11 +1,13 @@
 """Fill the rows between those of a user's table, by a fitted model."""
 
+from collections.abc import Sequence
 from math import gcd
 
 import numpy as np
 
 from dowgan.fitting import stretch_of
 from dowgan.model import Model
+from dowgan.resting import Resting, find_resting
 from dowgan.rng import Streams
 from dowgan.sampling import path_normals
 from dowgan.stretch import Stretch
@@ -43,10 +45,21 @@ class Densifier:
             For each run: the run, the best values [N C] in the user's units, and paths [P N C].
         """
         ratio = ratio or self._ratio(table, factor)
-        return [self._filled(table, number, factor, ratio, streams, paths) for number in range(len(table.runs))]
+        known = {*self.model.channels.setpoints.columns, *(c for hold in self.model.holds for c in hold.columns)}
+        resting = [r for r in find_resting([run.values for run in table.runs]) if r.column not in known]
+        return [
+            self._filled(table, number, factor, ratio, streams, paths, resting) for number in range(len(table.runs))
+        ]
 
     def _filled(
-        self, table: Table, number: int, factor: int, ratio: int, streams: Streams, paths: int
+        self,
+        table: Table,
+        number: int,
+        factor: int,
+        ratio: int,
+        streams: Streams,
+        paths: int,
+        resting: Sequence[Resting],
     ) -> tuple[Run, np.ndarray, np.ndarray]:
         model, run = self.model, table.runs[number]
         if len(run.values) == 1 or factor == 1:
@@ -68,6 +81,8 @@ class Densifier:
         every = [level.on(path) for path in (filled.middle, *filled.paths[:paths])]
         decoded = [model.channels.decode(path, rows.regime, told) for path in every]
         for values in decoded:
+            for rest in resting:
+                rest.between(part.values, factor, values)
             self._settle(values, part.values, factor, ratio, position)
         middle, *kept = [model.relations.keep(values, given) for values in decoded]
         model.totals.between(run.values, factor, middle)

@@ -1,6 +1,6 @@
 """Continue the runs of a user's table past their ends, by a fitted model."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
 
@@ -10,7 +10,7 @@ from dowgan.errors import OptionError
 from dowgan.fitting import stretch_of
 from dowgan.given import with_given
 from dowgan.model import Model
-from dowgan.plan import going_on
+from dowgan.plan import going_on, named_conditions, wander
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import path_normals
 from dowgan.stretch import Stretch
@@ -107,24 +107,51 @@ class Extender:
         """
         model, stretch, run = self.model, history.stretch, history.rises
         regime = self._coming(stretch, ahead)
+        courses = self._courses(stretch, regime, ahead, count, streams.numpy(f"states/{number}"))
         rows = rows_after(stretch, regime)
         rows = replace(rows, place=rows.place + history.place)
         added = model.totals.added(ahead.given)
-        joined = np.append(stretch.regime[-1], regime)  # set-points go on from where they are
-        told = model.channels.setpoints.told(joined, np.concatenate([run.values[-1:], added]))[1:]
+        known = np.concatenate([run.values[-1:], added])  # set-points go on from where they are
+        told = [
+            model.channels.setpoints.told(np.append(stretch.regime[-1], course), known)[1:]
+            for course in (regime, *courses)
+        ]
         level = model.channels.level(run.key, model.channels.encode(run.values))
-        future = level.off(model.channels.encode(added, told))
+        future = level.off(model.channels.encode(added, told[0]))
         self._hold_conditions(future, stretch)
-        drawn = self._drawn(stretch, future, rows, count, streams, number)
-        decoded = [model.channels.decode(level.on(path), regime, told) for path in drawn]
-        return self._settled(decoded, history, ahead)
+        middle, *drawn = self._drawn(stretch, future, rows, count, streams, number, courses)
+        decoded = [model.channels.decode(level.on(middle), regime, told[0])]
+        for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
+            decoded.append(model.channels.decode(level.on(path), course, own))
+        median, paths = self._settled(decoded, history, ahead)
+        return (self._middle_of(paths) if courses else median), paths
+
+    def _courses(
+        self, stretch: Stretch, regime: np.ndarray, ahead: Ahead, count: int, rng: np.random.Generator
+    ) -> list[np.ndarray]:
+        """Regimes of each path where they are states that were found; none where they are known or given."""
+        channels = self.model.channels
+        if not channels.found or not np.isnan(ahead.given[:, channels.telling]).all():
+            return []
+        changes = np.flatnonzero(np.diff(stretch.regime))
+        lasted = len(stretch.regime) - 1 - (changes[-1] if len(changes) else -1)
+        every, now = np.ones(len(channels.regimes), dtype=bool), (int(stretch.regime[-1]), int(lasted))
+        return [wander(self.model.past, len(regime), every, rng, now) for _ in range(count)]
+
+    def _middle_of(self, paths: np.ndarray) -> np.ndarray:
+        """The median [H C] of paths; of states and labels the most frequent."""
+        out = np.median(paths, axis=0)
+        for place, column in enumerate(self.model.table_schema.channels):
+            if place in self.model.channels.conditions or column.kind in ("category", "boolean"):
+                levels = np.unique(paths[:, :, place])
+                out[:, place] = levels[(paths[:, :, place, None] == levels).sum(axis=0).argmax(axis=1)]
+        return out
 
     def _coming(self, stretch: Stretch, ahead: Ahead) -> np.ndarray:
         """The regimes of the rows to come."""
         model, schema = self.model, self.model.table_schema
         regime = np.full(len(ahead.given), stretch.regime[-1])
-        names = [schema.channels[i].name for i in model.channels.conditions]
-        if any(name in ahead.where for name in names):
+        if any(name in ahead.where for name in named_conditions(model, schema)):
             regime = np.full(len(regime), going_on(model, schema, dict(ahead.where), int(regime[0])))
         return with_given(model.channels, regime, ahead.given)
 
@@ -142,13 +169,22 @@ class Extender:
                 future[:, channel] = last[-1]
 
     def _drawn(
-        self, stretch: Stretch, future: np.ndarray, rows: Rows, count: int, streams: Streams, number: int
+        self,
+        stretch: Stretch,
+        future: np.ndarray,
+        rows: Rows,
+        count: int,
+        streams: Streams,
+        number: int,
+        courses: Sequence[np.ndarray],
     ) -> list[np.ndarray]:
         """The middle and the paths, in channels."""
-        model, chunks = self.model, []
+        model, chunks, band = self.model, [], self.model.calibration.extend_band
         for chunk in range(-(-count // CHUNK)):
             normals = path_normals(streams, f"extend/{number}", chunk)
-            out = extend(model.path, self._solver, stretch, future, rows, normals, model.calibration.extend_band)
+            own = list(courses[chunk * CHUNK : (chunk + 1) * CHUNK])
+            own += own[-1:] * (CHUNK - len(own))  # chunks are always whole
+            out = extend(model.path, self._solver, stretch, future, rows, normals, band, own)
             chunks.append(out.paths)
         return [out.middle, *np.concatenate(chunks)[:count]]
 

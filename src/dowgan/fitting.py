@@ -318,7 +318,7 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     trend = np.maximum(trending(stretches, periods, regimes), follow)
 
     def refit(parts: Sequence[Stretch]) -> Prior:
-        return fit_prior(parts, periods, regimes, trend)
+        return fit_prior(parts, periods, regimes, trend, ahead=True)
 
     calibration = calibrate(refit(split(stretches)[0]), stretches, refit, streams)
     path = refit(stretches)

@@ -87,7 +87,7 @@ def lay_out(
 
 def _followed(model: Model, plan: Plan, fixed: np.ndarray) -> Plan:
     """A plan whose regimes are those of given conditions, as far as they are given."""
-    if np.isnan(fixed[: plan.rows, list(model.channels.conditions)]).all():
+    if np.isnan(fixed[: plan.rows, model.channels.telling]).all():
         return plan
     return plan.following(with_given(model.channels, plan.regime, fixed))
 

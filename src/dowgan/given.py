@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from dowgan.channels import Channels
 from dowgan.errors import OptionError, unknown
 from dowgan.model import Model
-from dowgan.plan import level_of
+from dowgan.plan import level_of, named_conditions
 from dowgan.table import Clock, Column, Schema
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def given_values(
     for name in where:
         if name not in names:
             raise OptionError(unknown("column", name, names))
-    regimes = [names[place] for place in model.channels.conditions]
+    regimes = named_conditions(model, model.table_schema)
     held = {name: code_of(columns[names.index(name)], v) for name, v in where.items() if name not in regimes}
     if given is None and not held:
         return None
@@ -73,12 +73,11 @@ def with_given(
     channels: Channels, regime: Int[np.ndarray, " T"], fixed: Float[np.ndarray, "N C"]
 ) -> Int[np.ndarray, " T"]:
     """The regimes of rows whose conditions are given in part or in full; the rest stays as it was."""
-    places = list(channels.conditions)
-    if not places:
+    if not channels.telling:
         return regime
-    levels = np.full((len(regime), channels.columns), np.nan)
-    levels[:, places] = channels.regimes[regime]
-    return channels.regime(np.where(np.isnan(fixed[: len(regime)]), levels, fixed[: len(regime)]))
+    own = channels.typical_values(regime)
+    given = ~np.isnan(fixed[: len(regime)])
+    return channels.regime(np.where(given, fixed[: len(regime)], own), given)
 
 
 def widened(schema: Schema, fixed: np.ndarray | None) -> Schema:

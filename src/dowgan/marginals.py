@@ -8,6 +8,8 @@ from scipy.special import ndtr, ndtri
 
 KNOTS = 65  # most knots of a quantile table
 TAIL = 0.1  # share of the knots whose mean slope continues a tail
+HEAVY = 0.5  # of their spread, below which most values lie so close that the others are far out
+NORMAL_EDGE = 0.159  # share of a normal distribution more than one spread below its mean
 STEEPEST = 2.0  # scores rise no faster beyond a limit that many values reach: a full humidity, a lamp that is off
 
 
@@ -88,7 +90,17 @@ def fit_marginals(values: Float[np.ndarray, "N D"], weight: float = 1.0) -> Marg
         known = values[~np.isnan(values[:, channel]), channel]
         if len(known) == 0:
             known = np.zeros(1)
-        spread = known.std() + 1e-9 + 1e-6 * abs(known.mean())  # a hair that a large constant does not swallow
-        table = weight * np.quantile(known, levels) + (1 - weight) * (known.mean() + spread * scores)
+        centre, spread = _normal_of(known)
+        spread += 1e-9 + 1e-6 * abs(centre)  # a hair that a large constant does not swallow
+        table = weight * np.quantile(known, levels) + (1 - weight) * (centre + spread * scores)
         quantiles[:, channel] = table + 1e-6 * spread * scores  # ties stay strictly increasing
     return Marginals(scores, quantiles)
+
+
+def _normal_of(known: Float[np.ndarray, " N"]) -> tuple[float, float]:
+    """Mean and spread of the normal distribution that values are drawn towards: of most of them, where a few, such as
+    those of a start-up, lie far out."""
+    low, middle, high = np.quantile(known, [NORMAL_EDGE, 0.5, 1 - NORMAL_EDGE])
+    if 0 < (high - low) / 2 < HEAVY * known.std():
+        return float(middle), float(high - low) / 2
+    return float(known.mean()), float(known.std())

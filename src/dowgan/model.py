@@ -26,6 +26,7 @@ from dowgan.relations import End, Relations, Sum
 from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.setpoints import Setpoints
+from dowgan.states import Rest
 from dowgan.table.schema import Run, Schema, Table
 from dowgan.totals import Totals, last_known
 from dowgan.transport import Slice, Transport
@@ -208,6 +209,7 @@ KINDS: dict[str, type] = {
         Process,
         Relations,
         Response,
+        Rest,
         Season,
         Setpoints,
         Sum,

@@ -6,10 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool, Float, Int
 
 from dowgan.errors import OptionError
 from dowgan.model import Model, Past
+from dowgan.stretch import MANY_RUNS
 from dowgan.table.schema import Column, Schema
 
 AROUND = 96  # rows before and behind a planned run of which the regimes are planned too
@@ -63,7 +64,11 @@ def _unroll(segments: Int[np.ndarray, "S 2"]) -> Int[np.ndarray, " T"]:
 
 
 def wander(
-    past: Sequence[Past], rows: int, allowed: Bool[np.ndarray, " R"], rng: np.random.Generator
+    past: Sequence[Past],
+    rows: int,
+    allowed: Bool[np.ndarray, " R"],
+    rng: np.random.Generator,
+    now: tuple[int, int] | None = None,
 ) -> Int[np.ndarray, " T"]:
     """Draw a course of regimes: from each stretch on to one that followed the same regime in the table.
 
@@ -72,6 +77,7 @@ def wander(
         rows: length of the course.
         allowed: which regimes may occur.
         rng: draws.
+        now: the regime before the first row and for how many rows it has lasted; None to begin as the table does.
     """
     lists = [p.regime[allowed[p.regime[:, 0]]] for p in past]
     lists = [s for s in lists if len(s)]
@@ -84,13 +90,24 @@ def wander(
     for course in lists:
         for place in range(len(course)):
             follow.setdefault(int(course[place, 0]), []).append(tuple(course[(place + 1) % len(course)]))
-    regime, length = (int(v) for v in lists[0][0])
+    regime, length = (int(v) for v in lists[0][0]) if now is None else _going_on_for(lists, *now, rng)
     while filled < rows:
         parts.append(np.full(length, regime))
         filled += length
         choices = follow[regime]
         regime, length = (int(v) for v in choices[int(rng.integers(len(choices)))])
     return np.concatenate(parts)[:rows]
+
+
+def _going_on_for(
+    lists: Sequence[Int[np.ndarray, "_S 2"]], regime: int, lasted: int, rng: np.random.Generator
+) -> tuple[int, int]:
+    """The regime and for how many rows more it goes on, as stretches of the table do that lasted longer."""
+    lengths = np.concatenate([s[s[:, 0] == regime, 1] for s in lists])
+    longer = lengths[lengths > lasted] - lasted
+    if len(longer):
+        return regime, int(rng.choice(longer))
+    return regime, int(rng.choice(lengths)) if len(lengths) else 1
 
 
 def _level_texts(column: Column) -> dict[str, float]:
@@ -119,6 +136,11 @@ def level_text(column: Column, level: float) -> str:
     return next(text for text, value in _level_texts(column).items() if value == level)
 
 
+def named_conditions(model: Model, schema: Schema) -> list[str]:
+    """Return the conditions that the user named; states that were found are columns like others."""
+    return [] if model.channels.found else [schema.channels[place].name for place in model.channels.conditions]
+
+
 def chosen_regimes(model: Model, schema: Schema, where: dict[str, str]) -> Bool[np.ndarray, " R"]:
     """Say which regimes agree with `--where`.
 
@@ -126,7 +148,7 @@ def chosen_regimes(model: Model, schema: Schema, where: dict[str, str]) -> Bool[
         OptionError: a value that the column does not have, or a combination that the model has not seen.
     """
     allowed = np.ones(len(model.channels.regimes), dtype=bool)
-    names = [schema.channels[place].name for place in model.channels.conditions]
+    names = named_conditions(model, schema)
     for name, text in where.items():
         if name not in names:
             continue
@@ -181,6 +203,13 @@ def refuse_copies(plans: Sequence[Plan], schema: Schema) -> None:
         )
 
 
+def _shares(model: Model, allowed: Bool[np.ndarray, " R"]) -> Float[np.ndarray, " A"]:
+    """How often each of the allowed regimes is in the table."""
+    segments = np.concatenate([p.regime for p in model.past])
+    count = np.bincount(segments[:, 0], segments[:, 1], minlength=len(allowed))[allowed] + 1e-9
+    return count / count.sum()
+
+
 def plan_runs(
     model: Model,
     schema: Schema,
@@ -208,8 +237,10 @@ def plan_runs(
         first = int(rng.integers(0, max(own.rows - length, 0) + 1)) if len(model.past) == 1 else 0
         start = own.offset + first
         regime, before, after = whole[first : first + length], whole[max(first - AROUND, 0) : first], whole[:0]
-        if len(regime) < length or not allowed[regime].all():
-            before, longer = whole[:0], wander(model.past, length + AROUND, allowed, rng)
+        drawn = model.channels.found and len(model.past) < MANY_RUNS  # those of many runs belong to their place in it
+        if drawn or len(regime) < length or not allowed[regime].all():
+            now = (int(rng.choice(np.flatnonzero(allowed), p=_shares(model, allowed))), 0) if drawn else None
+            before, longer = whole[:0], wander(model.past, length + AROUND, allowed, rng, now)
             regime, after = longer[:length], longer[length:]
         else:
             after = whole[first + length : first + length + AROUND]

@@ -69,7 +69,7 @@ def fit_prior(
     candidates: Sequence[float],
     regimes: int = 1,
     trend: Float[np.ndarray, " D"] | None = None,
-    straight: bool = False,
+    ahead: bool = False,
 ) -> Prior:
     """Fit season, marginals and process.
 
@@ -78,15 +78,14 @@ def fit_prior(
         candidates: season lengths in steps that the clock suggests; () to look for them in the data.
         regimes: how many regimes there are.
         trend: share of its linear trend that each channel follows; None for none.
-        straight: marginals are taken as normal, which keeps smooth series smooth.
+        ahead: it is to foretell from long histories, see `fit_process`.
     """
     season = fit_season(stretches, candidates, regimes, trend)
     rests = [season.remove(s) for s in stretches]
     rows = sum(len(r) for r in rests)
-    marginals = fit_marginals(np.concatenate(rests), weight=0.0 if straight else rows / (rows + SMALL))
+    marginals = fit_marginals(np.concatenate(rests), weight=rows / (rows + SMALL))
     scores = [replace(s, values=marginals.to_normal(r)) for s, r in zip(stretches, rests, strict=True)]
     early, late = split(scores)
-    process, blend = fit_process(
-        [s.values for s in early], [s.values for s in late], [s.values for s in scores], JUDGE_STEPS
-    )
+    parts = [[s.values for s in part] for part in (early, late, scores)]
+    process, blend = fit_process(parts[0], parts[1], parts[2], JUDGE_STEPS, ahead)
     return Prior(season, marginals, process, blend)

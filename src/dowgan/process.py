@@ -18,6 +18,12 @@ JUDGED = 192  # most lags on which a blend is judged
 BLOCK = 4_096  # rows that are correlated at once
 FEW_PAIRS = 30.0  # known pairs of values below which a covariance is drawn to zero
 SCORE_WINDOWS = 200  # windows that judge a covariance
+ORDERS = (2, 6, 12)  # of the filters that are tried
+SHORT = 3_072  # rows below which what is measured of a table without filters is too rough
+LONGEST_SHARE = 4  # rows for each lag that is measured with filters, at least
+FEWEST_LAGS = 24
+CIRCLE, LEAST_CIRCLE = 4, 4_096  # lags of the circle on which filters act: times as many as known, and at least
+STEADY = 0.999  # greatest reflection of a filter, so that no wave lasts for ever
 
 
 @dataclass(frozen=True)
@@ -111,6 +117,69 @@ def lagged_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int) -> F
     return products / np.maximum(counts, 1) * taper * np.minimum(counts / enough, 1)
 
 
+def whitening(runs: Sequence[Float[np.ndarray, "_T D"]], order: int) -> Float[np.ndarray, "D O"]:
+    """Return for each channel the filter that leaves of it what its own last values do not foretell (Burg 1975).
+
+    Args:
+        runs: of all channels, NaN where missing.
+        order: how many last values; the filter has one coefficient more, the first of them one.
+    """
+    channels = runs[0].shape[1]
+    filters = np.ones((channels, 1))
+    sides = [(run, run) for run in runs]
+    for _ in range(order):
+        sides = [(ahead[1:], back[:-1]) for ahead, back in sides]
+        both = [(ahead, back) for ahead, back in sides if len(ahead)]
+        product = sum((np.nansum(ahead * back, axis=0) for ahead, back in both), np.zeros(channels))
+        power = sum(
+            (np.nansum(ahead**2 + back**2 + 0 * ahead * back, axis=0) for ahead, back in both), np.zeros(channels)
+        )
+        reflection = np.clip(-2 * product / np.maximum(power, 1e-12), -STEADY, STEADY)
+        sides = [(ahead + reflection * back, back + reflection * ahead) for ahead, back in sides]
+        longer = np.pad(filters, ((0, 0), (0, 1)))
+        filters = longer + reflection[:, None] * longer[:, ::-1]
+    return filters
+
+
+def whitened(run: Float[np.ndarray, "T D"], filters: Float[np.ndarray, "D O"]) -> Float[np.ndarray, "T D"]:
+    """Return what the filters leave of a run; NaN where values that they need are missing."""
+    out = np.full_like(run, np.nan)
+    reach = filters.shape[1] - 1
+    if len(run) > reach:
+        out[reach:] = sum(filters[:, k] * run[reach - k : len(run) - k] for k in range(reach + 1))
+    return out
+
+
+def coloured(lagged: Float[np.ndarray, "L D D"], filters: Float[np.ndarray, "D O"]) -> Float[np.ndarray, "L D D"]:
+    """Return the covariances of channels of which filters leave what has the given ones."""
+    lags, channels, _ = lagged.shape
+    size = next_fast_len(max(CIRCLE * lags, LEAST_CIRCLE), real=True)
+    response = 1 / rfft(filters, size, axis=1)  # [D F]
+    out = np.empty_like(lagged)
+    for channel in range(channels):
+        circle = np.zeros((size, channels))
+        circle[:lags], circle[size - lags + 1 :] = lagged[:, channel], lagged[:0:-1, :, channel]
+        spectra = rfft(circle, axis=0) * response[channel][:, None] * response.conj().T
+        out[:, channel] = irfft(spectra, size, axis=0)[:lags]
+    return out
+
+
+def process_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int, order: int) -> Float[np.ndarray, "L D D"]:
+    """Covariance at each lag: of what simple filters leave of the runs, with their colour put back.
+
+    What is slow has far more power than what is fast, and leaks into it where a finite series is correlated with
+    itself: slow series come out rough, and as if their mean returned to zero at once. What filters leave is about
+    white and does not leak (prewhitening, Blackman and Tukey 1958). The variances are those of the runs.
+    """
+    if not order:
+        return lagged_covariance(runs, lags)
+    filters = whitening(runs, order)
+    out = coloured(tapered(lagged_covariance([whitened(run, filters) for run in runs], lags)), filters)
+    own, wanted = (np.diag(c) for c in (out[0], lagged_covariance(runs, 1)[0]))
+    size = np.sqrt(np.maximum(wanted, 1e-12) / np.maximum(own, 1e-12))
+    return out * np.outer(size, size)
+
+
 def structures(lagged: Float[np.ndarray, "L D D"]) -> dict[str, Float[np.ndarray, "L D D"]]:
     """Simpler versions of the same covariances, from the fewest numbers to all of them.
 
@@ -173,29 +242,42 @@ def fit_process(
     late: Sequence[Float[np.ndarray, "_T D"]],
     everything: Sequence[Float[np.ndarray, "_T D"]],
     window: int,
+    ahead: bool = False,
 ) -> tuple[Process, str]:
     """Choose on the late rows how far the early covariances are simplified, then fit all rows that way.
+
+    Args:
+        early, late, everything: runs.
+        window: steps of the windows that judge.
+        ahead: it is to foretell from long histories: what is measured without a filter would let every level return
+            to the mean at once, since the rows of a table add up to their own mean.
 
     Returns:
         The process, and the blend that won, in words.
     """
-    longest = max(len(run) for run in everything)
-    lags = int(np.clip(longest - 1, 2, 2 * LAGS))
+    longest, rows = max(len(run) for run in everything), sum(len(run) for run in everything)
+    filtered = ahead or rows < SHORT
+    orders = ORDERS if filtered else (0,)
+    most = max(rows // LONGEST_SHARE, FEWEST_LAGS) if filtered else 2 * LAGS
+    lags = int(np.clip(longest - 1, 2, min(most, 2 * LAGS)))
     steps = max(2, min(window, max(len(run) for run in late)))
     windows = cut_windows(late, steps, max(1, steps // 2))
     stride = max(1, len(windows) // SCORE_WINDOWS)
-    parts = structures(lagged_covariance(early, min(lags, JUDGED)))
-    best, cost = BLENDS[-3], np.inf
-    for blend in BLENDS:
-        process = Process(as_valid(tapered(_mix(parts, blend))))
-        try:
-            tried = window_cost(process, windows[::stride])
-        except np.linalg.LinAlgError:
-            continue
-        if windows and tried < cost:
-            best, cost = blend, tried
-    lagged = as_valid(tapered(_mix(structures(lagged_covariance(everything, lags)), best)))
-    return Process(lagged[:LAGS]), " + ".join(f"{share:g} {name}" for name, share in best.items())
+    best, cost = (orders[0], BLENDS[-3]), np.inf
+    for order in orders:
+        parts = structures(process_covariance(early, min(lags, JUDGED), order))
+        for blend in BLENDS:
+            process = Process(as_valid(tapered(_mix(parts, blend))))
+            try:
+                tried = window_cost(process, windows[::stride])
+            except np.linalg.LinAlgError:
+                continue
+            if windows and tried < cost:
+                best, cost = (order, blend), tried
+    order, blend = best
+    lagged = as_valid(tapered(_mix(structures(process_covariance(everything, lags, order)), blend)))
+    words = " + ".join(f"{share:g} {name}" for name, share in blend.items())
+    return Process(lagged[:LAGS]), f"{words}, filters of order {order}"
 
 
 def _mix(parts: dict[str, Float[np.ndarray, "L D D"]], blend: dict[str, float]) -> Float[np.ndarray, "L D D"]:

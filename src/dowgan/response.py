@@ -18,6 +18,7 @@ from scipy.optimize import nnls
 from scipy.signal import lfilter
 
 CONSTANTS = (0.5, 2.0, 5.0, 12.0, 30.0, 80.0)  # time constants, in steps of the table
+SLOWER = 4.0  # times the usual stretch of a regime, that a time constant is at most
 DIRECTIONS = 4  # of the differences between regimes, at most
 SMALL = 0.05  # share of the largest of them, below which one is left out
 FOLDS = 8  # parts of the rows, each judged by what the others tell
@@ -93,7 +94,7 @@ def fit_response(
     if sum(len(own) - 1 for own in lengths) < CHANGES:
         return none
     slowest = float(np.median(np.concatenate(lengths)))
-    constants = np.array([c for c in CONSTANTS if c <= slowest])
+    constants = np.array([c for c in CONSTANTS if c <= SLOWER * slowest])
     left, size, _ = np.linalg.svd(levels - levels.mean(axis=0), full_matrices=False)
     count = min(DIRECTIONS, int(np.sum(size > SMALL * size[0])))
     turn, width = left[:, :count] * size[:count], levels.shape[1]

@@ -11,6 +11,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Float, Int, Num
+from scipy.interpolate import PchipInterpolator
 
 from dowgan.levels import mean_known
 from dowgan.profile import at, log_rms, mean_profile, spread_profile
@@ -18,8 +19,9 @@ from dowgan.response import Response, fit_response, no_response, widened
 from dowgan.stretch import HELD_OUT, MANY_RUNS, Stretch, split, stacked
 from dowgan.waves import GAIN, choose_waves, peaks, regress, waves
 
+FEW_WAVES = 4  # of a seasonal spread, that are tried before all
 SCALE_FLOOR = 0.2  # a seasonal spread never falls below this share of the overall spread
-REGIME_ROWS = 30.0  # rows at which a regime's own mean weighs as much as the common one
+REGIME_ROWS = 30.0  # rows at which a regime's own mean weighs as much as the common one, at most
 LITTLE = 0.05  # usual sizes, below which sizes count alike
 RESPONSE_TURNS = 3  # in which levels of regimes and the response to their changes are fitted to one another
 TREND_SHARES = (0.0, 0.5, 1.0)
@@ -84,12 +86,21 @@ class Season:
         self, positions: Num[np.ndarray, " T"], place: Float[np.ndarray, " T"]
     ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
         """Return mean and spread but for what moves them: regimes, trends and, of longer runs, places in the run."""
-        design = waves(positions, self.periods, self.harmonics)
-        mean = self.level + design @ self.wave
-        log_spread = self.spread[0] + design[:, : len(self.spread) - 1] @ self.spread[1:]
+        mean, log_spread = self._recurring(positions)
         if self.whole:
             mean, log_spread = mean + at(self.profile, place), log_spread + at(self.log_profile, place)
         return mean, np.exp(log_spread)
+
+    def _recurring(self, positions: Num[np.ndarray, " T"]) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
+        """Mean and logarithm of the spread by phase of the season, between whole steps without overshoot."""
+        whole = np.arange(np.floor(positions.min()), np.ceil(positions.max()) + 2) if len(positions) else positions
+        between = bool((positions % 1 != 0).any())
+        design = waves(whole if between else positions, self.periods, self.harmonics)
+        mean = self.level + design @ self.wave
+        log_spread = self.spread[0] + design[:, : len(self.spread) - 1] @ self.spread[1:]
+        if not between:
+            return mean, log_spread
+        return PchipInterpolator(whole, mean)(positions), PchipInterpolator(whole, log_spread)(positions)
 
     def without_moves(
         self, values: Float[np.ndarray, "T D"], positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"],
@@ -154,13 +165,20 @@ def _alike(stretches: Sequence[Stretch]) -> bool:
 def _regime_means(
     rest: Float[np.ndarray, "N D"], regime: Int[np.ndarray, " N"], regimes: int
 ) -> Float[np.ndarray, "R D"]:
-    """Mean of the rest in each regime, drawn towards zero where a regime has few rows."""
-    out = np.zeros((regimes, rest.shape[1]))
+    """Mean of the rest in each regime, drawn towards zero where it has few rows and regimes differ little.
+
+    As many rows as weigh against the common mean are as many more as the rest within regimes varies more than their
+    means do (James and Stein 1961).
+    """
+    out, count = np.zeros((2, regimes, rest.shape[1]))
     for index in range(regimes if regimes > 1 else 0):
         rows = rest[regime == index]
-        count = np.sum(~np.isnan(rows), axis=0)
-        out[index] = np.nansum(rows, axis=0) / (count + REGIME_ROWS)
-    return out
+        count[index] = np.sum(~np.isnan(rows), axis=0)
+        out[index] = np.nansum(rows, axis=0) / np.maximum(count[index], 1)
+    between = np.sum(count * out**2, axis=0) / np.maximum(count.sum(axis=0), 1)
+    within = np.maximum(mean_known(rest**2) - between, 0.0)
+    against = REGIME_ROWS * np.minimum(within / np.maximum(between, 1e-12), 1.0)
+    return out * count / np.maximum(count + against, 1e-12)
 
 
 def _regime_levels(
@@ -178,32 +196,30 @@ def _regime_levels(
 
 
 def _log_spread(rest: Float[np.ndarray, "N D"], design: Float[np.ndarray, "N F"], cut: int) -> Float[np.ndarray, "G D"]:
-    """Coefficients of the log spread on the waves; only the constant if the waves do not help.
+    """Coefficients of the log spread on the first waves, on all, or on none: what makes later rows likeliest.
 
     E log|x| of a normal variable is log sigma - 0.635 (Harvey, Ruiz and Shephard 1994, eq. 5, halved).
     """
     overall = log_rms(rest)
-    constant = overall[None]
-    if design.shape[1] == 0:
-        return constant
-    few = design[:, : min(design.shape[1], 4)]
-    full = np.concatenate([np.ones((len(few), 1)), few], axis=1)
+    full = np.concatenate([np.ones((len(design), 1)), design], axis=1)
     log_size = np.log(np.abs(rest) + SCALE_FLOOR / 2 * np.exp(overall))
 
     def cost(coefficients: Float[np.ndarray, "G D"], rows: slice) -> float:
         log_scale = full[rows, : len(coefficients)] @ coefficients
         return float(mean_known(log_scale + 0.5 * (rest[rows] / np.exp(log_scale)) ** 2).mean())
 
-    def fit(rows: slice) -> Float[np.ndarray, "G D"]:
-        coefficients = regress(full[rows], log_size[rows], ridge=1e-2)
-        scaled = rest[rows] / np.exp(full[rows] @ coefficients)
-        coefficients[0] += log_rms(scaled)
+    def fit(rows: slice, count: int) -> Float[np.ndarray, "G D"]:
+        some = full[rows, :count]
+        coefficients = regress(some, log_size[rows], ridge=1e-2)
+        coefficients[0] += log_rms(rest[rows] / np.exp(some @ coefficients))
         return coefficients
 
-    early, late = slice(0, cut), slice(cut, None)
-    fitted = fit(early)
-    early_constant = log_rms(rest[early])[None]
-    return fit(slice(None)) if cost(fitted, late) < cost(early_constant, late) - GAIN else constant
+    best, least = 1, cost(log_rms(rest[:cut])[None], slice(cut, None))
+    for count in sorted({min(full.shape[1], 1 + FEW_WAVES), full.shape[1]} - {1}):
+        tried = cost(fit(slice(0, cut), count), slice(cut, None))
+        if tried < least - GAIN:
+            best, least = count, tried
+    return fit(slice(None), best) if best > 1 else overall[None]
 
 
 def fit_season(

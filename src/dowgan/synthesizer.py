@@ -414,6 +414,11 @@ def _source(start: Synthesizer | str | Path) -> Source:
     return source_of((start if isinstance(start, Synthesizer) else load(start))._model)
 
 
+def rules(part: Fitted | Model, totals: Totals, names: Sequence[str]) -> list[str]:
+    """Say what was found that holds in what is made."""
+    return [*part.relations.words(names), *totals.words(names), *part.channels.words(names)]
+
+
 def _assemble(
     table: Table, totals: Totals, config: Config, seed: int, fitted: Fitted, network: Any, training: Training
 ) -> Model:
@@ -441,5 +446,5 @@ def _assemble(
         holds=(),
         past=past,
         training=training,
-        notes=(*table.notes, *fitted.notes, *fitted.relations.words(names), *totals.words(names)),
+        notes=(*table.notes, *fitted.notes, *rules(fitted, totals, names)),
     )

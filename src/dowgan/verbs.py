@@ -3,8 +3,8 @@
 Shapes: P paths, N rows, K old rows, H new rows, T steps of a window, D channels, M ways to interpolate.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
@@ -19,6 +19,8 @@ from dowgan.stretch import Stretch
 
 CONTEXT = 2  # old steps behind each gap that are conditioned on in full
 AHEAD = 4  # old steps ahead of each gap that are conditioned on
+REMEMBERED = 1_024  # rows before those that are conditioned on, whose changes of regime may still be felt
+BEYOND = 1.0  # normal scores beyond those of the table and of the last rows, up to which a path goes
 DENSE_WIDTH = 3000  # most values of a densifying window; longer factors are taken in stages
 
 Lots = Callable[[int, int], Float[np.ndarray, "B W"]]  # (lot of CHUNK windows, width) -> a standard normal row each
@@ -45,10 +47,12 @@ class Paths:
     Attributes:
         middle: [N D] the best single estimate.
         paths: [P N D].
+        reach: [N D], how wide the paths of an extension are at each step, beside the widest; else ones.
     """
 
     middle: Float[np.ndarray, "N D"]
     paths: Float[np.ndarray, "P N D"]
+    reach: Float[np.ndarray, "N D"]
 
 
 @dataclass(frozen=True)
@@ -58,6 +62,10 @@ class Rows:
     positions: Float[np.ndarray, " N"]
     regime: Int[np.ndarray, " N"]
     place: Float[np.ndarray, " N"]
+
+    def since(self, start: int) -> "Rows":
+        """These rows but for the first ones."""
+        return Rows(self.positions[start:], self.regime[start:], self.place[start:])
 
     def and_then(self, more: "Rows") -> "Rows":
         """These rows and those behind them."""
@@ -135,6 +143,7 @@ def extend(
     rows: Rows,
     normals: Normals,
     band: float | Float[np.ndarray, " D"],
+    courses: Sequence[Int[np.ndarray, " H"]] = (),
 ) -> Paths:
     """Continue a series.
 
@@ -145,21 +154,51 @@ def extend(
         future: NaN, or values known in advance (set-points, conditions).
         rows: where the new rows lie.
         normals: the randomness, one row per path.
-        band: factor on the deviation of a path from the median, or one of each channel.
+        band: how much wider the paths are made where they are widest, or that of each channel; see `widened`.
+        courses: regimes of each path where they are not those of `rows`.
     """
-    context = solver.frame.context
-    old = rows_of(history)
-    tail = slice(max(0, len(history.values) - context), len(history.values))
-    every = old.and_then(rows)  # in one go: a change of regime is felt later
-    means, spreads = prior.season.mean_and_spread(every.positions, every.regime, every.place)
-    new = slice(len(history.values), None)
-    (old_mean, mean), (old_spread, spread) = ((part[tail], part[new]) for part in (means, spreads))
+    context, start = solver.frame.context, max(0, len(history.values) - solver.frame.context - REMEMBERED)
+    tail = slice(max(0, len(history.values) - context) - start, len(history.values) - start)
+    old = rows_of(history).since(start)
     to_normal, back = prior.marginals.to_normal, prior.marginals.from_normal
+    mean, spread = _expected(prior, old.and_then(rows))  # in one go: a change of regime is felt later
+    new = slice(tail.stop, None)
     before = np.full((context, solver.process.channels), np.nan)
-    before[context - len(old_mean) :] = to_normal((history.values[tail] - old_mean) / old_spread)
-    known = np.concatenate([before, to_normal((future - mean) / spread)])
-    middle, paths = solver.solve(known, normals, band)
-    return Paths(back(middle[context:]) * spread + mean, back(paths[:, context:]) * spread + mean)
+    before[context - (tail.stop - tail.start) :] = to_normal((history.values[start:][tail] - mean[tail]) / spread[tail])
+    known = np.concatenate([before, to_normal((future - mean[new]) / spread[new])])
+    middle, paths = (part[..., context:, :] for part in solver.solve(known, normals, 1.0))
+    off, reach = widened(paths - middle, band)
+    scores = np.concatenate([before, np.repeat(prior.marginals.scores[[0, -1], None], before.shape[1], axis=1)])
+    bounds = np.nanmin(scores, axis=0) - BEYOND, np.nanmax(scores, axis=0) + BEYOND
+    paths = back(np.clip(middle + off, *bounds))
+    own = [_expected(prior, old.and_then(replace(rows, regime=course))) for course in courses]
+    means, spreads = (np.stack(part)[:, new] for part in zip(*(own or [(mean, spread)]), strict=True))
+    return Paths(back(middle) * spread[new] + mean[new], paths * spreads + means, reach)
+
+
+def _expected(prior: Prior, rows: Rows) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N D"]]:
+    """Mean and spread at rows."""
+    return prior.season.mean_and_spread(rows.positions, rows.regime, rows.place)
+
+
+def widened(
+    off: Float[np.ndarray, "P H D"], band: float | Float[np.ndarray, " D"]
+) -> tuple[Float[np.ndarray, "P H D"], Float[np.ndarray, "H D"]]:
+    """Make paths wider, or narrower, by a factor where they are widest and by less before; return their reach too.
+
+    Wider ones get a slow movement on top, as large as where another of the paths ends: what a model does not know is
+    where a series is going, and not how rough it is.
+
+    Args:
+        off: what paths are off their median.
+        band: the factor, or that of each channel.
+    """
+    spread = np.sqrt(np.mean(off**2, axis=0))
+    reach = spread / np.maximum(spread.max(axis=0), 1e-12)
+    more = reach * (np.square(band) - 1)
+    others = np.roll(off[:, -1], 1, axis=0) / np.maximum(spread[-1], 1e-12)  # [P D], about normal
+    slow = np.sqrt(np.maximum(more, 0.0)) * spread
+    return off * np.sqrt(1 + np.minimum(more, 0.0)) + slow * others[:, None], reach
 
 
 def dense_frame(factor: int) -> Frame:
@@ -198,7 +237,7 @@ def densify(
         normals: the randomness, one row per path; None for no paths.
         mixture: how the prior's median and plain interpolation are weighed.
     """
-    mean, spread = prior.season.mean_and_spread(rows.positions, rows.regime, rows.place)
+    mean, spread = _expected(prior, rows)
     to_normal, back = prior.marginals.to_normal, prior.marginals.from_normal
     known = np.full((len(rows.positions), process.channels), np.nan)
     known[::factor] = to_normal((coarse - mean[::factor]) / spread[::factor])
@@ -218,4 +257,4 @@ def densify(
     )
     # when within a gap the regime has changed is not known
     mixed = np.where(switched[:, None] & ~np.isnan(plain), plain, mixed)
-    return Paths(mixed, back(paths) * spread + mean + (mixed - best))
+    return Paths(mixed, back(paths) * spread + mean + (mixed - best), np.ones_like(mixed))

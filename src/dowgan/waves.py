@@ -15,7 +15,7 @@ CYCLES = 2.5  # a season is looked for only if the fitted rows hold that many cy
 GAIN = 0.01  # least drop of the mean squared error (standardised channels) for a part of a season to stay
 SURE = 2.0  # standard errors of that drop: white noise gains more than GAIN by chance
 SURE_BLOCKS = 8  # blocks of the late rows, whose means tell the standard error also where rows are alike
-HARMONICS = (1, 2, 4, 8)
+HARMONICS = (1, 2, 4, 8, 12)
 RIDGE = 1e-3
 
 
@@ -103,7 +103,7 @@ def choose_waves(
     for period in sorted(candidates):
         if span < CYCLES * period or period < 2.5:
             continue
-        tries = [k for k in HARMONICS if period / k > 2.5 and 2 * k * 4 < len(positions)]
+        tries = [k for k in HARMONICS if period / k >= 2 and 2 * k * 4 < len(positions)]
         tried = {k: squares((*periods, period), (*harmonics, k)) for k in tries}
         if tried:
             most = min(tried, key=lambda k: mean_square(tried[k]))

@@ -8,7 +8,7 @@ from dowgan.complete import Frame, Regression, complete, conditional_mean
 from dowgan.process import Process
 from dowgan.rng import Streams
 from dowgan.sampling import Sampler
-from dowgan.verbs import Solver
+from dowgan.verbs import Solver, widened
 
 PHI = 0.8
 PATHS = 4_000
@@ -161,3 +161,13 @@ def test_gaps_do_not_make_a_generated_series_jumpy() -> None:
     assert abs(out.autocorr(1) - 0.9) < 0.06
     assert abs(out.autocorr(5) - 0.9**5) < 0.12
     assert abs(out.std() / np.nanstd(x) - 1) < 0.15
+
+
+def test_wider_paths_are_no_rougher() -> None:
+    off = np.random.default_rng(0).standard_normal((PATHS, 50, 1)).cumsum(axis=1)
+    for band in (0.7, 2.0):
+        wide, reach = widened(off, np.array([band]))
+        assert reach[-1, 0] == pytest.approx(1, abs=0.03)
+        assert wide[:, -1].std() == pytest.approx(band * off[:, -1].std(), rel=0.06)
+        assert np.diff(wide, axis=1).std() < 1.1 * np.diff(off, axis=1).std()
+    assert wide[:, 0].std() < 1.4 * off[:, 0].std(), "at first no model is as wrong as later"

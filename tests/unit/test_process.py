@@ -4,7 +4,19 @@ import numpy as np
 import pytest
 from scipy.stats import multivariate_normal
 
-from dowgan.process import Process, as_valid, fit_process, lagged_covariance, structures, window_cost
+from dowgan.complete import Frame, Regression, conditional_mean
+from dowgan.process import (
+    Process,
+    as_valid,
+    coloured,
+    fit_process,
+    lagged_covariance,
+    process_covariance,
+    structures,
+    whitened,
+    whitening,
+    window_cost,
+)
 
 PHI = 0.8
 
@@ -168,3 +180,47 @@ def test_far_lags_of_many_runs_are_not_drawn_to_zero() -> None:
     assert np.allclose(
         lagged_covariance(runs[:1], 12)[:, 0, 0], measured[0] * 0 + runs[0][0] ** 2 * (1 - np.arange(12) / 12)
     )
+
+
+def test_filters_leave_what_last_values_do_not_foretell() -> None:
+    rng = np.random.default_rng(0)
+    x = np.zeros((20_000, 2))
+    for t in range(2, len(x)):
+        x[t] = [1.2, 0.5] * x[t - 1] - [0.4, 0.0] * x[t - 2] + rng.standard_normal(2)
+    x[rng.random(x.shape) < 0.05] = np.nan
+    filters = whitening([x[:12_000], x[12_000:]], 2)
+    assert np.allclose(filters, [[1, -1.2, 0.4], [1, -0.5, 0.0]], atol=0.03)
+    left = whitened(x, filters)
+    assert np.nanstd(left, axis=0) == pytest.approx([1, 1], abs=0.03)
+
+
+def test_colour_is_put_back() -> None:
+    white = np.zeros((300, 1, 1))
+    white[0] = 1
+    back = coloured(white, np.array([[1.0, -0.9]]))[:40, 0, 0]
+    assert np.allclose(back, 0.9 ** np.arange(40) / (1 - 0.81))
+
+
+def test_filtered_covariances_are_those_of_theory() -> None:
+    rows, step, zero = vector(40_000)
+    lagged = process_covariance([rows], 200, 2)
+    for lag in range(4):
+        assert np.allclose(lagged[lag], np.linalg.matrix_power(step, lag) @ zero, atol=0.08)
+
+
+def test_a_level_that_stays_is_foretold_to_stay() -> None:
+    """Rows add up to their mean: taken at its word, a long history would have the next row bring that about."""
+    off = []
+    for seed in range(4):
+        x = np.random.default_rng(seed).standard_normal((400, 1)).cumsum(axis=0)
+        x = (x - x.mean()) / x.std()
+        x[-30:] += 3 - x[-30]
+        cut = 300
+        filtered, _ = fit_process([x[:cut]], [x[cut:]], [x], 24, ahead=True)
+        for process in (Process(lagged_covariance([x], 399)), filtered):
+            frame = Frame(144, 48, 0)
+            known = np.concatenate([x[-144:], np.full((1, 1), np.nan)])
+            ahead = conditional_mean(known, frame, Regression(process.covariance(frame.steps), 1))
+            off.append(abs(float(ahead[-1, 0] - x[-1, 0])) / np.abs(np.diff(x, axis=0)).mean())
+    assert max(off[1::2]) < 2.5, "mean steps between the last row and the next"
+    assert np.mean(off[::2]) > 3 * np.mean(off[1::2])

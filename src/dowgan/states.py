@@ -1,0 +1,97 @@
+"""States that last, such as a pump's on and off or the status of a line, found in a table.
+
+A state is a column of its own, or whether a number, such as a flow, is at a value far from its others. What other
+columns do depends on states, so they are drawn first, as stretches that followed one another in the table, and the rest
+as under conditions that the user names.
+
+Shapes: T rows, C columns.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Float
+
+from dowgan.table.schema import Column, Run
+
+MOST_LEVELS = 4  # of a number that is a state
+MOST_TOGETHER = 8  # combinations of states
+LASTS = 8.0  # rows of a mean stretch, at least
+CHANGES = 12  # of a state, at least
+SEEN = 20  # rows of each combination, at least
+FEWEST_REST = 0.05  # share of the rows at which a number rests, and at which it does not
+FAR = 0.5  # times the spread of the other values that they are away, but for very few
+NEARLY_NONE = 0.02
+
+
+@dataclass(frozen=True)
+class Rest:
+    """A number that is at one value for a while, and then far from it.
+
+    Attributes:
+        place: of the column.
+        value: at which it rests.
+        other: a usual value where it does not.
+    """
+
+    place: int
+    value: float
+    other: float
+
+    def is_left(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+        """Return 1 where it is not at rest, 0 where it is, NaN where that is not known."""
+        return np.where(np.isnan(values), np.nan, (values != self.value).astype(float))
+
+
+def find_states(columns: Sequence[Column], runs: Sequence[Run]) -> tuple[tuple[int, ...], tuple[Rest, ...]]:
+    """Return the columns of states that last and the numbers that rest, all combinations of which are seen often.
+
+    Args:
+        columns: of the table, with the number of each.
+        runs: of the table.
+    """
+    found: list[int] = []
+    rests: list[Rest] = []
+    flags = np.empty((sum(len(run.values) for run in runs), 0))
+    for place, column in enumerate(columns):
+        parts = [run.values[:, place] for run in runs]
+        rest = _rest(place, column, parts)
+        own = np.concatenate(parts if rest is None else [rest.is_left(part) for part in parts])
+        if column.role != "value" or (rest is None and not _is_state(column, own)) or not _lasts(own, parts):
+            continue
+        together, count = np.unique(np.column_stack([flags, own]), axis=0, return_counts=True)
+        if len(together) > MOST_TOGETHER or count.min() < SEEN:
+            continue
+        flags = np.column_stack([flags, own])
+        if rest is None:
+            found.append(place)
+        else:
+            rests.append(rest)
+    return (tuple(found), tuple(rests)) if len(found) < len(columns) else ((), ())
+
+
+def _is_state(column: Column, values: Float[np.ndarray, " N"]) -> bool:
+    return column.kind in ("category", "boolean") or len(np.unique(values)) <= MOST_LEVELS
+
+
+def _lasts(values: Float[np.ndarray, " N"], parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
+    """Whether states without gaps change, and last."""
+    ends = np.cumsum([len(part) for part in parts])[:-1]
+    changes = sum(int(np.count_nonzero(np.diff(part))) for part in np.split(values, ends))
+    return not np.isnan(values).any() and changes >= CHANGES and len(values) >= LASTS * (changes + len(parts))
+
+
+def _rest(place: int, column: Column, parts: Sequence[Float[np.ndarray, " _T"]]) -> Rest | None:
+    """Where a number rests, if that is far from its other values."""
+    if column.kind not in ("float", "integer"):
+        return None
+    values, count = np.unique(np.concatenate(parts), return_counts=True)
+    value = float(values[count.argmax()])
+    others = np.concatenate([part[part != value] for part in parts])
+    share = count.max() / count.sum()
+    if len(values) <= MOST_LEVELS or np.isnan(others).any() or not FEWEST_REST < share < 1 - FEWEST_REST:
+        return None
+    low, middle, high = np.quantile(others, [0.1, 0.5, 0.9])
+    far = np.quantile(np.abs(others - value), NEARLY_NONE) > FAR * (high - low)
+    return Rest(place, value, float(middle)) if far else None

@@ -1,0 +1,84 @@
+"""States that last: found, drawn as stretches of the table follow one another, and what depends on them."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from dowgan import Synthesizer
+from dowgan.states import find_states
+from dowgan.table import read
+
+ROWS = 2_400
+
+
+def pump() -> pd.DataFrame:
+    """A pump that stands or delivers about 20, its power, a vessel that it heats, and what the panel shows."""
+    rng = np.random.default_rng(3)
+    on, wander, heat = np.zeros(ROWS, bool), np.zeros(ROWS), np.full(ROWS, 50.0)
+    for t in range(1, ROWS):
+        on[t] = on[t - 1] ^ (rng.random() < (1 / 40 if on[t - 1] else 1 / 25))
+        wander[t] = 0.9 * wander[t - 1] + rng.normal(0, 0.3)
+        heat[t] = heat[t - 1] + 0.1 * ((60 if on[t] else 40) - heat[t - 1]) + rng.normal(0, 0.2)
+    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=ROWS, freq="5min")})
+    frame["flow"] = np.where(on, 20 + wander, 0).round(2)
+    frame["power"] = np.where(on, 7.5 + 0.3 * wander, 0.2 + rng.normal(0, 0.01, ROWS)).round(2)
+    frame["heat"] = heat.round(1)
+    return frame
+
+
+@pytest.fixture(scope="module")
+def frame() -> pd.DataFrame:
+    return pump()
+
+
+@pytest.fixture(scope="module", params=["alone", "shown"])
+def model(request: pytest.FixtureRequest, frame: pd.DataFrame) -> Synthesizer:
+    """The state is only in the flow, or a column of its own too."""
+    shown = frame.assign(state=np.where(frame["flow"] > 0, "run", "stop")) if request.param == "shown" else frame
+    return Synthesizer("flagship", random_state=0).fit(shown)
+
+
+def stretches(frame: pd.DataFrame) -> np.ndarray:
+    on = frame["flow"].to_numpy() > 0
+    return np.diff(np.flatnonzero(np.diff(on, prepend=~on[0], append=~on[-1])))
+
+
+def test_what_rests_and_what_is_a_state_is_found(frame: pd.DataFrame) -> None:
+    table = read(frame.assign(state=np.where(frame["flow"] > 0, "run", "stop"), noise=np.arange(ROWS) % 2))
+    found, rests = find_states(table.schema.channels, table.runs)
+    names = [c.name for c in table.schema.channels]
+    assert [names[place] for place in found] == ["state"]
+    assert [(names[rest.place], rest.value) for rest in rests] == [("flow", 0.0)]
+    assert 19 < rests[0].other < 21
+
+
+def test_generated_states_last_and_the_rest_follows(frame: pd.DataFrame, model: Synthesizer) -> None:
+    made = model.generate(rows=6_000)
+    assert stretches(made).mean() == pytest.approx(stretches(frame).mean(), rel=0.25)
+    on = made["flow"] > 0
+    assert made["flow"][on].between(15, 25).all(), "it stands or delivers"
+    assert made["power"][~on].max() < 1
+    assert made["power"][on].min() > 5
+    assert made["flow"][on].std() == pytest.approx(frame["flow"][frame["flow"] > 0].std(), rel=0.3)
+    assert made["heat"].diff().std() == pytest.approx(frame["heat"].diff().std(), rel=0.3)
+    if "state" in made:
+        assert ((made["state"] == "run") == on).all()
+    early = (made["flow"].head(ROWS) > 0).to_numpy() == (frame["flow"] > 0).to_numpy()
+    assert 0.3 < early.mean() < 0.7, "the table's own course is not copied"
+
+
+def test_each_path_goes_on_with_a_state_of_its_own(frame: pd.DataFrame, model: Synthesizer) -> None:
+    ahead = model.extend(steps=60, paths=64)
+    on = ahead.paths["flow"].to_numpy().reshape(64, 60) > 0
+    now = frame["flow"].iloc[-1] > 0
+    assert (on[:, 0] == now).mean() > 0.9
+    assert 0.2 < (on[:, -1] == now).mean() < 0.9
+    assert np.abs(np.diff(on.astype(int), axis=1)).sum(axis=1).mean() < 5, "it does not flicker"
+    assert set(np.unique(ahead.median["flow"] > 0)) <= {False, True}
+
+
+def test_a_state_can_be_held(model: Synthesizer) -> None:
+    assert (model.generate(rows=100, where={"flow": 0})["power"] < 1).all()
+    if "state" in [c.name for c in model.schema.channels]:
+        assert (model.generate(rows=100, where={"state": "run"})["power"] > 5).all()
+        assert (model.extend(steps=30, paths=8, where={"state": "stop"}).paths["power"].iloc[5:] < 2).all()

@@ -1,0 +1,40 @@
+"""What rests between two given rows."""
+
+import numpy as np
+
+from dowgan.resting import find_resting
+
+FACTOR = 4
+
+
+def filled(given: np.ndarray) -> np.ndarray:
+    fine = np.full(((len(given) - 1) * FACTOR + 1, 1), 99.0)
+    fine[::FACTOR, 0] = given
+    for rest in find_resting([given[:, None]]):
+        rest.between(given[:, None], FACTOR, fine)
+    return fine[:, 0]
+
+
+def test_a_set_point_changes_at_once() -> None:
+    given = np.repeat([80.0, 83.0, 78.5], 20)
+    fine = filled(given)
+    assert set(fine) == {80.0, 83.0, 78.5}
+    assert fine[19 * FACTOR : 20 * FACTOR + 1].tolist() == [80, 80, 80, 83, 83]
+    assert np.count_nonzero(np.diff(fine)) == 2
+
+
+def test_zeros_stay_zero_and_nothing_else_is_touched() -> None:
+    day = np.concatenate([np.zeros(12), 5 + np.arange(12) % 7 + np.random.default_rng(0).random(12)])
+    given = np.tile(day, 5)
+    fine = filled(given)
+    assert (fine[: 11 * FACTOR + 1] == 0).all()
+    assert (fine[11 * FACTOR + 1 : 12 * FACTOR] == 99).all()
+    assert (fine[12 * FACTOR + 1 : 13 * FACTOR] == 99).all()
+
+
+def test_noise_and_missing_values_are_left_alone() -> None:
+    rng = np.random.default_rng(0)
+    assert find_resting([rng.standard_normal((200, 1))]) == []
+    given = np.repeat([1.0, 2.0], 30)
+    given[[29, 30]] = np.nan
+    assert (filled(given)[28 * FACTOR + 1 : 31 * FACTOR] != 1).all()
