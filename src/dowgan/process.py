@@ -164,22 +164,6 @@ def coloured(lagged: Float[np.ndarray, "L D D"], filters: Float[np.ndarray, "D O
     return out
 
 
-def process_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int, order: int) -> Float[np.ndarray, "L D D"]:
-    """Covariance at each lag: of what simple filters leave of the runs, with their colour put back.
-
-    What is slow has far more power than what is fast, and leaks into it where a finite series is correlated with
-    itself: slow series come out rough, and as if their mean returned to zero at once. What filters leave is about
-    white and does not leak (prewhitening, Blackman and Tukey 1958). The variances are those of the runs.
-    """
-    if not order:
-        return lagged_covariance(runs, lags)
-    filters = whitening(runs, order)
-    out = coloured(tapered(lagged_covariance([whitened(run, filters) for run in runs], lags)), filters)
-    own, wanted = (np.diag(c) for c in (out[0], lagged_covariance(runs, 1)[0]))
-    size = np.sqrt(np.maximum(wanted, 1e-12) / np.maximum(own, 1e-12))
-    return out * np.outer(size, size)
-
-
 def structures(lagged: Float[np.ndarray, "L D D"]) -> dict[str, Float[np.ndarray, "L D D"]]:
     """Simpler versions of the same covariances, from the fewest numbers to all of them.
 
@@ -197,6 +181,28 @@ def structures(lagged: Float[np.ndarray, "L D D"]) -> dict[str, Float[np.ndarray
         "apart": np.einsum("hi,ij->hij", own, np.eye(len(variance))),
         "full": lagged,
     }
+
+
+def parts_of(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int, order: int) -> dict[str, Float[np.ndarray, "L D D"]]:
+    """Return the `structures` of runs, of what filters of that order leave of them if it is not zero, coloured again.
+
+    What is slow has far more power than what is fast, and leaks into it where a finite series is correlated with
+    itself: slow series come out rough, and as if their mean returned to zero at once. What filters leave is about
+    white and does not leak (prewhitening, Blackman and Tukey 1958), and simpler structures of it take nothing of a
+    smooth channel's smoothness. The variances are those of the runs.
+    """
+    if not order:
+        return structures(lagged_covariance(runs, lags))
+    filters = whitening(runs, order)
+    left = tapered(lagged_covariance([whitened(run, filters) for run in runs], lags))
+    wanted = lagged_covariance(runs, 1)
+    parts = structures(_of_variance(left, np.ones_like(wanted)))
+    return {name: _of_variance(coloured(part, filters), wanted) for name, part in parts.items()}
+
+
+def _of_variance(lagged: Float[np.ndarray, "L D D"], wanted: Float[np.ndarray, "K D D"]) -> Float[np.ndarray, "L D D"]:
+    size = np.sqrt(np.maximum(np.diag(wanted[0]), 1e-12) / np.maximum(np.diag(lagged[0]), 1e-12))
+    return lagged * np.outer(size, size)
 
 
 BLENDS = (
@@ -265,7 +271,7 @@ def fit_process(
     stride = max(1, len(windows) // SCORE_WINDOWS)
     best, cost = (orders[0], BLENDS[-3]), np.inf
     for order in orders:
-        parts = structures(process_covariance(early, min(lags, JUDGED), order))
+        parts = parts_of(early, min(lags, JUDGED), order)
         for blend in BLENDS:
             process = Process(as_valid(tapered(_mix(parts, blend))))
             try:
@@ -275,7 +281,7 @@ def fit_process(
             if windows and tried < cost:
                 best, cost = (order, blend), tried
     order, blend = best
-    lagged = as_valid(tapered(_mix(structures(process_covariance(everything, lags, order)), blend)))
+    lagged = as_valid(tapered(_mix(parts_of(everything, lags, order), blend)))
     words = " + ".join(f"{share:g} {name}" for name, share in blend.items())
     return Process(lagged[:LAGS]), f"{words}, filters of order {order}"
 

@@ -26,7 +26,9 @@ PULLS = (0.3, 3.0, 30.0)  # strengths of the pull towards no response that are t
 SURE = 1.0  # standard errors by which a channel's response must lower the error on the other parts
 CHANGES = 4  # that a response is told from, at least
 TURNS = 3  # of finding how variances grow
+MOST_MEMORY = 0.98  # of a value, that is taken off the next one
 TINY = 1e-9  # a variance
+AT_REST = 0.05  # share of the whole variance that is there at rest, at least
 STILL = 1e-3  # of a jump, from which on it has faded
 
 
@@ -99,20 +101,36 @@ def fit_response(
     count = min(DIRECTIONS, int(np.sum(size > SMALL * size[0])))
     turn, width = left[:, :count] * size[:count], levels.shape[1]
     plain = Response(constants, turn, np.zeros((count * len(constants), width)), np.zeros((len(constants), width)))
-    fading = np.concatenate([plain.fading(r, 1.0) for r in regimes])
-    moving = np.abs(fading).max(axis=1, initial=0.0) > STILL
+    every = [plain.fading(r, 1.0) for r in regimes]
+    moving = np.concatenate([np.abs(fading[1:]).max(axis=1, initial=0.0) > STILL for fading in every])
     if not moving.any():
         return none
-    fold = (np.arange(len(fading)) * FOLDS // len(fading))[moving]
-    rest, fading = np.concatenate(list(rests))[moving], fading[moving]
-    weights = np.stack([_weights(fading, rest[:, d], fold) for d in range(rest.shape[1])], axis=1)
-    return replace(plain, weights=weights)
+    fold = (np.arange(len(moving)) * FOLDS // len(moving))[moving]
+    columns = []
+    for channel in range(width):
+        memory = _memory([rest[:, channel] for rest in rests])
+        own, rest = (
+            np.concatenate([part[1:] - memory * part[:-1] for part in parts])[moving]
+            for parts in (every, [rest[:, channel] for rest in rests])
+        )
+        columns.append(_weights(own, rest, fold))
+    return replace(plain, weights=np.stack(columns, axis=1))
+
+
+def _memory(parts: Sequence[Float[np.ndarray, " _T"]]) -> float:
+    """How much of a value the next one keeps. What is new in each row is all but independent, so that a jump weighs as
+    much as it is rare (Cochrane and Orcutt 1949)."""
+    both = sum(float(np.nansum(part[1:] * part[:-1])) for part in parts)
+    size = sum(float(np.nansum(part[:-1] ** 2 + 0 * part[1:])) for part in parts)
+    return float(np.clip(both / max(size, TINY), 0.0, MOST_MEMORY))
 
 
 def widened(
     response: Response, rests: Sequence[Float[np.ndarray, "_T D"]], regimes: Sequence[Int[np.ndarray, " _T"]]
 ) -> Response:
     """Return the response with its widening fitted to what it leaves of runs, none where that is no likelier.
+
+    Nor is there any of a channel that hardly forgets: with its width it would jump.
 
     Args:
         rests: runs without season, levels and response, NaN where missing.
@@ -123,7 +141,8 @@ def widened(
     left, rest = np.concatenate([response.left(r, 1.0) for r in regimes]), np.concatenate(list(rests))
     fold = np.arange(len(rest)) * FOLDS // len(rest)
     found = [_widening(left[known], rest[known, d], fold[known]) for d, known in enumerate(~np.isnan(rest).T)]
-    return replace(response, widening=np.stack(found, axis=1))
+    slow = [_memory([own[:, d] for own in rests]) >= MOST_MEMORY for d in range(rest.shape[1])]
+    return replace(response, widening=np.where(slow, 0.0, np.stack(found, axis=1)))
 
 
 def _widening(
@@ -150,7 +169,7 @@ def _variance(left: Float[np.ndarray, "N K"], rest: Float[np.ndarray, " N"]) -> 
     expected = np.full(len(rest), square.mean() + TINY)
     for _ in range(TURNS):
         found, _ = nnls(design / expected[:, None], square / expected)
-        found[0] = max(found[0], TINY)
+        found[0] = max(found[0], AT_REST * square.mean(), TINY)
         expected = design @ found
     return found
 

@@ -14,6 +14,8 @@ from functools import cached_property
 
 import numpy as np
 from jaxtyping import Float, Int
+from scipy.interpolate import interp1d
+from scipy.ndimage import uniform_filter1d
 
 from dowgan.complete import Draw, Frame, Regression, complete
 from dowgan.coordinates import Coordinates
@@ -22,7 +24,10 @@ from dowgan.rng import CHUNK, Streams
 from dowgan.transport import Transport
 from dowgan.verbs import Lots, Normals, Solver
 
-SMALL_SPREAD = 1e-9  # added to a spread before its logarithm
+SMALL_SPREAD = 1e-9  # added to a spread before it divides
+ALL_ALIKE = 1.1  # times that all movements of an epoch are made larger or smaller alike, at most
+SLOW = 16  # parts of an epoch, whose means are its slow movements
+MOST_SLOW = 4.0  # times that slow movements are made larger
 SHORT = 2_048  # rows of an epoch, up to which joined series are levelled too
 WINDOWS = 256  # that go through the generator at once
 
@@ -210,7 +215,8 @@ def level(paths: Float[np.ndarray, "P N D"], epoch: int) -> Float[np.ndarray, "P
     """Hold the mean of normal scores at 0 and their spread at 1 over about every epoch.
 
     Season, level and quantiles were measured on a table of that length, so over it nothing is left of the mean of a
-    normal score. A row depends on the epoch that it lies in and on the one beside it.
+    normal score. What a spread lacks, or has too much, is mostly a matter of slow movements: they are made larger or
+    smaller, and a series comes out no rougher. A row depends on the epoch that it lies in and on the one beside it.
 
     Args:
         paths: whole epochs, and perhaps the beginning of another.
@@ -218,15 +224,32 @@ def level(paths: Float[np.ndarray, "P N D"], epoch: int) -> Float[np.ndarray, "P
     """
     rows = paths.shape[1]
     bounds = [(first, min(first + epoch, rows)) for first in range(0, max(rows - epoch // 2, 1), epoch)]
-    middles = [(first + last) / 2 for first, last in bounds]
-    out = np.empty_like(paths)
-    for number, path in enumerate(paths):
-        mean = np.stack([path[first:last].mean(axis=0) for first, last in bounds])  # [E D]
-        spread = np.log(np.stack([path[first:last].std(axis=0) for first, last in bounds]) + SMALL_SPREAD)
-        for channel in range(path.shape[1]):
-            shift, scale = (np.interp(np.arange(rows), middles, figure[:, channel]) for figure in (mean, spread))
-            out[number, :, channel] = (path[:, channel] - shift) / np.exp(scale)
-    return out
+    middles = np.array([(first + last) / 2 for first, last in bounds])
+
+    def along(figures: Float[np.ndarray, "P E D"]) -> Float[np.ndarray, "P N D"]:
+        """Figures of epochs, row by row."""
+        return interp1d(middles, figures, axis=1)(np.clip(np.arange(rows), middles[0], middles[-1]))
+
+    def of_epochs(figure: Callable[..., np.ndarray], values: Float[np.ndarray, "P N D"]) -> Float[np.ndarray, "P E D"]:
+        return np.stack([figure(values[:, first:last], axis=1) for first, last in bounds], axis=1)
+
+    if len(middles) == 1:
+        bounds, middles = bounds * 2, np.append(middles, middles[0] + epoch)
+    centred = paths - along(of_epochs(np.mean, paths))
+    every = np.clip(1 / (of_epochs(np.std, centred) + SMALL_SPREAD), 1 / ALL_ALIKE, ALL_ALIKE)
+    centred = centred * along(every)
+    slow = uniform_filter1d(centred, max(epoch // SLOW, 3), axis=1, mode="nearest")
+    whole, fast = (of_epochs(np.var, part) for part in (centred, centred - slow))
+    both = whole - fast - of_epochs(np.var, slow)  # twice their covariance
+    return centred + slow * (along(_slow_factor(of_epochs(np.var, slow), both, fast)) - 1)
+
+
+def _slow_factor(
+    slow: Float[np.ndarray, "P E D"], both: Float[np.ndarray, "P E D"], fast: Float[np.ndarray, "P E D"]
+) -> Float[np.ndarray, "P E D"]:
+    """The factor of slow movements with which the variance, slow f^2 + both f + fast, is one."""
+    inside = np.maximum(both**2 - 4 * slow * (fast - 1), 0.0)
+    return np.clip((np.sqrt(inside) - both) / np.maximum(2 * slow, SMALL_SPREAD), 0.0, MOST_SLOW)
 
 
 def _whole(rows: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "Q U"]:

@@ -16,9 +16,9 @@ from jaxtyping import Float
 from dowgan.table.schema import Column, Run
 
 MOST_LEVELS = 4  # of a number that is a state
-MOST_TOGETHER = 8  # combinations of states
+MOST_TOGETHER = 16  # combinations of states
 LASTS = 8.0  # rows of a mean stretch, at least
-CHANGES = 12  # of a state, at least
+CHANGES = 8  # of a state, at least
 SEEN = 20  # rows of each combination, at least
 FEWEST_REST = 0.05  # share of the rows at which a number rests, and at which it does not
 FAR = 0.5  # times the spread of the other values that they are away, but for very few

@@ -11,7 +11,7 @@ from dowgan.process import (
     coloured,
     fit_process,
     lagged_covariance,
-    process_covariance,
+    parts_of,
     structures,
     whitened,
     whitening,
@@ -203,7 +203,7 @@ def test_colour_is_put_back() -> None:
 
 def test_filtered_covariances_are_those_of_theory() -> None:
     rows, step, zero = vector(40_000)
-    lagged = process_covariance([rows], 200, 2)
+    lagged = parts_of([rows], 200, 2)["full"]
     for lag in range(4):
         assert np.allclose(lagged[lag], np.linalg.matrix_power(step, lag) @ zero, atol=0.08)
 
@@ -224,3 +224,12 @@ def test_a_level_that_stays_is_foretold_to_stay() -> None:
             off.append(abs(float(ahead[-1, 0] - x[-1, 0])) / np.abs(np.diff(x, axis=0)).mean())
     assert max(off[1::2]) < 2.5, "mean steps between the last row and the next"
     assert np.mean(off[::2]) > 3 * np.mean(off[1::2])
+
+
+def test_simpler_structures_leave_smooth_channels_smooth() -> None:
+    rng = np.random.default_rng(0)
+    rows = np.stack([rng.standard_normal(2_000).cumsum(), rng.standard_normal(2_000)], axis=1)
+    rows = (rows - rows.mean(axis=0)) / rows.std(axis=0)
+    step = np.diff(rows[:, 0]).std()
+    for lagged in parts_of([rows], 400, 2).values():
+        assert np.sqrt(2 * (lagged[0] - lagged[1])[0, 0]) == pytest.approx(step, rel=0.25)
