@@ -1,7 +1,10 @@
 """Frames in, the very same frames out: values, dtypes, order, index, names, freq."""
 
 import datetime
+import subprocess
+import sys
 import zoneinfo
+from pathlib import Path
 
 import hypothesis.strategies as st
 import numpy as np
@@ -242,3 +245,31 @@ def test_any_numbers(values: np.ndarray, holes: np.ndarray, decimals: int) -> No
 def test_any_clock(start: datetime.datetime, step: str, rows: int) -> None:
     index = pd.date_range(start.replace(microsecond=0), periods=rows, freq=step)
     same(pd.DataFrame({"x": np.arange(rows) * 0.5}, index=index))
+
+
+def test_periods_in_a_parquet_file_are_refused(tmp_path: Path) -> None:
+    """In a fresh process nothing tells pyarrow of them: they come as numbers."""
+    index = pd.period_range("2020-01", periods=N, freq="M", name="month")
+    pd.DataFrame({"x": series()}, index=index).to_parquet(tmp_path / "t.parquet")
+    code = f"from dowgan.cli import main; main(['fit', {str(tmp_path / 't.parquet')!r}, '-o', {str(tmp_path / 'm')!r}])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert done.returncode == 1
+    assert "period" in done.stderr
+    assert "to_timestamp()" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "values", "upper"),
+    [
+        ("rh", np.minimum(85 + 12 * RNG.standard_normal(400), 100).round(), 100.0),
+        ("valve_pct", 60 * RNG.random(400), 100.0),
+        ("level %", 60 * RNG.random(400), 100.0),
+        ("growth_pct", RNG.standard_normal(400), None),
+        ("wind_dir_deg", np.append(RNG.integers(0, 360, 399), 359), 359.0),
+        ("wind direction", np.append(360 * RNG.random(399), 359.5), 360.0),
+        ("director", np.append(RNG.integers(0, 360, 399), 359), None),
+        ("speed", np.append(90 * RNG.random(399), 100.0), None),
+    ],
+)
+def test_shares_and_directions_have_an_upper_bound(name: str, values: np.ndarray, upper: float | None) -> None:
+    assert read(pd.DataFrame({name: values})).schema.column(name).upper == upper

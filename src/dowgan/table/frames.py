@@ -43,7 +43,7 @@ def from_parquet(raw: bytes, path: str) -> tuple[pd.DataFrame, Source]:
     """A Parquet file as a frame, and the Arrow schema to write it with.
 
     Raises:
-        DataError: it is damaged.
+        DataError: it is damaged, or holds periods.
     """
     try:
         table = pq.read_table(io.BytesIO(raw))
@@ -51,6 +51,10 @@ def from_parquet(raw: bytes, path: str) -> tuple[pd.DataFrame, Source]:
         raise DataError(f"'{path}' is a damaged Parquet file ({str(error)[:80]}): get it again.") from error
     schema = base64.b64encode(table.schema.serialize().to_pybytes()).decode()
     for i, field in enumerate(table.schema):
+        if (field.metadata or {}).get(b"ARROW:extension:name") == b"pandas.period":
+            raise DataError(
+                f"Column '{field.name}' holds periods, which Parquet keeps as numbers: use to_timestamp() first."
+            )
         if pa.types.is_decimal(field.type):
             table = table.set_column(i, field.name, table.column(i).cast(pa.float64()))
     return table.to_pandas(date_as_object=False), Source("parquet", arrow=schema)

@@ -20,6 +20,11 @@ HELD_ROWS = 8  # rows that a set-point stays where it is, in the mean
 STRAY_ROWS = 2  # a value far from all others that comes back is a code rather than a measurement
 PILE_ROWS = 5  # a bound must be touched this often
 PILE_SHARE = 0.005  # and by this share of the rows
+WHOLES = (1.0, 100.0)  # that shares and percentages do not exceed
+_PERCENT = re.compile(r"%|percent|(?<![A-Za-z])(?:pct|proz)(?![A-Za-z])", re.IGNORECASE)
+_DIRECTION = re.compile(
+    r"(?<![A-Za-z])(?:dir|direction|azimuth|heading|richtung)(?![A-Za-z])|windrichtung", re.IGNORECASE
+)
 PILE_RATIO = 4.0  # and this much more often than the values next to it
 
 
@@ -186,8 +191,22 @@ def _number(cells: Cells, role: Role, known: np.ndarray, missing: float) -> Colu
     few = len(distinct) <= MOST_LEVELS and len(known) >= ROWS_PER_LEVEL * len(distinct)
     levels = tuple(int(v) if cells.whole else float(v) for v in distinct) if few else ()
     lower = float(distinct[0]) if _piles(counts, len(known)) else 0.0 if distinct[0] >= 0 else None
-    upper = float(distinct[-1]) if _piles(counts[::-1], len(known)) else None
+    upper = float(distinct[-1]) if _piles(counts[::-1], len(known)) else _natural(cells, distinct, int(counts[-1]))
     return _column(cells, role, kind, missing, lower, upper, levels)
+
+
+def _natural(cells: Cells, distinct: np.ndarray, often: int) -> float | None:
+    """The upper bound that shares, percentages and directions have, if values touch it or the name says so."""
+    least, most = float(distinct[0]), float(distinct[-1])
+    if least < 0:
+        return None
+    if most in WHOLES and often >= max(PILE_ROWS, PILE_SHARE * len(cells)):
+        return most
+    if _PERCENT.search(cells.name) and 1 < most <= 100:
+        return 100.0
+    if _DIRECTION.search(cells.name) and 350 < most <= 360:
+        return 359.0 if cells.whole and most < 360 else 360.0
+    return None
 
 
 def _piles(counts: np.ndarray, rows: int) -> bool:
