@@ -124,7 +124,7 @@ class Extender:
         for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
             decoded.append(model.channels.decode(level.on(path), course, own))
         median, paths = self._settled(decoded, history, ahead)
-        return (self._middle_of(paths) if courses else median), paths
+        return (model.relations.keep(self._middle_of(paths), ahead.given) if courses else median), paths
 
     def _courses(
         self, stretch: Stretch, regime: np.ndarray, ahead: Ahead, count: int, rng: np.random.Generator
