@@ -7,10 +7,9 @@ encoders), as Yoon et al. 2019 and Yuan and Qiao 2024 do. The floor is other rea
 has no more windows, one random half against the other. `bootstrap` is windows put together from halves of real ones.
 B: every third of twelve blocks of time is blanked before the fit, of a table of runs every third run left out, and the
 draw is judged against its windows by boosted trees and a GRU of 64 (mean AUC of 3 judges); the floor is the blocks that
-were fitted against those. All windows of
-stride 1; of more than MOST, as many are drawn at random, once. Nothing is tuned for a set. Results are written after
-every fit. `--steps` takes windows of another length, into a file that says so. `--keep-sample` also stores what was
-drawn of a simulated set, so that anyone can score it again:
+were fitted against those. All windows of stride 1; of more than MOST, as many are drawn at random, once. Nothing is
+tuned for a set. Results are written after every fit. `--steps` takes windows of another length, into a file that says
+so. `--keep-sample` also stores what was drawn of a simulated set, so that anyone can score it again:
 
     python bench/protocol.py . --sets plant --seeds 0 --keep-sample -o bench/results/protocol_sample.json
 
@@ -92,10 +91,9 @@ def windows(frame: pd.DataFrame, runs: Sequence[str], steps: int = STEPS) -> np.
     """Return all windows [N T C] of the value columns of each run, in the order of time; a clock is no value."""
     values = frame.drop(columns=[*CLOCKS, *runs], errors="ignore").select_dtypes("number").to_numpy(dtype=float)
     places = frame.groupby(list(runs), sort=False).indices.values() if runs else [np.arange(len(frame))]
-    parts = (values[place] for place in places if len(place) >= steps)
-    return np.concatenate([np.lib.stride_tricks.sliding_window_view(p, steps, axis=0) for p in parts]).transpose(
-        0, 2, 1
-    )
+    cut = np.lib.stride_tricks.sliding_window_view
+    parts = [cut(values[place], steps, axis=0) for place in places if len(place) >= steps]
+    return np.concatenate(parts).transpose(0, 2, 1)
 
 
 def some(rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -131,10 +129,8 @@ def drawn(
         made = windows(model.generate(random_state=seed), runs, steps)
         order = np.random.default_rng(seed).permutation(len(made))
         return made[np.sort(order[:count])]
-    made = model.generate(rows=steps, runs=count, random_state=seed)
-    return windows(
-        made[[*(runs or (RUN,)), *(c for c in frame.columns if c in made and c not in runs)]], runs or (RUN,)
-    )
+    made, told = model.generate(rows=steps, runs=count, random_state=seed), runs or (RUN,)
+    return windows(made[[*told, *(c for c in frame.columns if c in made and c not in told)]], told)
 
 
 class Published:

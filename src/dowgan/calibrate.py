@@ -60,7 +60,7 @@ class Calibration:
         measured = self.finer if finer else self.known
         if not measured:
             return Mixture(_only_prior(channels), np.ones(channels))
-        return measured[min(measured, key=lambda f: f if finer else abs(np.log(f / factor)))]
+        return measured[min(measured) if finer else min(measured, key=lambda f: abs(np.log(f / factor)))]
 
 
 def _only_prior(channels: int) -> Float[np.ndarray, "M D"]:

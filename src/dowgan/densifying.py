@@ -5,6 +5,7 @@ from math import gcd
 
 import numpy as np
 
+from dowgan.courses import Course
 from dowgan.fitting import stretch_of
 from dowgan.model import Model
 from dowgan.resting import Resting, find_resting
@@ -45,11 +46,17 @@ class Densifier:
             For each run: the run, the best values [N C] in the user's units, and paths [P N C].
         """
         ratio = ratio or self._ratio(table, factor)
-        known = {*self.model.channels.setpoints.columns, *(c for hold in self.model.holds for c in hold.columns)}
-        resting = [r for r in find_resting([run.values for run in table.runs]) if r.column not in known]
+        standing = self._standing(table)
         return [
-            self._filled(table, number, factor, ratio, streams, paths, resting) for number in range(len(table.runs))
+            self._filled(table, number, factor, ratio, streams, paths, standing) for number in range(len(table.runs))
         ]
+
+    def _standing(self, table: Table) -> list[Course | Resting]:
+        """What must stand between given rows: by the model, and by the rows where it says nothing of a column."""
+        holds, setpoints = self.model.holds, self.model.channels.setpoints
+        told = {*setpoints.columns, *(column for hold in holds for column in hold.columns)}
+        resting = find_resting([run.values for run in table.runs])
+        return [*holds, *(rest for rest in resting if rest.columns[0] not in told)]
 
     def _filled(
         self,
@@ -59,7 +66,7 @@ class Densifier:
         ratio: int,
         streams: Streams,
         paths: int,
-        resting: Sequence[Resting],
+        standing: Sequence[Course | Resting],
     ) -> tuple[Run, np.ndarray, np.ndarray]:
         model, run = self.model, table.runs[number]
         if len(run.values) == 1 or factor == 1:
@@ -81,21 +88,15 @@ class Densifier:
         every = [level.on(path) for path in (filled.middle, *filled.paths[:paths])]
         decoded = [model.channels.decode(path, rows.regime, told) for path in every]
         for values in decoded:
-            for rest in resting:
-                rest.between(part.values, factor, values)
-            self._settle(values, part.values, factor, ratio, position)
+            for found in standing:
+                for column in found.columns:
+                    must = found.between(part.values[:, column], factor, position, ratio).ravel()[: len(values)]
+                    np.copyto(values[:, column], must, where=~np.isnan(must))
         middle, *kept = [model.relations.keep(values, given) for values in decoded]
         model.totals.between(run.values, factor, middle)
         for values in kept:
             model.totals.between(run.values, factor, values, drawn=True)
         return run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))
-
-    def _settle(self, fine: np.ndarray, coarse: np.ndarray, factor: int, ratio: int, position: int) -> None:
-        """Put in place the values between the given rows that these leave no choice of: lines and values that stand."""
-        for found in self.model.holds:
-            for column in found.columns:
-                must = found.between(coarse[:, column], factor, position, ratio).ravel()[: len(fine)]
-                np.copyto(fine[:, column], must, where=~np.isnan(must))
 
     def _ratio(self, table: Table, factor: int) -> int:
         """How many of the model's steps make one of the table's."""

@@ -171,6 +171,12 @@ class Model:
         """The schema of the fitted table."""
         return Schema.from_json(self.schema)
 
+    @property
+    def rules(self) -> list[str]:
+        """What was found that holds in what is made, in words."""
+        names = [column.name for column in self.table_schema.channels]
+        return [*self.channels.words(names), *self.relations.words(names), *self.totals.words(names)]
+
     def shift(self, table: Table) -> int:
         """Steps of the model's clock from the fitted table's first time to that of another table."""
         first, clock = self.past[0], self.table_schema.clock

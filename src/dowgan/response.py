@@ -108,12 +108,12 @@ def fit_response(
     fold = (np.arange(len(moving)) * FOLDS // len(moving))[moving]
     columns = []
     for channel in range(width):
-        memory = _memory([rest[:, channel] for rest in rests])
-        own, rest = (
-            np.concatenate([part[1:] - memory * part[:-1] for part in parts])[moving]
-            for parts in (every, [rest[:, channel] for rest in rests])
+        own = [rest[:, channel] for rest in rests]
+        memory = _memory(own)
+        design, new = (
+            np.concatenate([part[1:] - memory * part[:-1] for part in parts])[moving] for parts in (every, own)
         )
-        columns.append(_weights(own, rest, fold))
+        columns.append(_weights(design, new, fold))
     return replace(plain, weights=np.stack(columns, axis=1))
 
 

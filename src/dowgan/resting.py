@@ -1,6 +1,6 @@
 """What rests between two given rows: a pump that stands, a night without sun, a set-point until it is changed.
 
-Shapes: K given rows, N rows of the finer series, C columns.
+Shapes: K given rows, r steps of the finer series in one of theirs, C columns.
 """
 
 from collections.abc import Sequence
@@ -20,25 +20,26 @@ class Resting:
     """A column that rests.
 
     Attributes:
-        column: its number.
+        columns: its number, alone.
         values: at which it rests, in order.
         switches: it rests at any value, and changes in jumps.
     """
 
-    column: int
+    columns: tuple[int]
     values: Float[np.ndarray, " V"]
     switches: bool
 
-    def between(self, given: Float[np.ndarray, "K C"], factor: int, fine: Float[np.ndarray, "N C"]) -> None:
-        """Put what rests between given rows in place; a jump lies in the middle, as its time is not known."""
-        before, after = given[:-1, self.column], given[1:, self.column]
+    def between(
+        self, coarse: Float[np.ndarray, " K"], factor: int, position: int, ratio: int
+    ) -> Float[np.ndarray, "K r"]:
+        """Do what `Course.between` does; a jump lies in the middle, as its time is not known."""
+        before, after = coarse[:-1], coarse[1:]
         still = (before == after) & (self.switches | np.isin(before, self.values))
         jumps = self.switches & (before != after) & ~np.isnan(before + after)
-        part = np.arange(1, factor)
-        filled = np.where(part <= factor // 2, before[:, None], after[:, None])  # [K-1 factor-1]
-        rows = np.arange(len(before))[:, None] * factor + part
-        chosen = still | jumps
-        fine[rows[chosen].ravel(), self.column] = filled[chosen].ravel()
+        out = np.full((len(coarse), factor), np.nan)
+        filled = np.where(np.arange(factor) <= factor // 2, before[:, None], after[:, None])
+        out[:-1] = np.where((still | jumps)[:, None], filled, np.nan)
+        return out
 
 
 def find_resting(runs: Sequence[Float[np.ndarray, "_K C"]]) -> list[Resting]:
@@ -55,5 +56,5 @@ def find_resting(runs: Sequence[Float[np.ndarray, "_K C"]]) -> list[Resting]:
         usual = values[(count >= USUAL * len(before)) & (stays >= STAYS)]
         switches = bool(same.mean() >= SWITCHES)
         if switches or len(usual):
-            out.append(Resting(column, usual, switches))
+            out.append(Resting((column,), usual, switches))
     return out

@@ -225,6 +225,8 @@ def level(paths: Float[np.ndarray, "P N D"], epoch: int) -> Float[np.ndarray, "P
     rows = paths.shape[1]
     bounds = [(first, min(first + epoch, rows)) for first in range(0, max(rows - epoch // 2, 1), epoch)]
     middles = np.array([(first + last) / 2 for first, last in bounds])
+    if len(middles) == 1:  # between two alike nothing changes
+        bounds, middles = bounds * 2, np.append(middles, middles[0] + epoch)
 
     def along(figures: Float[np.ndarray, "P E D"]) -> Float[np.ndarray, "P N D"]:
         """Figures of epochs, row by row."""
@@ -233,8 +235,6 @@ def level(paths: Float[np.ndarray, "P N D"], epoch: int) -> Float[np.ndarray, "P
     def of_epochs(figure: Callable[..., np.ndarray], values: Float[np.ndarray, "P N D"]) -> Float[np.ndarray, "P E D"]:
         return np.stack([figure(values[:, first:last], axis=1) for first, last in bounds], axis=1)
 
-    if len(middles) == 1:
-        bounds, middles = bounds * 2, np.append(middles, middles[0] + epoch)
     centred = paths - along(of_epochs(np.mean, paths))
     every = np.clip(1 / (of_epochs(np.std, centred) + SMALL_SPREAD), 1 / ALL_ALIKE, ALL_ALIKE)
     centred = centred * along(every)

@@ -55,10 +55,12 @@ def find_states(columns: Sequence[Column], runs: Sequence[Run]) -> tuple[tuple[i
     rests: list[Rest] = []
     flags = np.empty((sum(len(run.values) for run in runs), 0))
     for place, column in enumerate(columns):
+        if column.role != "value":
+            continue
         parts = [run.values[:, place] for run in runs]
         rest = _rest(place, column, parts)
         own = np.concatenate(parts if rest is None else [rest.is_left(part) for part in parts])
-        if column.role != "value" or (rest is None and not _is_state(column, own)) or not _lasts(own, parts):
+        if (rest is None and not _is_state(column, own)) or not _lasts(own, parts):
             continue
         together, count = np.unique(np.column_stack([flags, own]), axis=0, return_counts=True)
         if len(together) > MOST_TOGETHER or count.min() < SEEN:

@@ -24,6 +24,7 @@ from dowgan.generating import beginning, lay_out
 from dowgan.given import first_time, frame_of, given_values, widened
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
+from dowgan.plan import Plan
 from dowgan.rng import Streams
 from dowgan.table import Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
@@ -214,8 +215,10 @@ class Synthesizer:
         schema = widened(schema, fixed)
         position = beginning(self._model, start, known)
         many = runs is not None or bool(schema.run_names)
+        streams = Streams(random_state)
         with threadpool_limits(1):
-            drawn = self._drawn(rows, runs, position, held, fixed, Streams(random_state), single=not many)
+            plans = lay_out(self._model, rows, runs, position, held, fixed, streams)
+            drawn = self._drawn(plans, fixed, streams, single=not many)
         lead = ("run", range(1, len(drawn) + 1)) if runs is not None and not schema.run_names else None
         frame = to_frame(schema, drawn, lead=lead)
         total = sum(len(run.values) for run in drawn)
@@ -224,20 +227,12 @@ class Synthesizer:
 
     def draw(self, random_state: int = 0) -> list[Run]:
         """Return as many generated runs as the table has, as arrays in the user's units."""
+        streams = Streams(random_state)
         with threadpool_limits(1):
-            return self._drawn(None, None, None, {}, None, Streams(random_state), single=not self.schema.run_names)
+            plans = lay_out(self._model, None, None, None, {}, None, streams)
+            return self._drawn(plans, None, streams, single=not self.schema.run_names)
 
-    def _drawn(
-        self,
-        rows: int | None,
-        runs: int | None,
-        position: int | None,
-        where: Mapping[str, str],
-        fixed: np.ndarray | None,
-        streams: Streams,
-        single: bool,
-    ) -> list[Run]:
-        plans = lay_out(self._model, rows, runs, position, where, fixed, streams)
+    def _drawn(self, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool) -> list[Run]:
         added = None if fixed is None else self._model.totals.added(fixed)
         return self._drawer.summed(self._drawer.runs(plans, added, streams, single=single), plans, fixed)
 
@@ -414,19 +409,13 @@ def _source(start: Synthesizer | str | Path) -> Source:
     return source_of((start if isinstance(start, Synthesizer) else load(start))._model)
 
 
-def rules(part: Fitted | Model, totals: Totals, names: Sequence[str]) -> list[str]:
-    """Say what was found that holds in what is made."""
-    return [*part.relations.words(names), *totals.words(names), *part.channels.words(names)]
-
-
 def _assemble(
     table: Table, totals: Totals, config: Config, seed: int, fitted: Fitted, network: Any, training: Training
 ) -> Model:
     schema = totals.open(table.schema)
     tail = TAIL if len(table.runs) <= MOST_TAILS else 0
     past = tuple(past_of(run, schema, fitted.channels.regime(run.values), tail) for run in table.runs)
-    names = [column.name for column in schema.channels]
-    return Model(
+    model = Model(
         schema=schema.to_json(),
         recipe=config.model_dump_json(),
         seed=seed,
@@ -446,5 +435,6 @@ def _assemble(
         holds=(),
         past=past,
         training=training,
-        notes=(*table.notes, *fitted.notes, *rules(fitted, totals, names)),
+        notes=(),
     )
+    return replace(model, notes=(*table.notes, *fitted.notes, *model.rules))

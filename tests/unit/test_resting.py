@@ -11,7 +11,8 @@ def filled(given: np.ndarray) -> np.ndarray:
     fine = np.full(((len(given) - 1) * FACTOR + 1, 1), 99.0)
     fine[::FACTOR, 0] = given
     for rest in find_resting([given[:, None]]):
-        rest.between(given[:, None], FACTOR, fine)
+        must = rest.between(given, FACTOR, 0, 1).ravel()[: len(fine)]
+        np.copyto(fine[:, 0], must, where=~np.isnan(must))
     return fine[:, 0]
 
 

@@ -100,14 +100,12 @@ def fit(
 
 def _tell_fit(model: "Synthesizer", out: str, as_json: bool, quiet: bool) -> None:
     from dowgan.progress import gain
-    from dowgan.synthesizer import rules
 
     record = model.model_.training
     talk(f"fitted in {model.fit_seconds_:.0f} s: {record.stopped}", quiet)
     for note in (n for n in model.model_.notes if n.startswith(("transfer:", "window:"))):
         talk(note, quiet)
-    names = [c.name for c in model.schema.channels]
-    for rule in rules(model.model_, model.model_.totals, names):
+    for rule in model.model_.rules:
         talk(f"rule found: {rule}", quiet)
     brought = gain(model.model_)
     if brought is not None:
