@@ -4,7 +4,8 @@ Shapes: T steps, D channels, L lags.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cache
 
 import numpy as np
 from jaxtyping import Float
@@ -19,6 +20,8 @@ BLOCK = 4_096  # rows that are correlated at once
 FEW_PAIRS = 30.0  # known pairs of values below which a covariance is drawn to zero
 SCORE_WINDOWS = 200  # windows that judge a covariance
 ORDERS = (2, 6, 12)  # of the filters that are tried
+ALIKE = (1.0, 0.5, 0.0)  # how far the filters of all channels are drawn to a common one; the first with every order
+CLEARLY = 0.01  # of the cost of a value, by which filters of its own must be better
 SHORT = 3_072  # rows below which what is measured of a table without filters is too rough
 LONGEST_SHARE = 4  # rows for each lag that is measured with filters, at least
 FEWEST_LAGS = 24
@@ -117,12 +120,13 @@ def lagged_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int) -> F
     return products / np.maximum(counts, 1) * taper * np.minimum(counts / enough, 1)
 
 
-def whitening(runs: Sequence[Float[np.ndarray, "_T D"]], order: int) -> Float[np.ndarray, "D O"]:
+def whitening(runs: Sequence[Float[np.ndarray, "_T D"]], order: int, alike: float = 0.0) -> Float[np.ndarray, "D O"]:
     """Return for each channel the filter that leaves of it what its own last values do not foretell (Burg 1975).
 
     Args:
         runs: of all channels, NaN where missing.
         order: how many last values; the filter has one coefficient more, the first of them one.
+        alike: how far the reflections of each channel are drawn to those of all: 0 not at all, 1 makes them one.
     """
     channels = runs[0].shape[1]
     filters = np.ones((channels, 1))
@@ -134,7 +138,9 @@ def whitening(runs: Sequence[Float[np.ndarray, "_T D"]], order: int) -> Float[np
         power = sum(
             (np.nansum(ahead**2 + back**2 + 0 * ahead * back, axis=0) for ahead, back in both), np.zeros(channels)
         )
-        reflection = np.clip(-2 * product / np.maximum(power, 1e-12), -STEADY, STEADY)
+        common = -2 * np.sum(product) / max(np.sum(power), 1e-12)
+        own = -2 * product / np.maximum(power, 1e-12)
+        reflection = np.clip((1 - alike) * own + alike * common, -STEADY, STEADY)
         sides = [(ahead + reflection * back, back + reflection * ahead) for ahead, back in sides]
         longer = np.pad(filters, ((0, 0), (0, 1)))
         filters = longer + reflection[:, None] * longer[:, ::-1]
@@ -183,7 +189,9 @@ def structures(lagged: Float[np.ndarray, "L D D"]) -> dict[str, Float[np.ndarray
     }
 
 
-def parts_of(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int, order: int) -> dict[str, Float[np.ndarray, "L D D"]]:
+def parts_of(
+    runs: Sequence[Float[np.ndarray, "_T D"]], lags: int, order: int, alike: float = 0.0
+) -> dict[str, Float[np.ndarray, "L D D"]]:
     """Return the `structures` of runs, of what filters of that order leave of them if it is not zero, coloured again.
 
     What is slow has far more power than what is fast, and leaks into it where a finite series is correlated with
@@ -193,7 +201,7 @@ def parts_of(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int, order: int) -
     """
     if not order:
         return structures(lagged_covariance(runs, lags))
-    filters = whitening(runs, order)
+    filters = whitening(runs, order, alike)
     left = tapered(lagged_covariance([whitened(run, filters) for run in runs], lags))
     wanted = lagged_covariance(runs, 1)
     parts = structures(_of_variance(left, np.ones_like(wanted)))
@@ -205,17 +213,46 @@ def _of_variance(lagged: Float[np.ndarray, "L D D"], wanted: Float[np.ndarray, "
     return lagged * np.outer(size, size)
 
 
-BLENDS = (
-    {"full": 1.0},
-    {"full": 0.85, "components": 0.15},
-    {"full": 0.6, "components": 0.4},
-    {"full": 0.3, "components": 0.6, "apart": 0.1},
-    {"components": 0.9, "apart": 0.1},
-    {"components": 0.5, "separable": 0.4, "apart": 0.1},
-    {"separable": 0.9, "apart": 0.1},
-    {"separable": 0.7, "apart": 0.3},
-    {"apart": 1.0},
+BLENDS = tuple(
+    tuple(zip(("full", "components", "separable", "apart"), shares, strict=True))
+    for shares in (
+        (1.0, 0.0, 0.0, 0.0),
+        (0.85, 0.15, 0.0, 0.0),
+        (0.6, 0.4, 0.0, 0.0),
+        (0.3, 0.6, 0.0, 0.1),
+        (0.0, 0.9, 0.0, 0.1),
+        (0.0, 0.5, 0.4, 0.1),
+        (0.0, 0.0, 0.9, 0.1),
+        (0.0, 0.0, 0.7, 0.3),
+        (0.0, 0.0, 0.0, 1.0),
+    )
 )
+STEADIEST = BLENDS[-3]  # where no rows are held out
+
+
+@dataclass(frozen=True)
+class Form:
+    """How covariances are measured and simplified.
+
+    Attributes:
+        order: of the filters, 0 for none.
+        alike: how far the filters of all channels are drawn to a common one.
+        blend: share of each of the `structures`.
+    """
+
+    order: int
+    alike: float
+    blend: tuple[tuple[str, float], ...]
+
+    @property
+    def words(self) -> str:
+        blend = " + ".join(f"{share:g} {name}" for name, share in self.blend if share)
+        return f"{blend}, filters of order {self.order}" + f", {self.alike:.0%} alike" * (self.alike > 0)
+
+    def process(self, parts: dict[str, Float[np.ndarray, "L D D"]]) -> Process:
+        """Return the process of the blend of parts of that order."""
+        lagged = sum((share * parts[name] for name, share in self.blend), np.zeros_like(parts["full"]))
+        return Process(as_valid(tapered(lagged)))
 
 
 def window_cost(process: Process, windows: Sequence[Float[np.ndarray, "_T D"]]) -> float:
@@ -256,7 +293,8 @@ def fit_process(
         early, late, everything: runs.
         window: steps of the windows that judge.
         ahead: it is to foretell from long histories: what is measured without a filter would let every level return
-            to the mean at once, since the rows of a table add up to their own mean.
+            to the mean at once, since the rows of a table add up to their own mean. One filter for all channels is
+            then the rule, since values are foretold and filled better by fewer numbers.
 
     Returns:
         The process, and the blend that won, in words.
@@ -269,22 +307,36 @@ def fit_process(
     steps = max(2, min(window, max(len(run) for run in late)))
     windows = cut_windows(late, steps, max(1, steps // 2))
     stride = max(1, len(windows) // SCORE_WINDOWS)
-    best, cost = (orders[0], BLENDS[-3]), np.inf
-    for order in orders:
-        parts = parts_of(early, min(lags, JUDGED), order)
-        for blend in BLENDS:
-            process = Process(as_valid(tapered(_mix(parts, blend))))
-            try:
-                tried = window_cost(process, windows[::stride])
-            except np.linalg.LinAlgError:
-                continue
-            if windows and tried < cost:
-                best, cost = (order, blend), tried
-    order, blend = best
-    lagged = as_valid(tapered(_mix(parts_of(everything, lags, order), blend)))
-    words = " + ".join(f"{share:g} {name}" for name, share in blend.items())
-    return Process(lagged[:LAGS]), f"{words}, filters of order {order}"
+    alike, *others = ALIKE if ahead else ALIKE[-1:]
+    best = Form(orders[0], alike, STEADIEST)
+    if windows:
+        judge = Judge(early, min(lags, JUDGED), windows[::stride])
+        best = min((Form(order, alike, blend) for order in orders for blend in BLENDS), key=judge.cost)
+        for other in (replace(best, alike=share) for share in others):
+            best = other if judge.cost(other) < judge.cost(best) - CLEARLY else best
+    process = best.process(parts_of(everything, lags, best.order, best.alike))
+    return Process(process.lagged[:LAGS]), best.words
 
 
-def _mix(parts: dict[str, Float[np.ndarray, "L D D"]], blend: dict[str, float]) -> Float[np.ndarray, "L D D"]:
-    return sum((share * parts[name] for name, share in blend.items()), np.zeros_like(parts["full"]))
+class Judge:
+    """Judges forms of covariances on windows that they were not measured on.
+
+    Args:
+        early: runs that covariances are measured on.
+        lags: how many.
+        windows: that judge.
+    """
+
+    def __init__(
+        self, early: Sequence[Float[np.ndarray, "_T D"]], lags: int, windows: Sequence[Float[np.ndarray, "_T D"]]
+    ) -> None:
+        self.windows = windows
+        self._parts = cache(lambda order, alike: parts_of(early, lags, order, alike))
+        self.cost = cache(self._cost)
+
+    def _cost(self, form: Form) -> float:
+        """`window_cost`, infinite where the form gives no process."""
+        try:
+            return window_cost(form.process(self._parts(form.order, form.alike)), self.windows)
+        except np.linalg.LinAlgError:
+            return np.inf
