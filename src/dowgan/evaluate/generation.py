@@ -26,10 +26,9 @@ from dowgan.metrics import METRICS, Metric, Score
 from dowgan.metrics.marginal import moments
 from dowgan.metrics.memorisation import LOWEST, Memorisation, exact_share, memorisation
 from dowgan.metrics.metric import PairedMetric, WindowMetric
-from dowgan.metrics.seams import FEWEST_BORDERS, find_seams, folded, pooled, sizes
+from dowgan.metrics.seams import FEWEST_BORDERS, find_seams
 from dowgan.rng import Streams
 
-RHYTHM = 2.0  # times the z of a rhythm of that length in the real rows, that a seam has at least
 ALARM = 0.01  # probability below which a seam or copies are not put down to chance
 CERTAIN = 1e-4  # probability below which what is off is bad
 SLIGHT = 0.1  # on the scale of a trait, what is off by less is no more than worth a look
@@ -283,9 +282,7 @@ def judge_seams(
     if min(len(longest), len(usual)) < 8 * FEWEST_BORDERS:
         return None
     found = find_seams(longest, usual)
-    own, made = (float(folded(pooled(sizes(x)["jump"])[:, 0], found.length).max()) for x in (usual, longest))
-    rare = found.p < ALARM and made > RHYTHM * max(own, 0.0)
-    told = BAD if rare and found.p < ALARM / 10 else LOOK if rare else GOOD
+    told = BAD if found.p < ALARM / 10 else LOOK if found.p < ALARM else GOOD
     return plain({"length": found.length, "offset": found.offset, "z": found.z, "p": found.p, "mark": told})
 
 

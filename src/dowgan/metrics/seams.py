@@ -23,6 +23,7 @@ from dowgan.metrics.marginal import moments
 Array = np.ndarray
 STATISTICS = ("jump", "kink", "lag1")
 FEWEST_BORDERS = 5
+RHYTHM = 2.0  # times the z of a rhythm of that length in the real series, that a seam has at least
 USUAL = (8, 10, 12, 16, 20, 24, 32, 36, 48, 50, 64, 96, 100, 128, 256)  # lengths of windows that generators draw
 
 
@@ -134,10 +135,10 @@ def find_seams(
 ) -> FoundSeams:
     """Look for a block length and offset at which jumps are larger than elsewhere and than in the real data.
 
-    Real data have rhythms too: for each length the most striking offset of the real series is found first,
-    and its z is taken off that of the generated series. Most generators set whole windows of a usual length end to
-    end from the first row on, so those few borders are also looked at by themselves: among fewer looks less stands out
-    by chance.
+    Real data have rhythms too: for each length the most striking offset of the real series is found first, its z is
+    taken off that of the generated series, and what is not well above it is no seam. Most generators set whole windows
+    of a usual length end to end from the first row on, so those few borders are also looked at by themselves: among
+    fewer looks less stands out by chance.
 
     Args:
         lengths: to look at; None for 4 to 256, as long as there are five borders.
@@ -161,11 +162,14 @@ def _likely(found: list[tuple[float, int, int]], looks: int) -> FoundSeams:
     return FoundSeams(length, offset, z, float(-np.expm1(looks * np.log1p(-min(norm.sf(z), 0.5)))))
 
 
-def _above_rhythm(score: Array, other: Array | None, length: int) -> Float[Array, "length"]:
-    """z at each offset, less what a rhythm of the real series explains."""
-    taken = 0.0 if other is None else max(float(folded(other, length).max()), 0.0) * np.sqrt(len(score) / len(other))
+def _above_rhythm(score: Array, other: Array | None, length: int) -> Float[np.ndarray, "length"]:
+    """z at each offset, less what a rhythm of the real series explains; 0 where that may be all."""
+    z = folded(score, length)
+    if other is None:
+        return z
+    own = max(float(folded(other, length).max()), 0.0)
     usual = np.sqrt(2 * np.log(length))  # what the best of so many offsets has by chance
-    return folded(score, length) - max(taken - usual, 0.0)
+    return np.where(z > RHYTHM * own, z - max(own * np.sqrt(len(score) / len(other)) - usual, 0.0), 0.0)
 
 
 def folded(score: Array, length: int) -> Float[Array, "length"]:
