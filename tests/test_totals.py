@@ -94,3 +94,10 @@ def test_fewer_rows_of_a_total_are_no_drift() -> None:
     assert [str(sentence) for sentence in found.verdict if sentence.tag == "meter" and sentence.mark == "bad"] == []
     emptied = frame.tail(600).assign(meter=frame["meter"].tail(600)[::-1].to_numpy())
     assert any(s.tag == "meter" and s.mark == "bad" for s in dowgan.compare(frame.head(1_400), emptied).verdict)
+
+
+def test_a_total_that_stands_at_the_end_bounds_no_other_rows() -> None:
+    frame = meter()[["flow", "pieces"]].interpolate()
+    later = frame.assign(pieces=frame["pieces"] + 500)
+    broken = [s for s in dowgan.compare(frame, later).verdict if s.tag == "pieces" and s.mark == "bad"]
+    assert [str(sentence) for sentence in broken] == []
