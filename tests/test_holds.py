@@ -101,6 +101,21 @@ def test_an_extended_sample_stands_until_the_next() -> None:
     assert len(np.unique(ahead.runs[0][:, -1, 1])) > 10
 
 
+def test_paths_stand_on_from_where_the_table_ends_as_often_as_it_stood() -> None:
+    rng, level, sent = np.random.default_rng(0), np.zeros(1_500), np.zeros(1_500)
+    for t in range(1, len(level)):
+        level[t] = 0.97 * level[t - 1] + rng.standard_normal()
+        sent[t] = level[t] if abs(level[t] - sent[t - 1]) > 1.5 else sent[t - 1]
+    kept = np.maximum.accumulate(np.where(rng.random(len(level)) < 0.2, np.arange(len(level)), 0))
+    frame = pd.DataFrame({"level": level, "held": level[kept], "sent": sent}).round(3)
+    model = dowgan.Synthesizer("prior").fit(frame)
+    paths, few = (model.extend(steps=120, paths=count).runs[0] for count in (60, 20))
+    assert (paths[:20] == few).all()
+    for place, name in ((1, "held"), (2, "sent")):
+        assert abs((np.diff(paths[:, :, place]) == 0).mean() - (frame[name].diff() == 0).mean()) < 0.06
+        assert abs((paths[:, 0, place] == frame[name].iloc[-1]).mean() - 0.8) < 0.2
+
+
 def test_a_transmitter_sends_when_its_value_has_moved() -> None:
     """Long rests where it is calm, none where it moves: held for lengths by chance it would jump."""
     rng = np.random.default_rng(8)

@@ -21,6 +21,11 @@ class Course(ABC):
 
     columns: tuple[int, ...]
 
+    @property
+    def by_chance(self) -> bool:
+        """Whether it is a matter of chance how a table goes on: each path is then brought onto its own course."""
+        return True
+
     @abstractmethod
     def apply(
         self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
@@ -34,7 +39,7 @@ class Course(ABC):
         """
 
     def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
-        """Bring rows that follow a table onto the course, in place, where it is known how it goes on.
+        """Bring rows that follow a table onto the course, in place; only asked where that is no matter of chance.
 
         Args:
             values: in the user's units.

@@ -123,6 +123,9 @@ class Extender:
         decoded = [model.channels.decode(level.on(middle), regime, told[0])]
         for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
             decoded.append(model.channels.decode(level.on(path), course, own))
+        chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
+        chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
+        self._stand(decoded, history, chance)
         median, paths = self._settled(decoded, history, ahead)
         return (model.relations.keep(self._middle_of(paths), ahead.given) if courses else median), paths
 
@@ -188,14 +191,29 @@ class Extender:
             chunks.append(out.paths)
         return [out.middle, *np.concatenate(chunks)[:count]]
 
-    def _settled(self, decoded: list[np.ndarray], history: History, ahead: Ahead) -> tuple[np.ndarray, np.ndarray]:
-        """Middle and paths with what stands, the rules, the totals and the given values put in."""
-        model, last = self.model, history.rises.values[-2:]
-        position = history.stretch.position + len(history.stretch.values)
-        for hold in model.holds:
-            if len(last) == 2 and not np.isnan(last[:, list(hold.columns)]).any():
+    def _stand(self, decoded: list[np.ndarray], history: History, chance: np.ndarray) -> None:
+        """Bring the middle and the paths onto their courses, in place, from the table's last rows on.
+
+        Args:
+            chance: [P K H+1], of each path and course.
+        """
+        last, position = history.rises.values[-2:], history.stretch.position + len(history.stretch.values)
+        for place, course in enumerate(self.model.holds):
+            columns = list(course.columns)
+            if len(last) < 2 or np.isnan(last[:, columns]).any():
+                continue
+            if not course.by_chance:
                 for path in decoded:
-                    hold.go_on(path, last, position)
+                    course.go_on(path, last, position)
+                continue
+            paths = np.stack([np.concatenate([last[1:], path]) for path in decoded[1:]])
+            course.apply(paths, chance[:, place], np.full(len(paths), position - 1))
+            for path, values in zip(decoded, [np.median(paths, axis=0), *paths], strict=True):
+                path[:, columns] = values[1:, columns]
+
+    def _settled(self, decoded: list[np.ndarray], history: History, ahead: Ahead) -> tuple[np.ndarray, np.ndarray]:
+        """Middle and paths with the rules, the totals and the given values put in."""
+        model = self.model
         before = last_known(history.run.values)
         kept = [model.totals.summed(model.relations.keep(path, ahead.given), before) for path in decoded]
         for path in kept:

@@ -40,6 +40,10 @@ class Hold(Course):
     decimals: int | None
     lengths: Lengths
 
+    @property
+    def by_chance(self) -> bool:
+        return self.lengths.every == 1
+
     def apply(
         self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
     ) -> None:
@@ -51,8 +55,6 @@ class Hold(Course):
             values[:, :, column] = np.take_along_axis(values[:, :, column], held, axis=1)
 
     def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
-        if self.lengths.every == 1:
-            return
         beats = self.lengths.beats(position, len(values))
         since = np.searchsorted(beats, np.arange(len(values)), side="right")
         for column in self.columns:

@@ -42,6 +42,10 @@ class Lines(Course):
     maps: tuple[Map, ...]
     lengths: Lengths
 
+    @property
+    def by_chance(self) -> bool:
+        return False  # a line that is under way is no matter of chance, and what follows it is left as it is
+
     def apply(
         self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
     ) -> None:
