@@ -12,10 +12,10 @@ Where the real data have a rhythm with the same period as the blocks (days of 24
 replaced by its place among the real sizes at the same phase of the rhythm.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.stats import norm, rankdata
 
 from dowgan.metrics.marginal import moments
@@ -136,9 +136,9 @@ def find_seams(
     """Look for a block length and offset at which jumps are larger than elsewhere and than in the real data.
 
     Real data have rhythms too: for each length the most striking offset of the real series is found first, its z is
-    taken off that of the generated series, and what is not well above it is no seam. Most generators set whole windows
-    of a usual length end to end from the first row on, so those few borders are also looked at by themselves: among
-    fewer looks less stands out by chance.
+    taken off that of the generated series, and if the most striking of all is not clear of it there are none. Most
+    generators set whole windows of a usual length end to end from the first row on, so those few borders are also
+    looked at by themselves: among fewer looks less stands out by chance.
 
     Args:
         lengths: to look at; None for 4 to 256, as long as there are five borders.
@@ -149,9 +149,11 @@ def find_seams(
     score = pooled(sizes(series)["jump"])[:, 0]
     other = None if real is None else pooled(sizes(real)["jump"])[:, 0]
     every = [_above_rhythm(score, other, length) for length in looked]
-    anywhere = [(float(z.max()), int(z.argmax()), length) for z, length in zip(every, looked, strict=True)]
-    usual = [(float(z[0]), 0, length) for z, length in zip(every, looked, strict=True) if length in USUAL]
+    anywhere = [(float(z.max()), int(z.argmax()), length) for (z, _), length in zip(every, looked, strict=True)]
+    usual = [(float(z[0] * clear[0]), 0, n) for (z, clear), n in zip(every, looked, strict=True) if n in USUAL]
     likely = [_likely(anywhere, sum(looked)), *([_likely(usual, len(usual))] if usual else [])]
+    if not every[looked.index(likely[0].length)][1][likely[0].offset]:
+        likely[0] = replace(likely[0], p=1.0)
     best = min(likely, key=lambda found: found.p)
     return FoundSeams(best.length, best.offset, best.z, min(1.0, len(likely) * best.p))
 
@@ -162,14 +164,15 @@ def _likely(found: list[tuple[float, int, int]], looks: int) -> FoundSeams:
     return FoundSeams(length, offset, z, float(-np.expm1(looks * np.log1p(-min(norm.sf(z), 0.5)))))
 
 
-def _above_rhythm(score: Array, other: Array | None, length: int) -> Float[np.ndarray, "length"]:
-    """z at each offset, less what a rhythm of the real series explains; 0 where that may be all."""
+def _above_rhythm(
+    score: Array, other: Array | None, length: int
+) -> tuple[Float[Array, "length"], Bool[Array, "length"]]:
+    """z at each offset, less what a rhythm of the real series explains, and whether it stands clear of that rhythm."""
     z = folded(score, length)
-    if other is None:
-        return z
-    own = max(float(folded(other, length).max()), 0.0)
+    own = 0.0 if other is None else max(float(folded(other, length).max()), 0.0)
+    taken = own * np.sqrt(len(score) / (len(score) if other is None else len(other)))
     usual = np.sqrt(2 * np.log(length))  # what the best of so many offsets has by chance
-    return np.where(z > RHYTHM * own, z - max(own * np.sqrt(len(score) / len(other)) - usual, 0.0), 0.0)
+    return z - max(taken - usual, 0.0), z > RHYTHM * own
 
 
 def folded(score: Array, length: int) -> Float[Array, "length"]:
