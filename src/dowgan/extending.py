@@ -123,9 +123,10 @@ class Extender:
         decoded = [model.channels.decode(level.on(middle), regime, told[0])]
         for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
             decoded.append(model.channels.decode(level.on(path), course, own))
-        chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
-        chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
-        self._stand(decoded, history, chance)
+        if model.holds:
+            chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
+            chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
+            self._stand(decoded, history, chance)
         median, paths = self._settled(decoded, history, ahead)
         return (model.relations.keep(self._middle_of(paths), ahead.given) if courses else median), paths
 
