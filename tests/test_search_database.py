@@ -38,7 +38,7 @@ LIFE = 3  # seconds between signs of life in these tests
 PROGRAM = f"import dowgan.search.storage as s; s.HEARTBEAT = {LIFE}; from dowgan.cli import main; main()"
 HANG = (
     "import sys, time, dowgan.networks as n; "
-    "n.train_network = lambda *_: (sys.stderr.write('hangs\\n'), time.sleep(600))"
+    "n.train_network = lambda *_: (sys.stderr.write('hangs\\n'), time.sleep({seconds}))"
 )
 
 
@@ -137,7 +137,7 @@ def test_machines_that_begin_at_the_same_moment_share_the_trials(server: Server,
 def test_a_killed_machine_loses_the_trial_in_hand_and_the_other_goes_on(server: Server, tmp_path: Path) -> None:
     waves(120).to_csv(tmp_path / "data.csv", index=False)
     place = server.database("killed")
-    one = begun(tmp_path, place, "one", 3, program=f"{HANG}; {PROGRAM}")
+    one = begun(tmp_path, place, "one", 3, program=f"{HANG.format(seconds=600)}; {PROGRAM}")
     wait_for(one, "3 trials, 3 to do; a storage keeps them")
     wait_for(one, "hangs")
     two = begun(tmp_path, place, "two", 3, "--resume")
@@ -155,10 +155,11 @@ def test_a_killed_machine_loses_the_trial_in_hand_and_the_other_goes_on(server: 
 
 @SERVER
 def test_a_server_that_is_lost_ends_a_search_in_a_line(server: Server, tmp_path: Path) -> None:
-    waves(120).to_csv(tmp_path / "data.csv", index=False)
+    """It is lost while a trial is trained, for longer than from one sign of life to the next."""
     place = server.database("lost")
-    process = begun(tmp_path, place, "one", 100)
-    wait_for(process, "trial 0")
+    waves(120).to_csv(tmp_path / "data.csv", index=False)
+    process = begun(tmp_path, place, "one", 100, program=f"{HANG.format(seconds=2 * LIFE)}; {PROGRAM}")
+    wait_for(process, "hangs")
     server.stop()
     said = process.communicate()[1].splitlines()
     server.start()  # for the tests that follow, and to be stopped in the end
@@ -172,9 +173,9 @@ def test_tables_that_another_machine_lays_out_are_waited_for() -> None:
     """Whether two that begin together meet is chance; here they do."""
     meet, there = IntegrityError("CREATE TABLE", {}, Exception("there already")), mock.Mock(spec=BaseStorage)
     with mock.patch("dowgan.search.storage.PAUSE", 0.0):
-        with mock.patch("optuna.storages.RDBStorage", side_effect=[meet, meet, there]):
+        with mock.patch("dowgan.search.storage.Database", side_effect=[meet, meet, there]):
             assert open_storage("postgresql://127.0.0.1/trials") is there
-        with mock.patch("optuna.storages.RDBStorage", side_effect=meet), pytest.raises(OptionError) as error:
+        with mock.patch("dowgan.search.storage.Database", side_effect=meet), pytest.raises(OptionError) as error:
             open_storage("postgresql://127.0.0.1/trials")
     assert str(error.value) == (
         "The storage 'postgresql://127.0.0.1/trials' cannot be used: (builtins.Exception) there already."
@@ -183,7 +184,7 @@ def test_tables_that_another_machine_lays_out_are_waited_for() -> None:
 
 def test_without_the_driver_it_says_what_to_install() -> None:
     missing = ImportError("no module")
-    with mock.patch("optuna.storages.RDBStorage", side_effect=missing), pytest.raises(OptionError) as error:
+    with mock.patch("dowgan.search.storage.Database", side_effect=missing), pytest.raises(OptionError) as error:
         open_storage("postgresql://me:secret@127.0.0.1/trials")
     assert str(error.value) == (
         "The storage 'postgresql://me:***@127.0.0.1/trials' needs a driver that is not installed; for PostgreSQL: "

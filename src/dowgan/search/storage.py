@@ -1,5 +1,6 @@
 """Where a search is kept: opened, taken up again, and cleared of trials that nobody will finish."""
 
+import contextlib
 import os
 import platform
 import re
@@ -9,7 +10,8 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 import optuna
-from optuna.storages import BaseStorage, JournalStorage
+from optuna.exceptions import StorageInternalError
+from optuna.storages import BaseStorage, JournalStorage, RDBStorage
 from optuna.storages.journal import JournalFileBackend
 from optuna.trial import FrozenTrial, TrialState
 
@@ -22,6 +24,18 @@ JOURNAL = "journal.log"
 HEARTBEAT = 60  # seconds between the signs of life of a trial in a database
 RACES, PAUSE = 5, 0.5  # tries to lay out an empty database that another machine lays out too, and seconds between them
 BEGUN = timedelta(seconds=30)  # after which a trial has long said which process it runs in
+
+
+class Database(RDBStorage):
+    """A database in which a sign of life that fails is left out, and the next one tried.
+
+    Optuna writes them in a thread of their own, which would print a traceback and end: a server that is back in a
+    moment would take the trial for dead. One that stays away, the trial itself finds when it writes what it measured.
+    """
+
+    def record_heartbeat(self, trial_id: int) -> None:
+        with contextlib.suppress(StorageInternalError):
+            super().record_heartbeat(trial_id)
 
 
 def open_storage(place: str) -> BaseStorage:
@@ -51,15 +65,14 @@ def open_storage(place: str) -> BaseStorage:
 
 def _database(place: str) -> BaseStorage:
     """Open a database; lay out its tables if it is empty, also while another machine does so."""
-    from optuna.storages import RDBStorage
     from sqlalchemy.exc import IntegrityError, ProgrammingError
 
     for _ in range(RACES - 1):
         try:
-            return RDBStorage(place, heartbeat_interval=HEARTBEAT)
+            return Database(place, heartbeat_interval=HEARTBEAT)
         except (IntegrityError, ProgrammingError):  # the other was faster: its tables are there in a moment
             time.sleep(PAUSE)
-    return RDBStorage(place, heartbeat_interval=HEARTBEAT)
+    return Database(place, heartbeat_interval=HEARTBEAT)
 
 
 def shown(place: str) -> str:
