@@ -82,8 +82,11 @@ def _skewness(values: Float[np.ndarray, " N"]) -> float:
     return float(np.mean(centred**3) / (np.mean(centred**2) ** 1.5 + 1e-300))
 
 
-def _scale(column: Column, known: Float[np.ndarray, " N"]) -> tuple[Power, float]:
-    """The scale on which the values are least skewed; values must not be negative for any but their own."""
+def even_scale(column: Column, known: Float[np.ndarray, " N"]) -> tuple[Power, float]:
+    """Return the scale on which the values are least skewed, and what is added before it.
+
+    Values must not be negative for any but their own.
+    """
     if column.kind not in ("float", "integer") or column.levels or known.min() < 0 or known.std() == 0:
         return "identity", 0.0
     if _skewness(known) < SKEWED:
@@ -333,6 +336,6 @@ def _code(place: int, column: Column, values: Float[np.ndarray, " N"]) -> Code:
         return Code(place, len(column.levels), "identity", 0.0, 1 / len(column.levels), 0.5)
     if len(known) == 0:
         return Code(place, 1, "identity", 0.0, 0.0, 1.0)
-    power, shift = _scale(column, known)
+    power, shift = even_scale(column, known)
     scaled = _raise(known, power, shift)
     return Code(place, 1, power, shift, float(scaled.mean()), float(scaled.std()) or 1.0)

@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from dowgan.channels import even_scale
 from dowgan.relations import End, Relations
 from dowgan.table.schema import Column
 from dowgan.transport import levels
@@ -202,7 +203,9 @@ def _map(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray,
     if not _usable(column, known) or len(drawn) < LEAST:
         return None
     if _by_chance(drawn, known):
-        return _even_map(drawn, known) if share == 1 else None
+        even = _even_map(drawn, known) if share == 1 else None
+        if even is None or even_scale(column, known)[0] == "identity":
+            return even
     full = quantile_map(drawn, known, int(np.clip(len(known) // ROWS_EACH, *KNOTS)))
     if share == 1:
         return full
@@ -229,7 +232,10 @@ def _apart(a: Float[np.ndarray, " M"], b: Float[np.ndarray, " N"]) -> float:
 
 
 def _even_map(drawn: Float[np.ndarray, " M"], known: Float[np.ndarray, " N"]) -> Map | None:
-    """Return the straight map from the mean and spread of a draw to those of the table, None if they are close."""
+    """Return the straight map from the mean and spread of a draw to those of the table, None if they are close.
+
+    Where few large values make up the spread, it would carry many small ones below zero.
+    """
     spread = float(known.std()) + 1e-12
     shift, ratio = abs(np.nanmean(drawn) - known.mean()) / spread, np.nanstd(drawn) / spread
     if max(shift, abs(ratio - 1)) < CLOSE:

@@ -218,6 +218,18 @@ def test_polish_gives_every_column_its_quantiles_and_its_resolution() -> None:
     assert (np.diff(out[order, 0]) >= 0).all()
 
 
+def test_polish_sends_no_small_value_below_zero_for_the_sake_of_a_few_large_ones() -> None:
+    rng = np.random.default_rng(3)
+    real, drawn = np.exp(rng.standard_normal((400, 1))), np.exp(rng.standard_normal((4_000, 1)))
+    real[:5] += 30.0  # a burst, which makes the table's spread; a draw is no further from it than its own halves
+    out = fit_polish([Column("x", "value", "float", "float64")], Relations(), _in_one(drawn), _in_one(real))
+    carried = out.apply(drawn, np.zeros(4_000, dtype=int))
+    assert real.std() > 1.5 * drawn.std()
+    assert carried.min() > 0
+    assert abs(np.median(carried) / np.median(real) - 1) < 0.1
+    assert abs(carried.std() / real.std() - 1) < 0.1
+
+
 def test_polish_leaves_conditions_and_short_tables_alone() -> None:
     rng = np.random.default_rng(11)
     real, drawn = rng.standard_normal((300, 1)), rng.standard_normal((300, 1)) * 9
