@@ -15,10 +15,11 @@ from jaxtyping import Float
 
 from dowgan.table.schema import Column, Run
 
-MOST_LEVELS = 4  # of a number that is a state
+MOST_LEVELS = 8  # of a number that is a state
+FEW = 4  # values of a number that does not rest, but moves between them
 MOST_TOGETHER = 16  # combinations of states
 LASTS = 8.0  # rows of a mean stretch, at least
-CHANGES = 8  # of a state, at least
+CHANGES = 4  # of a state, at least
 SEEN = 20  # rows of each combination, at least
 FEWEST_REST = 0.05  # share of the rows at which a number rests, and at which it does not
 FAR = 0.5  # times the spread of the other values that they are away, but for very few
@@ -58,30 +59,37 @@ def find_states(columns: Sequence[Column], runs: Sequence[Run]) -> tuple[tuple[i
         if column.role != "value":
             continue
         parts = [run.values[:, place] for run in runs]
-        rest = _rest(place, column, parts)
-        own = np.concatenate(parts if rest is None else [rest.is_left(part) for part in parts])
-        if (rest is None and not _is_state(column, own)) or not _lasts(own, parts):
-            continue
-        together, count = np.unique(np.column_stack([flags, own]), axis=0, return_counts=True)
-        if len(together) > MOST_TOGETHER or count.min() < SEEN:
-            continue
-        flags = np.column_stack([flags, own])
-        if rest is None:
+        together = _seen_with(flags, parts) if _is_state(column, parts) else None
+        if together is not None:
             found.append(place)
-        else:
-            rests.append(rest)
+        elif (rest := _rest(place, column, parts)) is not None:
+            together = _seen_with(flags, [rest.is_left(part) for part in parts])
+            rests += [] if together is None else [rest]
+        flags = flags if together is None else together
     return (tuple(found), tuple(rests)) if len(found) < len(columns) else ((), ())
 
 
-def _is_state(column: Column, values: Float[np.ndarray, " N"]) -> bool:
-    return column.kind in ("category", "boolean") or len(np.unique(values)) <= MOST_LEVELS
+def _seen_with(
+    flags: Float[np.ndarray, "N F"], parts: Sequence[Float[np.ndarray, " _T"]]
+) -> Float[np.ndarray, "N G"] | None:
+    """States so far and one more, None if it does not last or some combination is too rare."""
+    if not _lasts(parts):
+        return None
+    out = np.column_stack([flags, np.concatenate(parts)])
+    together, count = np.unique(out, axis=0, return_counts=True)
+    return out if len(together) <= MOST_TOGETHER and count.min() >= SEEN else None
 
 
-def _lasts(values: Float[np.ndarray, " N"], parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
+def _is_state(column: Column, parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
+    return column.kind in ("category", "boolean") or len(np.unique(np.concatenate(parts))) <= MOST_LEVELS
+
+
+def _lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
     """Whether states without gaps change, and last."""
-    ends = np.cumsum([len(part) for part in parts])[:-1]
-    changes = sum(int(np.count_nonzero(np.diff(part))) for part in np.split(values, ends))
-    return not np.isnan(values).any() and changes >= CHANGES and len(values) >= LASTS * (changes + len(parts))
+    changes = sum(int(np.count_nonzero(np.diff(part))) for part in parts)
+    rows = sum(map(len, parts))
+    gaps = any(np.isnan(part).any() for part in parts)
+    return not gaps and changes >= CHANGES and rows >= LASTS * (changes + len(parts))
 
 
 def _rest(place: int, column: Column, parts: Sequence[Float[np.ndarray, " _T"]]) -> Rest | None:
@@ -92,7 +100,7 @@ def _rest(place: int, column: Column, parts: Sequence[Float[np.ndarray, " _T"]])
     value = float(values[count.argmax()])
     others = np.concatenate([part[part != value] for part in parts])
     share = count.max() / count.sum()
-    if len(values) <= MOST_LEVELS or np.isnan(others).any() or not FEWEST_REST < share < 1 - FEWEST_REST:
+    if len(values) <= FEW or np.isnan(others).any() or not FEWEST_REST < share < 1 - FEWEST_REST:
         return None
     low, middle, high = np.quantile(others, [0.1, 0.5, 0.9])
     far = np.quantile(np.abs(others - value), NEARLY_NONE) > FAR * (high - low)
