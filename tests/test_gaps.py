@@ -31,6 +31,20 @@ def test_missing_values_do_not_make_a_series_rough(share: float) -> None:
     assert abs(steps / np.diff(whole).std() - 1) < 0.15
 
 
+@pytest.mark.parametrize("every", [2, 12])
+def test_a_value_that_is_sampled_now_and_then_moves_as_it_does(every: int) -> None:
+    rng = np.random.default_rng(4)
+    whole = wander(rng)
+    frame = hourly(lab=np.where(np.arange(ROWS) % every, np.nan, whole), x=wander(rng, 0.8))
+    model = dowgan.Synthesizer().fit(frame)
+    spread, steps = np.std(whole[::every]), np.std(np.diff(whole[::every]))
+    made = [model.generate(random_state=seed)["lab"] for seed in range(3)]
+    assert abs(np.mean([m.std() for m in made]) / spread - 1) < 0.15
+    assert abs(np.mean([m.diff(every).std() for m in made]) / steps - 1) < 0.25
+    paths = model.extend(steps=240, paths=20).paths["lab"]
+    assert paths.std() > 0.5 * spread
+
+
 def test_what_lies_on_a_trend_moves_alike_all_along() -> None:
     rng = np.random.default_rng(1)
     frame = hourly(y=100 + 0.2 * np.arange(ROWS) + wander(rng, 0.7))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 from scipy.fft import irfft, next_fast_len, rfft
 from scipy.interpolate import PchipInterpolator
 from scipy.linalg import cho_factor, cho_solve
@@ -17,6 +17,7 @@ JITTER = 1e-6  # least variance of a whitened direction, relative to a channel's
 LAGS = 512  # most lags kept, of twice as many that are measured
 JUDGED = 192  # most lags on which a blend is judged
 BLOCK = 4_096  # rows that are correlated at once
+SPARSE = 0.1  # of the lag of which most pairs are known, below which the share of known pairs tells nothing
 FEW_PAIRS = 30.0  # known pairs of values below which a covariance is drawn to zero
 SCORE_WINDOWS = 200  # windows that judge a covariance
 ORDERS = (2, 6, 12)  # of the filters that are tried
@@ -117,11 +118,31 @@ def lagged_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int) -> F
         (possible[0] - possible) * np.sum(rows**2) / max(rows.sum(), 1) ** 2
     )  # by the number of runs, if all are long
     taper = (possible / np.maximum(possible + lost, 1))[:, None, None]
-    return products / np.maximum(counts, 1) * taper * np.minimum(counts / enough, 1)
+    means = products / np.maximum(counts, 1) * np.minimum(counts / enough, 1)
+    return _bridged(means, counts / np.maximum(possible, 1)[:, None, None]) * taper
+
+
+def _bridged(means: Float[np.ndarray, "L D D"], known: Float[np.ndarray, "L D D"]) -> Float[np.ndarray, "L D D"]:
+    """Return covariances, those of lags at which hardly a pair is known on the line between those of other lags.
+
+    Two values of a laboratory that measures every 12th row are never 5 rows apart.
+
+    Args:
+        means: covariance at each lag.
+        known: share of the pairs that are known.
+    """
+    sparse = known < SPARSE * known.max(axis=0)
+    out, lags = means.copy(), np.arange(len(means))
+    for a, b in zip(*np.nonzero(sparse.any(axis=0)), strict=True):
+        seen = ~sparse[:, a, b]
+        out[:, a, b] = np.interp(lags, lags[seen], means[seen, a, b])
+    return out
 
 
 def whitening(runs: Sequence[Float[np.ndarray, "_T D"]], order: int, alike: float = 0.0) -> Float[np.ndarray, "D O"]:
     """Return for each channel the filter that leaves of it what its own last values do not foretell (Burg 1975).
+
+    A channel of which so many values in a row are hardly ever known is left as it is.
 
     Args:
         runs: of all channels, NaN where missing.
@@ -130,6 +151,7 @@ def whitening(runs: Sequence[Float[np.ndarray, "_T D"]], order: int, alike: floa
     """
     channels = runs[0].shape[1]
     filters = np.ones((channels, 1))
+    seldom = _seldom(runs, order)
     sides = [(run, run) for run in runs]
     for _ in range(order):
         sides = [(ahead[1:], back[:-1]) for ahead, back in sides]
@@ -140,11 +162,22 @@ def whitening(runs: Sequence[Float[np.ndarray, "_T D"]], order: int, alike: floa
         )
         common = -2 * np.sum(product) / max(np.sum(power), 1e-12)
         own = -2 * product / np.maximum(power, 1e-12)
-        reflection = np.clip((1 - alike) * own + alike * common, -STEADY, STEADY)
+        reflection = np.where(seldom, 0.0, np.clip((1 - alike) * own + alike * common, -STEADY, STEADY))
         sides = [(ahead + reflection * back, back + reflection * ahead) for ahead, back in sides]
         longer = np.pad(filters, ((0, 0), (0, 1)))
         filters = longer + reflection[:, None] * longer[:, ::-1]
     return filters
+
+
+def _seldom(runs: Sequence[Float[np.ndarray, "_T D"]], order: int) -> Bool[np.ndarray, " D"]:
+    """Which channels seldom have a value behind so many others in a row."""
+    ended, known = np.zeros((2, runs[0].shape[1]))
+    for run in runs:
+        there = (~np.isnan(run)).astype(float)
+        known += there.sum(axis=0)
+        sums = np.cumsum(np.concatenate([np.zeros((1, there.shape[1])), there]), axis=0)
+        ended += (sums[order + 1 :] - sums[: -order - 1] == order + 1).sum(axis=0)
+    return ended < SPARSE * known
 
 
 def whitened(run: Float[np.ndarray, "T D"], filters: Float[np.ndarray, "D O"]) -> Float[np.ndarray, "T D"]:
@@ -152,7 +185,9 @@ def whitened(run: Float[np.ndarray, "T D"], filters: Float[np.ndarray, "D O"]) -
     out = np.full_like(run, np.nan)
     reach = filters.shape[1] - 1
     if len(run) > reach:
-        out[reach:] = sum(filters[:, k] * run[reach - k : len(run) - k] for k in range(reach + 1))
+        terms = (filters[:, k] * run[reach - k : len(run) - k] for k in range(reach + 1))
+        used = (filters[:, k] != 0 for k in range(reach + 1))
+        out[reach:] = sum(np.where(use, term, 0.0) for use, term in zip(used, terms, strict=True))
     return out
 
 
