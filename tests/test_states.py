@@ -1,11 +1,13 @@
 """States that last: found, drawn as stretches of the table follow one another, and what depends on them."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 
-from dowgan import Synthesizer
-from dowgan.states import find_states
+from dowgan import Synthesizer, load
+from dowgan.states import Rest, find_states
 from dowgan.table import read
 
 ROWS = 2_400
@@ -48,8 +50,36 @@ def test_what_rests_and_what_is_a_state_is_found(frame: pd.DataFrame) -> None:
     found, rests = find_states(table.schema.channels, table.runs)
     names = [c.name for c in table.schema.channels]
     assert [names[place] for place in found] == ["state"]
-    assert [(names[rest.place], rest.value) for rest in rests] == [("flow", 0.0)]
+    assert [(names[rest.place], rest.value) for rest in rests if isinstance(rest, Rest)] == [("flow", 0.0)]
+    assert isinstance(rests[0], Rest)
     assert 19 < rests[0].other < 21
+
+
+def compressor(rng: np.random.Generator) -> pd.DataFrame:
+    """Its power, about 20 while it idles and about 500 while it delivers, never in between; and a count of faults."""
+    on = np.zeros(ROWS, bool)
+    for t in range(1, ROWS):
+        on[t] = on[t - 1] ^ (rng.random() < 1 / 40)
+    power = np.where(on, 500 + 30 * rng.standard_normal(ROWS), 20 + rng.standard_normal(ROWS)).round(1)
+    times = pd.date_range("2024-01-01", periods=ROWS, freq="min")
+    return pd.DataFrame({"time": times, "power": power, "faults": rng.poisson(0.05, ROWS)})
+
+
+def test_a_number_is_on_one_side_of_a_gap_for_as_long_as_in_the_table(tmp_path: Path) -> None:
+    frame = compressor(np.random.default_rng(5))
+    Synthesizer(random_state=0).fit(frame).save(tmp_path / "model.dowgan")
+    model = load(tmp_path / "model.dowgan")
+    idle, delivers = (frame["power"][side] for side in (frame["power"] < 100, frame["power"] > 100))
+    assert model.model_.rules == [
+        f"'power' is at most {idle.max():g} for a while, and then at least {delivers.min():g}"
+    ]
+    made = model.generate(rows=4 * ROWS)["power"]
+    assert not made.between(idle.max(), delivers.min(), inclusive="neither").any()
+    switches = [(x > 100).astype(int).diff().abs().mean() for x in (frame["power"], made)]
+    assert switches[1] == pytest.approx(switches[0], rel=0.3)
+    for own, real in ((made[made < 100], idle), (made[made > 100], delivers)):
+        assert own.mean() == pytest.approx(real.mean(), abs=0.2 * real.std())
+        assert own.std() == pytest.approx(real.std(), rel=0.15)
 
 
 def test_generated_states_last_and_the_rest_follows(frame: pd.DataFrame, model: Synthesizer) -> None:

@@ -19,7 +19,7 @@ from dowgan.courses import numbers
 from dowgan.errors import OptionError
 from dowgan.levels import Level, Levels, fit_levels, no_level, no_levels
 from dowgan.setpoints import Setpoints, fit_setpoints
-from dowgan.states import Rest, find_states
+from dowgan.states import State, find_states
 from dowgan.table.schema import Column, Run, Schema
 
 DECIDES = 100.0  # times that a given state weighs against one that is not
@@ -109,9 +109,9 @@ class Channels:
         conditions: numbers, among the schema's channels, of the columns that make up the regime: those that the user
             named or, where there are none, found states.
         found: whether they were found: then they are drawn, and not only given.
-        rests: numbers whose being at rest or not is part of the regime too; none where the user named conditions.
+        states: that numbers tell, part of the regime too; none where the user named conditions.
         counted: which of both hold numbers, such as a set-point.
-        regimes: [R Q] the level numbers, or the numbers themselves, of each regime; 0 at rest, 1 not.
+        regimes: [R Q] the level numbers, or the numbers themselves, of each regime; 0 or 1 of a state.
         columns: how many columns there are.
         same: (column, the earlier column that it equals).
         setpoints: what the regimes tell of columns.
@@ -122,7 +122,7 @@ class Channels:
     codes: tuple[Code, ...]
     conditions: tuple[int, ...]
     found: bool
-    rests: tuple[Rest, ...]
+    states: tuple[State, ...]
     counted: tuple[bool, ...]
     regimes: Float[np.ndarray, "R Q"]
     columns: int
@@ -191,8 +191,8 @@ class Channels:
         np.copyto(values, told, where=~np.isnan(told))
         for number, place in enumerate(self.conditions):
             values[:, place] = self.regimes[regime, number]
-        for number, rest in enumerate(self.rests, len(self.conditions)):
-            values[self.regimes[regime, number] == 0, rest.place] = rest.value
+        for number, state in enumerate(self.states, len(self.conditions)):
+            values[:, state.place] = state.kept(values[:, state.place], self.regimes[regime, number])
         for place, first in self.same:
             values[:, place] = values[:, first]
         return values
@@ -200,21 +200,21 @@ class Channels:
     @property
     def telling(self) -> list[int]:
         """The columns that tell the regime."""
-        return [*self.conditions, *(rest.place for rest in self.rests)]
+        return [*self.conditions, *(state.place for state in self.states)]
 
     def words(self, names: Sequence[str]) -> list[str]:
         """Say which states were found."""
         if not self.found:
             return []
         said = [f"'{names[place]}' is a state that lasts" for place in self.conditions]
-        return said + [f"'{names[rest.place]}' rests at {rest.value:g} for a while" for rest in self.rests]
+        return said + [state.words(names[state.place]) for state in self.states]
 
     def typical_values(self, regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
         """Return values of the columns that tell regimes, such as these have; NaN elsewhere."""
         out = np.full((len(regime), self.columns), np.nan)
         out[:, list(self.conditions)] = self.regimes[regime][:, : len(self.conditions)]
-        for number, rest in enumerate(self.rests, len(self.conditions)):
-            out[:, rest.place] = np.where(self.regimes[regime, number] == 0, rest.value, rest.other)
+        for number, state in enumerate(self.states, len(self.conditions)):
+            out[:, state.place] = state.usual(self.regimes[regime, number])
         return out
 
     def regime(
@@ -234,7 +234,7 @@ class Channels:
         """
         if not self.telling:
             return np.zeros(len(values), dtype=int)
-        levels = _levels(values, self.conditions, self.rests)
+        levels = _levels(values, self.conditions, self.states)
         weight = np.ones_like(levels) if given is None else np.where(given[:, self.telling], DECIDES, 1.0)
         both, places = np.unique(np.concatenate([levels, weight], axis=1), axis=0, return_inverse=True)
         levels, weight = np.split(both, 2, axis=1)
@@ -264,10 +264,10 @@ class Channels:
 
 
 def _levels(
-    values: Float[np.ndarray, "T C"], conditions: Sequence[int], rests: Sequence[Rest]
+    values: Float[np.ndarray, "T C"], conditions: Sequence[int], states: Sequence[State]
 ) -> Float[np.ndarray, "T Q"]:
     """What tells the regime of each row."""
-    flags = [rest.is_left(values[:, rest.place]) for rest in rests]
+    flags = [state.flag(values[:, state.place]) for state in states]
     return _filled(np.column_stack([values[:, list(conditions)], *flags]))
 
 
@@ -300,20 +300,20 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
         for place, column in enumerate(schema.channels)
         if column.role == "condition" and (column.kind in ("category", "boolean") or column.levels)
     ]
-    found, rests = ((), ()) if named else find_states(schema.channels, runs)
+    found, states = ((), ()) if named else find_states(schema.channels, runs)
     conditions = (*named, *found)
     places = [place for place in range(len(schema.channels)) if place not in (*conditions, *dict(same))]
     if not places:
         raise OptionError("Every column that varies is a condition; leave at least one column that is not.")
-    regimes = np.unique(_levels(values, conditions, rests), axis=0) if conditions or rests else np.zeros((1, 0))
+    regimes = np.unique(_levels(values, conditions, states), axis=0) if conditions or states else np.zeros((1, 0))
     counted = tuple(schema.channels[place].kind in ("float", "integer") for place in conditions)
     blank = np.full((len(regimes), values.shape[1]), np.nan)
     plain = Channels(
         codes=(),
         conditions=conditions,
-        found=bool(found or rests),
-        rests=rests,
-        counted=(*counted, *(False for _ in rests)),
+        found=bool(found or states),
+        states=states,
+        counted=(*counted, *(False for _ in states)),
         regimes=regimes,
         columns=values.shape[1],
         same=tuple(same),

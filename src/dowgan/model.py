@@ -26,7 +26,7 @@ from dowgan.relations import End, Relations, Sum
 from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.setpoints import Setpoints
-from dowgan.states import Rest
+from dowgan.states import Rest, Sides
 from dowgan.table.schema import Run, Schema, Table
 from dowgan.totals import Totals, last_known
 from dowgan.transport import Slice, Transport
@@ -218,6 +218,7 @@ KINDS: dict[str, type] = {
         Rest,
         Season,
         Setpoints,
+        Sides,
         Sum,
         Training,
     )

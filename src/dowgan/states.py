@@ -1,8 +1,9 @@
 """States that last, such as a pump's on and off or the status of a line, found in a table.
 
-A state is a column of its own, or whether a number, such as a flow, is at a value far from its others. What other
-columns do depends on states, so they are drawn first, as stretches that followed one another in the table, and the rest
-as under conditions that the user names.
+A state is a column of its own, whether a number, such as a flow, is at a value far from its others, or on which side
+of a wide gap it lies, such as the power of a compressor that idles or delivers. What other columns do depends on
+states, so they are drawn first, as stretches that followed one another in the table, and the rest as under conditions
+that the user names.
 
 Shapes: T rows, C columns.
 """
@@ -19,10 +20,11 @@ MOST_LEVELS = 8  # of a number that is a state
 FEW = 4  # values of a number that does not rest, but moves between them
 MOST_TOGETHER = 16  # combinations of states
 LASTS = 8.0  # rows of a mean stretch, at least
+BRIEF = 3.0  # rows of a mean stretch of each value, at least
 CHANGES = 4  # of a state, at least
 SEEN = 20  # rows of each combination, at least
-FEWEST_REST = 0.05  # share of the rows at which a number rests, and at which it does not
-FAR = 0.5  # times the spread of the other values that they are away, but for very few
+FEWEST_REST = 0.05  # share of the rows at which a number rests or is on one side of a gap, and at which it is not
+FAR = 0.5  # times the spread of the other values that they are away, but for very few; and as wide a gap is
 NEARLY_NONE = 0.02
 
 
@@ -40,20 +42,66 @@ class Rest:
     value: float
     other: float
 
-    def is_left(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+    def flag(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
         """Return 1 where it is not at rest, 0 where it is, NaN where that is not known."""
         return np.where(np.isnan(values), np.nan, (values != self.value).astype(float))
 
+    def kept(self, values: Float[np.ndarray, " T"], flag: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+        """Return values as the flags say."""
+        return np.where(flag == 0, self.value, values)
 
-def find_states(columns: Sequence[Column], runs: Sequence[Run]) -> tuple[tuple[int, ...], tuple[Rest, ...]]:
-    """Return the columns of states that last and the numbers that rest, all combinations of which are seen often.
+    def usual(self, flag: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+        """Return a usual value for each flag."""
+        return np.where(flag == 0, self.value, self.other)
+
+    def words(self, name: str) -> str:
+        return f"'{name}' rests at {self.value:g} for a while"
+
+
+@dataclass(frozen=True)
+class Sides:
+    """A number that is on one side of a wide gap for a while, and then on the other.
+
+    Attributes:
+        place: of the column.
+        edges: the last value below the gap, and the first one above it.
+        medians: of the values below, and of those above.
+    """
+
+    place: int
+    edges: tuple[float, float]
+    medians: tuple[float, float]
+
+    def flag(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+        """Return 1 above the gap, 0 below it, NaN where that is not known."""
+        return np.where(np.isnan(values), np.nan, (values > sum(self.edges) / 2).astype(float))
+
+    def kept(self, values: Float[np.ndarray, " T"], flag: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+        """Return values on the side that the flags say."""
+        below, above = self.edges
+        return np.where(flag == 0, np.minimum(values, below), np.maximum(values, above))
+
+    def usual(self, flag: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+        """Return a usual value for each flag."""
+        return np.where(flag == 0, *self.medians)
+
+    def words(self, name: str) -> str:
+        below, above = self.edges
+        return f"'{name}' is at most {below:g} for a while, and then at least {above:g}"
+
+
+State = Rest | Sides
+
+
+def find_states(columns: Sequence[Column], runs: Sequence[Run]) -> tuple[tuple[int, ...], tuple[State, ...]]:
+    """Return the columns of states that last and the numbers that tell one, all combinations of which are seen often.
 
     Args:
         columns: of the table, with the number of each.
         runs: of the table.
     """
     found: list[int] = []
-    rests: list[Rest] = []
+    told: list[State] = []
     flags = np.empty((sum(len(run.values) for run in runs), 0))
     for place, column in enumerate(columns):
         if column.role != "value":
@@ -62,11 +110,12 @@ def find_states(columns: Sequence[Column], runs: Sequence[Run]) -> tuple[tuple[i
         together = _seen_with(flags, parts) if _is_state(column, parts) else None
         if together is not None:
             found.append(place)
-        elif (rest := _rest(place, column, parts)) is not None:
-            together = _seen_with(flags, [rest.is_left(part) for part in parts])
-            rests += [] if together is None else [rest]
+        elif column.kind in ("float", "integer"):
+            state = _rest(place, parts) or _sides(place, parts)
+            together = None if state is None else _seen_with(flags, [state.flag(part) for part in parts])
+            told += [] if together is None or state is None else [state]
         flags = flags if together is None else together
-    return (tuple(found), tuple(rests)) if len(found) < len(columns) else ((), ())
+    return (tuple(found), tuple(told)) if len(found) < len(columns) else ((), ())
 
 
 def _seen_with(
@@ -81,7 +130,10 @@ def _seen_with(
 
 
 def _is_state(column: Column, parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
-    return column.kind in ("category", "boolean") or len(np.unique(np.concatenate(parts))) <= MOST_LEVELS
+    if column.kind in ("category", "boolean"):
+        return True
+    levels = len(np.unique(np.concatenate(parts)))
+    return levels <= FEW or (levels <= MOST_LEVELS and _each_lasts(parts))
 
 
 def _lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
@@ -92,10 +144,16 @@ def _lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
     return not gaps and changes >= CHANGES and rows >= LASTS * (changes + len(parts))
 
 
-def _rest(place: int, column: Column, parts: Sequence[Float[np.ndarray, " _T"]]) -> Rest | None:
+def _each_lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
+    """Whether every value lasts: a count of faults is mostly zero, and one or two for a row."""
+    begun = np.concatenate([part[np.append(True, np.diff(part) != 0)] for part in parts if len(part)])
+    values, stretches = np.unique(begun, return_counts=True)
+    rows = np.unique(np.concatenate(parts), return_counts=True)[1]
+    return len(rows) == len(values) and bool((rows >= BRIEF * stretches).all())
+
+
+def _rest(place: int, parts: Sequence[Float[np.ndarray, " _T"]]) -> Rest | None:
     """Where a number rests, if that is far from its other values."""
-    if column.kind not in ("float", "integer"):
-        return None
     values, count = np.unique(np.concatenate(parts), return_counts=True)
     value = float(values[count.argmax()])
     others = np.concatenate([part[part != value] for part in parts])
@@ -105,3 +163,20 @@ def _rest(place: int, column: Column, parts: Sequence[Float[np.ndarray, " _T"]])
     low, middle, high = np.quantile(others, [0.1, 0.5, 0.9])
     far = np.quantile(np.abs(others - value), NEARLY_NONE) > FAR * (high - low)
     return Rest(place, value, float(middle)) if far else None
+
+
+def _sides(place: int, parts: Sequence[Float[np.ndarray, " _T"]]) -> Sides | None:
+    """Where the widest gap between a number's values lies, if both sides are narrow beside it and often seen."""
+    values = np.sort(np.concatenate(parts))
+    if np.isnan(values[-1]):
+        return None
+    cut = int(np.argmax(np.diff(values))) + 1
+    below, above = values[:cut], values[cut:]
+    if min(len(below), len(above)) < FEWEST_REST * len(values):
+        return None
+    width = max(float(np.diff(np.quantile(side, (0.1, 0.9)))[0]) for side in (below, above))
+    if above[0] - below[-1] <= FAR * width:
+        return None
+    medians = float(np.median(below)), float(np.median(above))
+    sides = Sides(place, (float(below[-1]), float(above[0])), medians)
+    return sides if _each_lasts([sides.flag(part) for part in parts]) else None
