@@ -122,3 +122,11 @@ def test_a_run_within_one_line_is_straight() -> None:
     lines.apply(values, np.full((5, 12), 0.2), np.zeros(5, dtype=int))
     assert np.abs(np.diff(values[:, :, 0], 2)).max() < 1e-12
     assert np.allclose(values[:, [0, -1], 0], ends)
+
+
+def test_a_count_that_goes_up_and_down_by_one_is_no_line() -> None:
+    rng = np.random.default_rng(0)
+    count = np.clip(30 + np.cumsum(rng.integers(-1, 2, 1_200)), 20, 40).astype(float)[:, None]
+    noise = rng.integers(20, 41, (1_200, 1)).astype(float)
+    beds = replace(Column("beds", "value", "integer", "int64"), decimals=0)
+    assert find_lines([beds], [run(count)], [run(noise)]) == ()

@@ -20,6 +20,7 @@ from dowgan.table.schema import Column, Run
 STRAIGHT = 0.5  # share of the rows that move in which a column does not bend, from which it consists of lines
 MORE = 0.25  # and so much more than in the draw
 TOGETHER = 0.6  # correlation of the rows in which two columns bend, from which they bend together
+CLEARLY = 2.0  # times the tolerance of a bend, beyond which a column moves
 EXACT = 1e-6  # of the spread: a bend of a column of all decimals
 MOST_DECIMALS = 6  # of corners
 KNOTS = 101  # of the quantiles of corners
@@ -109,11 +110,14 @@ def _bends(values: Float[np.ndarray, "N C"], tolerance: Float[np.ndarray, " C"])
 
 
 def straight_shares(runs: Sequence[Run], tolerance: Float[np.ndarray, " C"]) -> Float[np.ndarray, " C"]:
-    """Return in what share of the rows in which a column moves it does not bend."""
+    """Return in what share of the rows in which a column moves it does not bend.
+
+    Moves that rounding may have made tell nothing: a count that goes up and down by one would hardly ever bend.
+    """
     straight, moving = np.zeros(len(tolerance)), np.zeros(len(tolerance))
     for run in runs:
         steps = np.diff(run.values, axis=0)
-        moves = (steps[1:] != 0) & ~np.isnan(steps[1:]) & ~np.isnan(steps[:-1])
+        moves = (np.abs(steps[1:]) > CLEARLY * tolerance) & ~np.isnan(steps[:-1])
         moving += moves.sum(axis=0)
         straight += (moves & ~_bends(run.values, tolerance)[1:-1]).sum(axis=0)
     return straight / np.maximum(moving, 1)

@@ -34,6 +34,7 @@ BLOCKS = 10  # of time, of which each second one is set against the others
 SHARES = (np.arange(100) + 0.5) / 100
 SLIGHT = 0.02  # of a column's spread: so far off are quantiles that nobody sees
 CLOSE = 0.04  # of a column's spread: how far off its mean and spread may be where quantiles are left alone
+CROSSED = 0.01  # share of a draw's rows beyond a bound, which only a map of the quantiles brings back
 PILED = 0.02  # share of a column's rows at one of its ends, from which it is more than that end
 RARE = 0.05  # share of crossed rows up to which a distance is left as it is: each level's map bends a smooth column
 
@@ -202,7 +203,7 @@ def _map(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray,
     known = real[~np.isnan(real)]
     if not _usable(column, known) or len(drawn) < LEAST:
         return None
-    if _by_chance(drawn, known):
+    if _by_chance(drawn, known) and _beyond(column, drawn) <= CROSSED:
         even = _even_map(drawn, known) if share == 1 else None
         if even is None or even_scale(column, known)[0] == "identity":
             return even
@@ -211,6 +212,12 @@ def _map(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray,
         return full
     narrow, wide = np.sort([np.ptp(np.nanquantile(x, MIDDLE)) for x in (drawn, known)])
     return None if wide > ALIKE * narrow else Map(full.own, full.own + share * (full.wanted - full.own))
+
+
+def _beyond(column: Column, drawn: Float[np.ndarray, " M"]) -> float:
+    """Share of a draw beyond the column's bounds, on which it would pile up."""
+    low, high = (side if side is not None else free for side, free in ((column.lower, -np.inf), (column.upper, np.inf)))
+    return float(np.mean((drawn < low) | (drawn > high)))
 
 
 def _by_chance(drawn: Float[np.ndarray, " M"], known: Float[np.ndarray, " N"]) -> bool:

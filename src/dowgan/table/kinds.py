@@ -22,6 +22,7 @@ PILE_ROWS = 5  # a bound must be touched this often
 PILE_SHARE = 0.005  # and by this share of the rows
 WHOLES = (1.0, 100.0)  # that shares and percentages do not exceed
 _PERCENT = re.compile(r"%|percent|(?<![A-Za-z])(?:pct|proz)(?![A-Za-z])", re.IGNORECASE)
+_SHARE = re.compile(r"(?<![A-Za-z])(?:frac|fraction|share|prob|probability|anteil)(?![A-Za-z])", re.IGNORECASE)
 _DIRECTION = re.compile(
     r"(?<![A-Za-z])(?:dir|direction|azimuth|heading|richtung)(?![A-Za-z])|windrichtung", re.IGNORECASE
 )
@@ -196,14 +197,16 @@ def _number(cells: Cells, role: Role, known: np.ndarray, missing: float) -> Colu
 
 
 def _natural(cells: Cells, distinct: np.ndarray, often: int) -> float | None:
-    """The upper bound that shares, percentages and directions have, if values touch it or the name says so."""
+    """The upper bound of values of one sign, and of shares, percentages and directions if values or the name say so."""
     least, most = float(distinct[0]), float(distinct[-1])
     if least < 0:
-        return None
+        return 0.0 if most <= 0 else None
     if most in WHOLES and often >= max(PILE_ROWS, PILE_SHARE * len(cells)):
         return most
     if _PERCENT.search(cells.name) and 1 < most <= 100:
         return 100.0
+    if _SHARE.search(cells.name) and most <= 1:
+        return 1.0
     if _DIRECTION.search(cells.name) and 350 < most <= 360:
         return 359.0 if cells.whole and most < 360 else 360.0
     return None
