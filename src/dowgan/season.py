@@ -232,14 +232,16 @@ def fit_season(
 
     Args:
         stretches: the runs, in channels of about unit spread.
-        candidates: season lengths in steps that the clock suggests.
+        candidates: season lengths in steps that the clock suggests; where there are none of these, nor regimes that
+            may tell what recurs, others are looked for.
         regimes: how many regimes there are.
         trend: share of its linear trend that each channel follows, 0 to 1; None for none.
     """
     channels = stretches[0].values.shape[1]
     early, late = split(stretches)
-    found = () if candidates or _alike(stretches) else peaks(stretches)
-    periods, harmonics = choose_waves(early, late, tuple(candidates) + found)
+    periods, harmonics = choose_waves(early, late, candidates)
+    if not periods and not _alike(stretches) and (regimes == 1 or not candidates):  # a machine has a beat of its own
+        periods, harmonics = choose_waves(early, late, peaks(stretches))
     values, positions, _, places = stacked(stretches)
     middle, half = float(positions.mean()), max(float(np.ptp(positions)) / 2, 1.0)
     line, wave = ((positions - middle) / half)[:, None], waves(positions, periods, harmonics)
