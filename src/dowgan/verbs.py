@@ -17,6 +17,9 @@ from dowgan.process import Process
 from dowgan.rng import CHUNK
 from dowgan.stretch import Stretch
 
+MOST_MEMORY = 0.9  # correlation of neighbouring given rows that is reckoned with at most, where they are few
+FAR = 0.25  # of a channel's spread, from which its trend has gone far
+FEWEST_PAST = 4  # given rows past the fitted ones, from which they tell where a trend has gone
 CONTEXT = 2  # old steps behind each gap that are conditioned on in full
 AHEAD = 4  # old steps ahead of each gap that are conditioned on
 REMEMBERED = 1_024  # rows before those that are conditioned on, whose changes of regime may still be felt
@@ -240,14 +243,16 @@ def densify(
     mean, spread = _expected(prior, rows)
     to_normal, back = prior.marginals.to_normal, prior.marginals.from_normal
     known = np.full((len(rows.positions), process.channels), np.nan)
-    known[::factor] = to_normal((coarse - mean[::factor]) / spread[::factor])
+    scores = to_normal((coarse - mean[::factor]) / spread[::factor])
+    drift = _drift(prior, rows, scores, factor)
+    known[::factor] = scores - drift[::factor]
     step = factor
     for part in stages(factor, process.channels):  # a later stage goes on from the median of the one before
         step //= part
         solver = Solver(process.every(step), dense_frame(part))
         middle, paths = solver.solve(known[::step], normals, mixture.band)
         known[::step] = middle
-    best = back(middle) * spread + mean
+    best = back(middle + drift) * spread + mean
     ways = [interpolate(coarse, factor, way) for way in WAYS]
     switched = np.append(np.repeat(np.diff(rows.regime[::factor]) != 0, factor), False)
     plain = ways[WAYS.index("linear")]
@@ -257,4 +262,28 @@ def densify(
     )
     # when within a gap the regime has changed is not known
     mixed = np.where(switched[:, None] & ~np.isnan(plain), plain, mixed)
-    return Paths(mixed, back(paths) * spread + mean + (mixed - best), np.ones_like(mixed))
+    return Paths(mixed, back(paths + drift) * spread + mean + (mixed - best), np.ones_like(mixed))
+
+
+def _drift(prior: Prior, rows: Rows, scores: Float[np.ndarray, "K D"], factor: int) -> Float[np.ndarray, "N D"]:
+    """Where a channel is, far past the fitted rows, beside the trend that goes on: what given rows say of it.
+
+    Their line, drawn to none by as much of it as chance makes (positive part of James and Stein 1961); without it,
+    values between given ones would be drawn to a trend that has ended.
+    """
+    out = np.zeros((len(rows.positions), scores.shape[1]))
+    first, last = prior.season.span
+    past = np.minimum(rows.positions - first, 0.0) + np.maximum(rows.positions - last, 0.0)
+    for channel in np.flatnonzero(np.abs(prior.season.trend) * np.abs(past).max() > FAR):
+        used = np.flatnonzero((past[::factor] != 0) & ~np.isnan(scores[:, channel]))
+        if len(used) < FEWEST_PAST:
+            continue
+        own, design = scores[used, channel], np.column_stack([np.ones(len(past)), past / np.abs(past).max()])
+        line = design @ np.linalg.lstsq(design[::factor][used], own, rcond=None)[0]
+        found = line[::factor][used]
+        rest = own - found
+        memory = np.clip((rest[1:] @ rest[:-1]) / (rest @ rest + 1e-12), 0.0, MOST_MEMORY)
+        chance = 2 * np.mean(rest**2) / len(used) * (1 + memory) / (1 - memory)
+        share = max(0.0, 1 - chance / (np.mean(found**2) + 1e-12))
+        out[:, channel] = np.where(past != 0, share * line, 0.0)
+    return out
