@@ -233,6 +233,8 @@ def calibrate(early: Prior, stretches: Sequence[Stretch], refit: Refit, streams:
     for factor in (f for f in FACTORS if 2 * f < len(early.process.lagged)):
         for target, process in ((known, early.process), (finer, early.process.every(factor).finer(factor))):
             mixture = _measure(early, process, judged, factor, streams)
+            if mixture is None:  # of so few rows also those that it was fitted on
+                mixture = _measure(early, process, stretches[:ORIGINS], factor, streams)
             if mixture is not None:
                 target[factor] = mixture
     return Calibration(_extensions(early, stretches, refit, streams), known, finer)
