@@ -55,6 +55,25 @@ def test_what_lies_on_a_trend_moves_alike_all_along() -> None:
     assert abs(made["y"].iloc[-50:].mean() - frame["y"].iloc[-50:].mean()) < 10
 
 
+def test_a_growth_curve_is_generated_as_one() -> None:
+    rng = np.random.default_rng(5)
+    grown = 100 * np.exp(1.5 * np.linspace(0, 1, 200)) + np.cumsum(rng.standard_normal(200))
+    frame = pd.DataFrame({"time": pd.date_range("1970-01-01", periods=200, freq="MS"), "m1": grown.round(1)})
+    made = dowgan.Synthesizer(random_state=0).fit(frame).generate()["m1"]
+    assert np.corrcoef(made, frame["m1"])[0, 1] > 0.9
+    assert made.diff().std() < 2 * frame["m1"].diff().std()
+
+
+def test_a_trend_that_has_ended_does_not_draw_what_is_filled_in() -> None:
+    rng = np.random.default_rng(6)
+    whole = wander(rng, 0.8) - 0.1 * np.minimum(np.arange(ROWS), 60)
+    model = dowgan.Synthesizer("prior").fit(hourly(x=whole).iloc[:60])
+    late = hourly(x=whole).iloc[60:161]
+    fine = model.densify(late.iloc[::4], factor=4)["x"].to_numpy()
+    plain = np.interp(np.arange(len(fine)), np.arange(0, len(fine), 4), late["x"].iloc[::4])
+    assert np.mean((fine - late["x"]) ** 2) < 1.05 * np.mean((plain - late["x"]) ** 2)
+
+
 def test_densify_does_not_guess_when_a_setpoint_was_switched() -> None:
     rng = np.random.default_rng(2)
     setpoint = np.repeat(rng.permutation(np.tile([60.0, 75.0, 90.0], 7)), ROWS // 20)[:ROWS]

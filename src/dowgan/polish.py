@@ -23,6 +23,7 @@ KNOTS = (17, 1001)  # of a column's map, at least and at most
 ROWS_EACH = 100  # of a table, for each of them: neighbouring rows are alike
 MOST_LEVELS = 4_096  # distinct numbers of a column that are kept as its resolution
 REPEATS = 4.0  # times that each number must occur on average
+FEWEST = 30  # rows from which a column's mean and spread are corrected
 LEAST = 200  # rows from which a column's quantiles are corrected, and rows of each level of a distance
 LEVELS = 8  # at most, at which a distance is corrected
 MIDDLE = (0.25, 0.75)  # between which the bulk of a regime lies
@@ -201,6 +202,8 @@ def _gap(end: End, drawn: Float[np.ndarray, "M C"], real: Float[np.ndarray, "N C
 
 def _map(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"], share: float) -> Map | None:
     known = real[~np.isnan(real)]
+    if share == 1 and FEWEST <= len(known) < LEAST and _is_number(column):
+        return _even_map(drawn, known) if even_scale(column, known)[0] == "identity" else None
     if not _usable(column, known) or len(drawn) < LEAST:
         return None
     if _by_chance(drawn, known) and _beyond(column, drawn) <= CROSSED:
@@ -276,7 +279,11 @@ def _piles(ordered: Float[np.ndarray, " N"], knots: int) -> Float[np.ndarray, " 
 
 
 def _usable(column: Column, known: Float[np.ndarray, " N"]) -> bool:
-    return column.kind in ("float", "integer") and column.role != "condition" and len(known) >= LEAST
+    return _is_number(column) and len(known) >= LEAST
+
+
+def _is_number(column: Column) -> bool:
+    return column.kind in ("float", "integer") and column.role != "condition"
 
 
 def _numbers(column: Column, real: Float[np.ndarray, " N"]) -> Float[np.ndarray, " L"]:

@@ -230,15 +230,25 @@ def test_polish_sends_no_small_value_below_zero_for_the_sake_of_a_few_large_ones
     assert abs(carried.std() / real.std() - 1) < 0.1
 
 
-def test_polish_leaves_conditions_and_short_tables_alone() -> None:
+def test_polish_leaves_conditions_and_very_short_tables_alone() -> None:
     rng = np.random.default_rng(11)
     real, drawn = rng.standard_normal((300, 1)), rng.standard_normal((300, 1)) * 9
     for column, rows in (
         (Column("x", "condition", "float", "float64"), 300),
-        (Column("x", "value", "float", "f8"), 50),
+        (Column("x", "value", "float", "f8"), 20),
     ):
         polish = fit_polish([column], Relations(), _in_one(drawn), _in_one(real[:rows]))
         assert np.array_equal(polish.apply(drawn, np.zeros(300, dtype=int)), drawn)
+
+
+def test_polish_gives_a_short_table_its_mean_and_spread_and_no_more() -> None:
+    rng = np.random.default_rng(13)
+    real, drawn = 5 + rng.standard_normal((60, 1)), rng.standard_normal((3_000, 1)) * 0.8
+    out = fit_polish([Column("x", "value", "float", "f8")], Relations(), _in_one(drawn), _in_one(real))
+    made = out.apply(drawn, np.zeros(3_000, dtype=int))
+    assert abs(made.mean() - real.mean()) < 1e-6
+    assert abs(made.std() / real.std() - 1) < 1e-6
+    assert np.corrcoef(made[:, 0], drawn[:, 0])[0, 1] > 1 - 1e-12, "a straight map"
 
 
 def test_polish_gives_every_regime_its_own_quantiles() -> None:
