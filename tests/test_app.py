@@ -67,10 +67,19 @@ class Visit:
         self._send(opener.locator("input[type=file]"), path)
 
     def _send(self, field: Any, path: Path) -> None:
-        """Choose a file, and let the page take it in: a field that is drawn again meanwhile would lose the next one."""
+        """Choose a file, and let the page take it in: a field that is drawn again meanwhile loses it, and is given it
+        again."""
+        from playwright.sync_api import TimeoutError
+
         self.settle()
-        with self.page.expect_response(lambda answer: "upload_file" in answer.url):
-            field.set_input_files(str(path))
+        for last in (False, False, True):
+            try:
+                with self.page.expect_response(lambda answer: "upload_file" in answer.url, timeout=PATIENCE * 1000 / 3):
+                    field.set_input_files(str(path))
+                break
+            except TimeoutError:
+                if last:
+                    raise
         self.page.wait_for_timeout(LULL)
         self.settle()
 
