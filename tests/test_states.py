@@ -112,3 +112,21 @@ def test_a_state_can_be_held(model: Synthesizer) -> None:
     if "state" in [c.name for c in model.schema.channels]:
         assert (model.generate(rows=100, where={"state": "run"})["power"] > 5).all()
         assert (model.extend(steps=30, paths=8, where={"state": "stop"}).paths["power"].iloc[5:] < 2).all()
+
+
+def test_a_densified_number_changes_sides_in_the_middle_of_a_gap() -> None:
+    rng = np.random.default_rng(6)
+    frame = compressor(rng)
+    on = (frame["power"] > 100).astype(float)
+    frame["heat"] = (30 + 20 * on.ewm(span=30).mean() + rng.normal(0, 0.3, ROWS)).round(1)
+    coarse = frame.iloc[:401:4].reset_index(drop=True)
+    fine = Synthesizer("prior", random_state=0).fit(frame).densify(coarse, factor=4)
+    power, truth = fine["power"].to_numpy(), frame["power"].to_numpy()[:401]
+    given = coarse["power"].to_numpy()
+    for place in np.flatnonzero(np.diff((given > 100).astype(int))):
+        assert ((power[4 * place + 1 : 4 * place + 3] > 100) == (given[place] > 100)).all()
+        assert (power[4 * place + 3] > 100) == (given[place + 1] > 100)
+    assert np.mean((power > 100) != (truth > 100)) < 0.05
+    plain = np.interp(np.arange(401), np.arange(0, 401, 4), coarse["heat"])
+    heat = frame["heat"].to_numpy()[:401]
+    assert np.mean((fine["heat"] - heat) ** 2) < 1.1 * np.mean((plain - heat) ** 2)

@@ -156,12 +156,13 @@ def _measure(early: Prior, process: Process, late: Sequence[Stretch], factor: in
             continue
         part = stretch.rows(0, rows_kept)
         coarse = part.values[::factor]
+        seen = part.regime[np.arange(rows_kept) // factor * factor]  # regimes too are known at old rows only
         out = densify(
             early,
             process,
             coarse,
             factor,
-            rows_of(part),
+            replace(rows_of(part), regime=seen),
             _normals(streams, f"densify/{factor}/{number}"),
             Mixture(_only_prior(part.values.shape[1]), np.ones(part.values.shape[1])),
         )

@@ -5,6 +5,7 @@ from math import gcd
 
 import numpy as np
 
+from dowgan.channels import Channels
 from dowgan.courses import Course
 from dowgan.fitting import stretch_of
 from dowgan.model import Model
@@ -74,7 +75,7 @@ class Densifier:
         part = model.totals.blank(run)
         stretch = stretch_of(model.channels, part)
         position = run.offset * ratio + model.shift(table)
-        rows = _fine_rows(stretch, position, ratio, factor, model.channels.typical > 0)
+        rows = _fine_rows(stretch, position, ratio, factor, model.channels)
         common = gcd(ratio, factor)
         process = model.path.process
         process = (process if factor == common else process.finer(factor // common)).every(ratio // common)
@@ -117,9 +118,12 @@ class Densifier:
         return min(costs, key=lambda k: costs[k])
 
 
-def _fine_rows(stretch: Stretch, position: int, ratio: int, factor: int, paced: bool) -> Rows:
-    """Where the rows of the finer series lie, on the model's clock and in a run."""
+def _fine_rows(stretch: Stretch, position: int, ratio: int, factor: int, channels: Channels) -> Rows:
+    """Where the rows of the finer series lie, on the model's clock and in a run.
+
+    When a state has changed is not known: in the middle, fewest rows are wrong. Conditions go on until told otherwise.
+    """
     fine = np.arange((len(stretch.values) - 1) * factor + 1)
-    regime = stretch.regime[fine // factor]
-    place = fine * (stretch.pace if paced else ratio) / factor
+    regime = stretch.regime[(fine + (factor - 1) // 2 * channels.found) // factor]
+    place = fine * (stretch.pace if channels.typical > 0 else ratio) / factor
     return Rows(position + fine * ratio / factor, regime, place)
