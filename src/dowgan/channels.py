@@ -19,7 +19,7 @@ from dowgan.courses import numbers
 from dowgan.errors import OptionError
 from dowgan.levels import Level, Levels, fit_levels, no_level, no_levels
 from dowgan.setpoints import Setpoints, fit_setpoints
-from dowgan.states import State, find_states
+from dowgan.states import State, filled, find_states
 from dowgan.table.schema import Column, Run, Schema
 
 DECIDES = 100.0  # times that a given state weighs against one that is not
@@ -266,22 +266,10 @@ class Channels:
 def _levels(
     values: Float[np.ndarray, "T C"], conditions: Sequence[int], states: Sequence[State]
 ) -> Float[np.ndarray, "T Q"]:
-    """What tells the regime of each row."""
+    """What tells the regime of each row; where it is missing, as in the row before."""
     flags = [state.flag(values[:, state.place]) for state in states]
-    return _filled(np.column_stack([values[:, list(conditions)], *flags]))
-
-
-def _filled(levels: Float[np.ndarray, "T Q"]) -> Float[np.ndarray, "T Q"]:
-    """Missing level numbers from the row before, or from the first known one."""
-    out = levels.copy()
-    for column in range(out.shape[1]):
-        known = np.flatnonzero(~np.isnan(out[:, column]))
-        if len(known) == 0:
-            out[:, column] = 0
-        else:
-            source = known[np.clip(np.searchsorted(known, np.arange(len(out)), side="right") - 1, 0, None)]
-            out[:, column] = out[source, column]
-    return out
+    told = np.column_stack([values[:, list(conditions)], *flags])
+    return np.apply_along_axis(filled, 0, told) if told.shape[1] else told
 
 
 def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, int]] = ()) -> Channels:

@@ -111,8 +111,9 @@ def find_states(columns: Sequence[Column], runs: Sequence[Run]) -> tuple[tuple[i
         if together is not None:
             found.append(place)
         elif column.kind in ("float", "integer"):
-            state = _rest(place, parts) or _sides(place, parts)
-            together = None if state is None else _seen_with(flags, [state.flag(part) for part in parts])
+            known = [part[~np.isnan(part)] for part in parts]
+            state = _rest(place, known) or _sides(place, known)
+            together = None if state is None else _seen_with(flags, [filled(state.flag(part)) for part in parts])
             told += [] if together is None or state is None else [state]
         flags = flags if together is None else together
     return (tuple(found), tuple(told)) if len(found) < len(columns) else ((), ())
@@ -127,6 +128,14 @@ def _seen_with(
     out = np.column_stack([flags, np.concatenate(parts)])
     together, count = np.unique(out, axis=0, return_counts=True)
     return out if len(together) <= MOST_TOGETHER and count.min() >= SEEN else None
+
+
+def filled(values: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+    """Return values, missing ones from the row before, or from the first known one; zeros where none is known."""
+    known = np.flatnonzero(~np.isnan(values))
+    if len(known) == 0:
+        return np.zeros_like(values)
+    return values[known[np.clip(np.searchsorted(known, np.arange(len(values)), side="right") - 1, 0, None)]]
 
 
 def _is_state(column: Column, parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
@@ -158,7 +167,7 @@ def _rest(place: int, parts: Sequence[Float[np.ndarray, " _T"]]) -> Rest | None:
     value = float(values[count.argmax()])
     others = np.concatenate([part[part != value] for part in parts])
     share = count.max() / count.sum()
-    if len(values) <= FEW or np.isnan(others).any() or not FEWEST_REST < share < 1 - FEWEST_REST:
+    if len(values) <= FEW or not FEWEST_REST < share < 1 - FEWEST_REST:
         return None
     low, middle, high = np.quantile(others, [0.1, 0.5, 0.9])
     far = np.quantile(np.abs(others - value), NEARLY_NONE) > FAR * (high - low)
@@ -168,7 +177,7 @@ def _rest(place: int, parts: Sequence[Float[np.ndarray, " _T"]]) -> Rest | None:
 def _sides(place: int, parts: Sequence[Float[np.ndarray, " _T"]]) -> Sides | None:
     """Where the widest gap between a number's values lies, if both sides are narrow beside it and often seen."""
     values = np.sort(np.concatenate(parts))
-    if np.isnan(values[-1]):
+    if len(values) < 2:
         return None
     cut = int(np.argmax(np.diff(values))) + 1
     below, above = values[:cut], values[cut:]
