@@ -18,7 +18,7 @@ from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.rng import Streams
 from dowgan.stretch import Stretch, split
-from dowgan.verbs import Mixture, Normals, Solver, densify, extend, rows_after, rows_of
+from dowgan.verbs import Mixture, Normals, Solver, densify, extend, regimes_between, rows_after, rows_of
 
 BAND = 0.9  # coverage aimed at
 BAND_RANGE = (0.6, 2.5)  # paths are never narrowed or widened more than this
@@ -156,7 +156,7 @@ def _measure(early: Prior, process: Process, late: Sequence[Stretch], factor: in
             continue
         part = stretch.rows(0, rows_kept)
         coarse = part.values[::factor]
-        seen = part.regime[np.arange(rows_kept) // factor * factor]  # regimes too are known at old rows only
+        seen = regimes_between(part.regime[::factor], factor)
         out = densify(
             early,
             process,

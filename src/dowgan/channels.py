@@ -268,8 +268,7 @@ def _levels(
 ) -> Float[np.ndarray, "T Q"]:
     """What tells the regime of each row; where it is missing, as in the row before."""
     flags = [state.flag(values[:, state.place]) for state in states]
-    told = np.column_stack([values[:, list(conditions)], *flags])
-    return np.apply_along_axis(filled, 0, told) if told.shape[1] else told
+    return np.apply_along_axis(filled, 0, np.column_stack([values[:, list(conditions)], *flags]))
 
 
 def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, int]] = ()) -> Channels:

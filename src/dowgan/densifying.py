@@ -15,7 +15,7 @@ from dowgan.sampling import path_normals
 from dowgan.stretch import Stretch
 from dowgan.table import Run, Table
 from dowgan.table.adopt import multiple
-from dowgan.verbs import Rows, densify
+from dowgan.verbs import Rows, densify, regimes_between
 
 LOOKED_AT = 200  # windows that tell of what step the rows of a table without a clock are
 SHORT = 8  # rows of them
@@ -121,9 +121,9 @@ class Densifier:
 def _fine_rows(stretch: Stretch, position: int, ratio: int, factor: int, channels: Channels) -> Rows:
     """Where the rows of the finer series lie, on the model's clock and in a run.
 
-    When a state has changed is not known: in the middle, fewest rows are wrong. Conditions go on until told otherwise.
+    When a state that was found has changed is not known; conditions go on until told otherwise.
     """
     fine = np.arange((len(stretch.values) - 1) * factor + 1)
-    regime = stretch.regime[(fine + (factor - 1) // 2 * channels.found) // factor]
+    regime = regimes_between(stretch.regime, factor, middle=channels.found)
     place = fine * (stretch.pace if channels.typical > 0 else ratio) / factor
     return Rows(position + fine * ratio / factor, regime, place)

@@ -202,13 +202,17 @@ def _gap(end: End, drawn: Float[np.ndarray, "M C"], real: Float[np.ndarray, "N C
 
 def _map(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"], share: float) -> Map | None:
     known = real[~np.isnan(real)]
-    if share == 1 and FEWEST <= len(known) < LEAST and _is_number(column):
-        return _even_map(drawn, known) if even_scale(column, known)[0] == "identity" else None
-    if not _usable(column, known) or len(drawn) < LEAST:
+    if not _is_number(column) or len(known) < FEWEST:
+        return None
+    # where few large values make up the spread, a straight map would carry many small ones below zero
+    straight = share == 1 and even_scale(column, known)[0] == "identity"
+    if len(known) < LEAST:
+        return _even_map(drawn, known) if straight else None
+    if len(drawn) < LEAST:
         return None
     if _by_chance(drawn, known) and _beyond(column, drawn) <= CROSSED:
         even = _even_map(drawn, known) if share == 1 else None
-        if even is None or even_scale(column, known)[0] == "identity":
+        if even is None or straight:
             return even
     full = quantile_map(drawn, known, int(np.clip(len(known) // ROWS_EACH, *KNOTS)))
     if share == 1:
@@ -242,10 +246,7 @@ def _apart(a: Float[np.ndarray, " M"], b: Float[np.ndarray, " N"]) -> float:
 
 
 def _even_map(drawn: Float[np.ndarray, " M"], known: Float[np.ndarray, " N"]) -> Map | None:
-    """Return the straight map from the mean and spread of a draw to those of the table, None if they are close.
-
-    Where few large values make up the spread, it would carry many small ones below zero.
-    """
+    """Return the straight map from the mean and spread of a draw to those of the table, None if they are close."""
     spread = float(known.std()) + 1e-12
     shift, ratio = abs(np.nanmean(drawn) - known.mean()) / spread, np.nanstd(drawn) / spread
     if max(shift, abs(ratio - 1)) < CLOSE:

@@ -185,9 +185,8 @@ def whitened(run: Float[np.ndarray, "T D"], filters: Float[np.ndarray, "D O"]) -
     out = np.full_like(run, np.nan)
     reach = filters.shape[1] - 1
     if len(run) > reach:
-        terms = (filters[:, k] * run[reach - k : len(run) - k] for k in range(reach + 1))
-        used = (filters[:, k] != 0 for k in range(reach + 1))
-        out[reach:] = sum(np.where(use, term, 0.0) for use, term in zip(used, terms, strict=True))
+        parts = ((filters[:, k], run[reach - k : len(run) - k]) for k in range(reach + 1))
+        out[reach:] = sum(np.where(weight != 0, weight * part, 0.0) for weight, part in parts)
     return out
 
 

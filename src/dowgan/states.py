@@ -106,16 +106,19 @@ def find_states(columns: Sequence[Column], runs: Sequence[Run]) -> tuple[tuple[i
     for place, column in enumerate(columns):
         if column.role != "value":
             continue
-        parts = [run.values[:, place] for run in runs]
+        parts, state = [run.values[:, place] for run in runs], None
         together = _seen_with(flags, parts) if _is_state(column, parts) else None
-        if together is not None:
-            found.append(place)
-        elif column.kind in ("float", "integer"):
+        if together is None and column.kind in ("float", "integer"):
             known = [part[~np.isnan(part)] for part in parts]
             state = _rest(place, known) or _sides(place, known)
             together = None if state is None else _seen_with(flags, [filled(state.flag(part)) for part in parts])
-            told += [] if together is None or state is None else [state]
-        flags = flags if together is None else together
+        if together is None:
+            continue
+        flags = together
+        if state is None:
+            found.append(place)
+        else:
+            told.append(state)
     return (tuple(found), tuple(told)) if len(found) < len(columns) else ((), ())
 
 
@@ -156,9 +159,8 @@ def _lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
 def _each_lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
     """Whether every value lasts: a count of faults is mostly zero, and one or two for a row."""
     begun = np.concatenate([part[np.append(True, np.diff(part) != 0)] for part in parts if len(part)])
-    values, stretches = np.unique(begun, return_counts=True)
-    rows = np.unique(np.concatenate(parts), return_counts=True)[1]
-    return len(rows) == len(values) and bool((rows >= BRIEF * stretches).all())
+    stretches, rows = (np.unique(values, return_counts=True)[1] for values in (begun, np.concatenate(parts)))
+    return bool((rows >= BRIEF * stretches).all())
 
 
 def _rest(place: int, parts: Sequence[Float[np.ndarray, " _T"]]) -> Rest | None:

@@ -81,6 +81,18 @@ def rows_of(stretch: Stretch) -> Rows:
     return Rows(stretch.positions.astype(float), stretch.regime, stretch.places)
 
 
+def regimes_between(coarse: Int[np.ndarray, " K"], factor: int, middle: bool = False) -> Int[np.ndarray, " N"]:
+    """Return the regimes of factor - 1 new rows between any two old ones, which alone tell theirs, and of these.
+
+    Args:
+        coarse: of the old rows.
+        factor: new steps per old step.
+        middle: whether one changes in the middle of a gap, where fewest rows are wrong; else it goes on to its end.
+    """
+    rows = np.arange((len(coarse) - 1) * factor + 1)
+    return coarse[(rows + (factor - 1) // 2 * middle) // factor]
+
+
 def rows_after(stretch: Stretch, regime: Int[np.ndarray, " H"]) -> Rows:
     """Return where the rows behind a stretch lie, given their regimes."""
     new = len(stretch.values) + np.arange(len(regime), dtype=float)

@@ -85,6 +85,8 @@ def choose_waves(
     early: Sequence[Stretch], late: Sequence[Stretch], candidates: Sequence[float]
 ) -> tuple[tuple[float, ...], tuple[int, ...]]:
     """Take season after season, each with the number of harmonics that predicts the late rows best."""
+    if not candidates:
+        return (), ()
     values, positions, _, _ = stacked(early)
     late_values, late_positions, _, _ = stacked(late)
     span = np.ptp(positions) + 1
