@@ -133,3 +133,14 @@ def test_a_densified_number_changes_sides_in_the_middle_of_a_gap() -> None:
     plain = np.interp(np.arange(401), np.arange(0, 401, 4), coarse["heat"])
     heat = frame["heat"].to_numpy()[:401]
     assert np.mean((fine["heat"] - heat) ** 2) < 1.1 * np.mean((plain - heat) ** 2)
+
+
+def test_a_meter_that_stands_while_a_pump_does_hides_no_state_between_given_rows() -> None:
+    """What each row adds to a total is not known there, and must not speak for the state that the pump is in."""
+    frame = compressor(np.random.default_rng(7)).drop(columns="faults")
+    frame["gas"] = (1_200 + np.where(frame["power"] > 100, frame["power"] / 9.5, 0).cumsum()).round(1)
+    model = Synthesizer("prior", random_state=0).fit(frame)
+    assert "'gas' rests at 0 for a while" in model.model_.rules
+    coarse = frame.iloc[:401:4].reset_index(drop=True)
+    fine = model.densify(coarse, factor=4)["power"].to_numpy()
+    assert np.mean((fine > 100) != (frame["power"].to_numpy()[:401] > 100)) < 0.05

@@ -236,6 +236,8 @@ class Channels:
             return np.zeros(len(values), dtype=int)
         levels = _levels(values, self.conditions, self.states)
         weight = np.ones_like(levels) if given is None else np.where(given[:, self.telling], DECIDES, 1.0)
+        if self.found:  # a state of which nothing is known, such as of a total between given rows, tells nothing
+            weight = np.where(np.isnan(values[:, self.telling]).all(axis=0), 0.0, weight)
         both, places = np.unique(np.concatenate([levels, weight], axis=1), axis=0, return_inverse=True)
         levels, weight = np.split(both, 2, axis=1)
         off = np.abs(levels[:, None] - self.regimes[None])  # [L R Q]
