@@ -117,15 +117,18 @@ def frame_of(given: DataFrame | str | Path, schema: Schema) -> DataFrame:
 
     Raises:
         OptionError: there is no such file.
+        DataError: it is a damaged Parquet file.
     """
     import pandas as pd
+
+    from dowgan.table.frames import from_parquet
 
     if isinstance(given, pd.DataFrame):
         return given
     if not Path(given).is_file():
         raise OptionError(f"There is no file '{given}' with given columns.")
-    if str(given).endswith(".parquet"):
-        return pd.read_parquet(given)
+    if str(given).lower().endswith((".parquet", ".pq")):
+        return from_parquet(Path(given).read_bytes(), str(given))[0]
     return pd.read_csv(given, sep=schema.source.separator, decimal=schema.source.decimal)
 
 

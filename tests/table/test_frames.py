@@ -258,6 +258,26 @@ def test_periods_in_a_parquet_file_are_refused(tmp_path: Path) -> None:
     assert "to_timestamp()" in done.stderr
 
 
+THREADS = """
+import os, sys
+from pathlib import Path
+from dowgan.table.frames import from_parquet
+raw = Path(sys.argv[1]).read_bytes()
+before = len(os.listdir("/proc/self/task"))
+frame, _ = from_parquet(raw, "t.parquet")
+print(len(frame.columns), len(os.listdir("/proc/self/task")) - before)
+"""
+
+
+@pytest.mark.skipif(not Path("/proc/self/task").is_dir(), reason="threads are counted where Linux lists them")
+def test_parquet_is_read_without_a_thread(tmp_path: Path) -> None:
+    """Beside a thread of Arrow's a process that ends is aborted now and then, with exit code 134."""
+    frame = pd.DataFrame({"x": series(), "y": series(), "word": [f"level {i % 3}" for i in range(N)]})
+    frame.to_parquet(tmp_path / "t.parquet")
+    done = subprocess.run([sys.executable, "-c", THREADS, tmp_path / "t.parquet"], capture_output=True, text=True)
+    assert done.stdout.split() == ["3", "0"]
+
+
 @pytest.mark.parametrize(
     ("name", "values", "upper"),
     [

@@ -44,8 +44,8 @@ def from_parquet(raw: bytes, path: str) -> tuple[pd.DataFrame, Source]:
     Raises:
         DataError: it is damaged, or holds periods.
     """
-    try:  # with threads, a process that ends soon after, such as with an error, is aborted now and then
-        table = pq.read_table(pa.BufferReader(raw), use_threads=False, pre_buffer=False)
+    try:  # without a thread: a process that ends beside Arrow's, such as with an error, is aborted now and then
+        table = pq.ParquetFile(pa.BufferReader(raw), pre_buffer=False).read(use_threads=False)
     except (pa.ArrowInvalid, OSError) as error:
         raise DataError(f"'{path}' is a damaged Parquet file ({str(error)[:80]}): get it again.") from error
     schema = base64.b64encode(table.schema.serialize().to_pybytes()).decode()
@@ -56,7 +56,7 @@ def from_parquet(raw: bytes, path: str) -> tuple[pd.DataFrame, Source]:
             )
         if pa.types.is_decimal(field.type):
             table = table.set_column(i, field.name, table.column(i).cast(pa.float64()))
-    return table.to_pandas(date_as_object=False), Source("parquet", arrow=schema)
+    return table.to_pandas(date_as_object=False, use_threads=False), Source("parquet", arrow=schema)
 
 
 def from_frame(frame: pd.DataFrame, source: Source) -> Parts:
