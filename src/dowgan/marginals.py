@@ -31,8 +31,9 @@ def line_through(
     low = np.clip((y[reach] - y[0]) / (x[reach] - x[0]), least, most)
     high = np.clip((y[-1] - y[-1 - reach]) / (x[-1] - x[-1 - reach]), least, most)
     out = np.interp(values, x, y)
-    out = np.where(values < x[0], y[0] + (values - x[0]) * low, out)
-    return np.where(values > x[-1], y[-1] + (values - x[-1]) * high, out)
+    for beyond, end, slope in ((values < x[0], 0, low), (values > x[-1], -1, high)):
+        out[beyond] = y[end] + (values[beyond] - x[end]) * slope
+    return out
 
 
 @dataclass(frozen=True)

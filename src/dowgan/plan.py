@@ -49,10 +49,13 @@ class Plan:
 
     def earlier(self, rows: int) -> "Plan":
         """Return the plan of a run that begins so many rows earlier."""
-        before, more = np.split(self.before, [max(len(self.before) - rows, 0)])
-        regime = np.concatenate([more, self.regime])
-        regime = np.pad(regime, (rows - len(more), 0), mode="edge")  # further back they are not known
-        return replace(self, rows=self.rows + rows, position=self.position - rows, regime=regime, before=before)
+        cut = max(len(self.before) - rows, 0)
+        known = np.concatenate([self.before[cut:], self.regime])
+        unknown = np.full(self.rows + rows - len(known), known[0])  # further back they are taken to be as they were
+        regime = np.concatenate([unknown, known])
+        return replace(
+            self, rows=self.rows + rows, position=self.position - rows, regime=regime, before=self.before[:cut]
+        )
 
     def following(self, regime: Int[np.ndarray, " T"]) -> "Plan":
         """Return the plan with other regimes, around which none are known."""

@@ -83,6 +83,11 @@ class Sampler:
         self.epoch = epoch
         self._solvers: dict[int, Solver] = {}
 
+    @property
+    def _short(self) -> Frame:
+        """How short windows are laid over a series."""
+        return Frame(self.coordinates.steps // 2, -(-self.coordinates.steps // 2), 0)
+
     @cached_property
     def _joint(self) -> Regression:
         """How short windows are joined."""
@@ -109,10 +114,11 @@ class Sampler:
             places: of each path, all of N rows.
             normals: the randomness of each chunk of paths, one row per path.
         """
-        rows, steps = len(places[0].positions), self.coordinates.steps
-        blank = np.full((rows + steps, self.prior.channels), np.nan)
+        rows = len(places[0].positions)
+        more = self._short.windows(rows)[-1][0] + self._short.steps - rows  # that the last short window reaches beyond
+        blank = np.full((rows + more, self.prior.channels), np.nan)
         slow = np.concatenate([self._solver(0).paths(blank, chunk) for chunk in normals])[: len(places)]
-        return self._with_moves(self._finished(slow, [place.longer(steps) for place in places], blank[:rows]), places)
+        return self._with_moves(self._finished(slow, [place.longer(more) for place in places], blank[:rows]), places)
 
     def series(
         self, place: Place, known: Float[np.ndarray, "N D"] | None, lots: Lots, hold: bool
@@ -185,15 +191,13 @@ class Sampler:
 
     def _refined(self, known: Float[np.ndarray, "N D"], slow: Float[np.ndarray, "P M D"]) -> Float[np.ndarray, "P N D"]:
         """The second pass: short windows of the slow paths through the generator, joined."""
-        steps = self.coordinates.steps
-        short = Frame(steps // 2, steps - steps // 2, 0)
-        starts = [start for start, _, _ in short.windows(len(known))]  # the last one may reach past the rows
+        starts = [start for start, _, _ in self._short.windows(len(known))]  # the last one may reach past the rows
         if len(slow) == 1:
-            return complete(known, short, self._joint, self._by_lots(slow[0], starts))
-        cut = np.stack([slow[:, s : s + steps] for s in starts], axis=1)  # [P S T D]
+            return complete(known, self._short, self._joint, self._by_lots(slow[0], starts))
+        cut = np.stack([slow[:, s : s + self._short.steps] for s in starts], axis=1)  # [P S T D]
         straight = self.coordinates.straight(cut.reshape(-1, *cut.shape[2:]))
         drawn = self.windows(straight).reshape(cut.shape)
-        return complete(known, short, self._joint, lambda number: drawn[:, number])
+        return complete(known, self._short, self._joint, lambda number: drawn[:, number])
 
     def _by_lots(self, slow: Float[np.ndarray, "M D"], starts: Sequence[int]) -> Draw:
         """The same for one long path, of which only WINDOWS windows are held at a time."""

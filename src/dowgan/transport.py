@@ -81,10 +81,15 @@ class Slice:
         """Piecewise linear; beyond the outer knots as far off as the outer knot is moved."""
         start, slope = self._lines
         scale = CELLS / (self.own[-1] - self.own[0])
-        cell = (turned * scale + (1 - self.own[0] * scale)).clip(0, CELLS + 1).astype(np.int64)
+        place = turned * scale
+        place += 1 - self.own[0] * scale
+        cell = np.clip(place, 0, CELLS + 1, out=place).astype(np.intp)
         cell *= turned.shape[1]
         cell += np.arange(turned.shape[1])
-        return start.take(cell) + slope.take(cell) * turned
+        moved = slope.take(cell)
+        moved *= turned
+        moved += start.take(cell)
+        return moved
 
 
 def directions(picks: Int[np.ndarray, "r 3"], colour: Float[np.ndarray, "T D U"]) -> Float[np.ndarray, "U r"]:

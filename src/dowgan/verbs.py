@@ -114,12 +114,15 @@ class Solver:
     def root(self) -> Float[np.ndarray, "TD TD"]:
         return np.linalg.cholesky(self.regression.covariance)
 
-    def draw(self, normals: Normals) -> Draw:
-        """Return draws of the process's windows for `complete`."""
+    def draw(self, normals: Normals, rows: int) -> Draw:
+        """Return draws of the process's windows for `complete`; where one window holds all rows, zeros behind them."""
+        width = (rows if len(self.frame.windows(rows)) == 1 else self.frame.steps) * self.process.channels
 
         def draw(number: int) -> Float[np.ndarray, "P T D"]:
             z = normals(number, len(self.root))
-            return (z @ self.root.T).reshape(len(z), self.frame.steps, self.process.channels)
+            out = np.zeros_like(z)
+            np.matmul(z[:, :width], self.root[:width, :width].T, out=out[:, :width])
+            return out.reshape(len(z), self.frame.steps, self.process.channels)
 
         return draw
 
@@ -138,7 +141,7 @@ class Solver:
 
     def paths(self, known: Float[np.ndarray, "N D"], normals: Normals) -> Float[np.ndarray, "P N D"]:
         """Complete a series of normal scores along paths."""
-        return complete(known, self.frame, self.regression, self.draw(normals))
+        return complete(known, self.frame, self.regression, self.draw(normals, len(known)))
 
     def solve(
         self, known: Float[np.ndarray, "N D"], normals: Normals | None, band: float | Float[np.ndarray, " D"]
