@@ -53,7 +53,7 @@ def run_demo(
     model.save(folder / "model.dowgan")
     say(f"fitted in {model.fit_seconds_:.0f} s: {model.model_.training.stopped}")
     write(model.generate(), model.schema, folder / "synthetic.csv", forbidden=[data])
-    frame, finer = model.densified(read(data, schema=model.schema), FACTOR, None, 0)
+    frame, finer, _ = model.densified(read(data, schema=model.schema), FACTOR, None, 0)
     write(frame, finer, folder / "finer.csv", forbidden=[data])
     write(model.extend(data, steps=STEPS).band(0.9), model.schema, folder / "longer.csv", forbidden=[data])
     say("generated, densified and extended it; now each is tested on rows that the tested model has not seen")

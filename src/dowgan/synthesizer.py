@@ -274,13 +274,12 @@ class Synthesizer:
             DataError: the table does not fit the model.
             OptionError: neither or both of factor and every are given, or they are not possible.
         """
-        frame, _ = self.densified(read(data, schema=self.schema), factor, every, random_state)
-        return frame
+        return self.densified(read(data, schema=self.schema), factor, every, random_state)[0]
 
     def densified(
         self, table: Table, factor: int | None, every: str | None, random_state: int
-    ) -> tuple[DataFrame, Schema]:
-        """Do what `densify` does with a table that was read; also return the schema of the finer table."""
+    ) -> tuple[DataFrame, Schema, tuple[str, ...]]:
+        """Do what `densify` does with a table that was read; also return the finer table's schema and notes on it."""
         if (factor is None) == (every is None):
             raise OptionError("Say either a factor (4: four steps where there was one) or a step (every '10min').")
         if factor is None:
@@ -288,12 +287,12 @@ class Synthesizer:
             factor = table.schema.clock.factor(every)
         if factor < 1:
             raise OptionError(f"The factor is {factor}; it must be a whole number from 1 up.")
-        schema, _ = refined(table.schema, factor)
+        schema, notes = refined(table.schema, factor)
         with threadpool_limits(1):
             runs = [replace(run, values=middle) for run, middle, _ in self.fill(table, factor, random_state)]
         frame = to_frame(schema, runs)
         check(frame, schema, rows=sum(len(run.values) for run in runs))
-        return frame, schema
+        return frame, schema, notes
 
     def fill(
         self, table: Table, factor: int, random_state: int = 0, paths: int = 0, ratio: int | None = None

@@ -253,7 +253,7 @@ FRAMES = {
         "index.total_seconds() first.",
     ),
     "two clocks": (
-        FRAME.assign(d=DAYS),
+        FRAME.assign(d=DAYS + pd.Timedelta("1D")),
         "Column 'd' holds times besides the clock: drop it, or make it the clock with --time d.",
     ),
     "complex": (FRAME.assign(c=1j), f"Column 'c' holds complex128, {BESIDE}"),

@@ -57,6 +57,7 @@ READ = {
         NAMES,
         *(f"{t.month}/{t.day}/{t.year} {t:%I:%M %p},{r.split(',', 1)[1]}" for t, r in zip(TIMES, ROWS, strict=True)),
     ],
+    "date and time apart": ["Date,Time,temp,flow", *(row.replace(" ", ",", 1) for row in ROWS)],
     "month in letters": [
         NAMES,
         *(f"{t:%d-%b-%y %H:%M},{r.split(',', 1)[1]}" for t, r in zip(TIMES, ROWS, strict=True)),
@@ -153,11 +154,6 @@ REFUSED = {
     "no names": (
         ROWS,
         "The first row of 'in.csv' holds values (2024-01-01 00:00, 80.00, 10.0), not names: add a row of column names.",
-    ),
-    "date and time apart": (
-        ["Date,Time,temp,flow", *DAYS],
-        "Date and time of day stand in two columns, 'Date' and 'Time': join them into one, with times such as "
-        "2024-01-31 08:00.",
     ),
     "times in words": (
         [NAMES, *(f'"Monday, January {t.day}, 2024 {t:%H:%M}",1.{i % 7},2' for i, t in enumerate(TIMES))],

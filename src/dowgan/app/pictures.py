@@ -57,7 +57,7 @@ def curve_of(frame: "DataFrame", schema: Schema, tag: str, runs: Sequence[str]) 
         frame = frame[frame[name] == frame[name].iloc[0]]
     clock = schema.clock
     values = frame[tag].to_numpy(dtype=float, na_value=np.nan)
-    if clock.kind == "row":
+    if clock.kind == "row" or clock.parts:
         return np.arange(len(values), dtype=float), values
     held: Any = frame.index if clock.in_index else frame[clock.column]
     if clock.kind != "datetime":

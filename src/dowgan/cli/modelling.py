@@ -172,9 +172,11 @@ def densify(
     check_tables([out], [model, data])
     fitted = load(model)
     table = read(data, schema=fitted.schema)
-    frame, schema = fitted.densified(table, factor, every, seed)
+    frame, schema, notes = fitted.densified(table, factor, every, seed)
     write(frame, schema, out, forbidden=[model, data])
     talk(f"wrote {len(frame):,} rows ({table.rows:,} of them as they came) to {_named(out)}", quiet)
+    for note in notes:
+        talk(f"note: {note}", quiet)
 
 
 @app.command(sort_key=3, help_epilogue="Example: dowgan extend my.dowgan data.csv --steps 52 --bands 0.9 -o later.csv")

@@ -182,7 +182,7 @@ def compare(
     """
     began, say = monotonic(), tell or _silent
     table = read(real, time=time, runs=runs, conditions=conditions)
-    made = read(synthetic, schema=table.schema)
+    made = read(synthetic, schema=table.schema, judged=True)
     own, fake = ([run.values for run in t.runs] for t in (table, made))
     names = [c.name for c in table.schema.channels]
     rows, other = _by_the_row(table, own, fake)

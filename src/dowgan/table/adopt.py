@@ -73,7 +73,7 @@ def multiple(clock: Clock, model: Clock) -> int | None:
 
 def _column(model: Column, own: Column, cells: Cells) -> Column:
     """The table's dtype and text with the model's kind and rules, widened so that no known value is changed."""
-    if model.role == "run":
+    if model.role == "run" or model.told:
         return own
     if model.kind == "constant":
         if own.kind != "constant":
@@ -127,7 +127,7 @@ def _wider(model: Column, own: Column, values: np.ndarray) -> Column:
 
 def _cells(column: Column, cells: Cells) -> Cells:
     """The cells with codes into the model's levels."""
-    if column.kind != "category":
+    if column.kind != "category" or column.told:
         return cells
     place = {str(level): i for i, level in enumerate(column.levels)}
     used = np.unique(cells.values[~np.isnan(cells.values)])

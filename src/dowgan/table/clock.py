@@ -31,6 +31,7 @@ class Clock:
         decimals: decimals of a float clock, None = full precision.
         freq: the `freq` of the pandas index, None if it had none.
         dtype: the pandas dtype of the index, if `in_index`.
+        parts: names of the columns that hold date and time of day, or year, month and so on, where none holds both.
     """
 
     kind: Literal["datetime", "integer", "float", "row"]
@@ -44,6 +45,14 @@ class Clock:
     decimals: int | None = None
     freq: str | None = None
     dtype: str = ""
+    parts: tuple[str, ...] = ()
+
+    @property
+    def called(self) -> str:
+        """How to name the clock in a sentence."""
+        if self.parts:
+            return " and ".join((", ".join(f"'{name}'" for name in self.parts[:-1]), f"'{self.parts[-1]}'"))
+        return f"'{self.column}'" if self.column else "the index"
 
     def periods(self) -> tuple[float, ...]:
         """Seasons of the calendar in steps: (24, 168, 8766) for hours; () where there is no calendar."""

@@ -18,13 +18,26 @@ _HINTS = frozenset((
     "period", "elapsed", "zeit", "datum", "uhrzeit", "jahr", "fecha", "hora", "epoch", "unix", "unnamed",
 ))  # fmt: skip
 _SURE = frozenset(("time", "date", "datetime", "timestamp", "elapsed", "zeit", "datum"))
+PARTS = {  # what columns that hold parts of a time are called
+    "year": ("year", "yr", "yyyy", "jahr"),
+    "quarter": ("quarter", "qtr", "quartal"),
+    "month": ("month", "mnth", "mon", "mo", "monat"),
+    "week": ("week", "kw", "isoweek"),
+    "day of the year": ("doy", "yday", "dayofyear", "day_of_year"),
+    "day": ("day", "dy", "mday", "dom", "tag"),
+    "weekday": ("weekday", "wday", "dow", "dayofweek", "day_of_week", "wochentag"),
+    "hour": ("hour", "hr", "hh", "stunde"),
+    "minute": ("minute", "min"),
+    "second": ("second", "sec"),
+}
+_JOINED = ("year", "quarter", "month", "day of the year", "day", "hour", "minute", "second")  # in this order
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # whole numbers that are dates, by digits
 _HOUR = re.compile(r"\s*\d{1,2}[:.]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?\s*")
 
 
 @dataclass(frozen=True, eq=False)
 class Times:
-    """One way to read a column as the clock: the clock without its step, and its values [N]."""
+    """One way to read a column as the clock: the clock without its step, its values [N], and how they stand there."""
 
     clock: Clock
     values: pd.Index
@@ -105,17 +118,72 @@ def asked(cells: Cells) -> tuple[Times, ...]:
     )
 
 
-def refuse_split(times: Times, columns: Sequence[Cells]) -> None:
-    """Raise a DataError if the column holds dates and another one the time of day."""
-    dates = times.values
-    if not isinstance(dates, pd.DatetimeIndex) or not bool(np.all(dates == dates.normalize())):
-        return
+def joined(columns: Sequence[Cells], first_hour: float | None = None) -> tuple[Times, ...]:
+    """The readings of columns that hold a clock together, none of them missing a cell.
+
+    Args:
+        first_hour: the number of the hour after midnight; None to find it out.
+    """
+    return _from_halves(columns) or _from_parts(columns, first_hour)
+
+
+def _from_halves(columns: Sequence[Cells]) -> tuple[Times, ...]:
+    """The readings of dates in one column and times of day in another."""
     hours = next((c for c in columns if c.form == "text" and all(map(_HOUR.fullmatch, map(str, c.levels)))), None)
-    if hours is not None:
-        raise DataError(
-            f"Date and time of day stand in two columns, '{times.cells.name}' and '{hours.name}': join them into one, "
-            "with times such as 2024-01-31 08:00."
-        )
+    dates = next((c for c in columns if c.form == "text" and c is not hours and _is_date(c)), None)
+    if hours is None or dates is None:
+        return ()
+    rows = zip(dates.values.astype(int), hours.values.astype(int), strict=True)
+    found = readings([f"{dates.levels[day]} {str(hours.levels[hour]).strip()}" for day, hour in rows])
+    return tuple(_together((dates.name, hours.name), reading.times) for reading in found)
+
+
+def _is_date(cells: Cells) -> bool:
+    return bool(readings([str(level) for level in cells.levels[:1]])) and ":" not in str(cells.levels[0])
+
+
+def _together(names: tuple[str, ...], times: pd.DatetimeIndex) -> Times:
+    cells = Cells("", "time", np.zeros(len(times)), str(times.dtype), times=times)
+    return Times(Clock("datetime", unit=times.unit, parts=names), times, cells)
+
+
+def _from_parts(columns: Sequence[Cells], first_hour: float | None = None) -> tuple[Times, ...]:
+    """The reading of whole years and what divides them, each in a column of its own; hours may go from 1 to 24."""
+    found = {
+        part: cells
+        for part, words in PARTS.items()
+        for cells in columns
+        if part in _JOINED and cells.form == "number" and cells.whole and cells.name.strip().lower() in words
+    }
+    if "year" not in found or not {"month", "day of the year", "quarter"} & set(found):
+        return ()
+    held = {part: cells.values for part, cells in found.items()}
+    if "hour" in held:
+        late = held["hour"].max() == 24 and held["hour"].min() >= 1
+        held["hour"] = held["hour"] - (float(late) if first_hour is None else first_hour)
+    first = np.ones(len(held["year"]))
+    month = held.get("month", 3 * held.get("quarter", first) - 2)
+    frame = pd.DataFrame({"year": held["year"], "month": month, "day": held.get("day", first)})
+    dates = pd.to_datetime(frame, errors="coerce")
+    if "month" not in held and "day of the year" in held:
+        dates += pd.to_timedelta(held["day of the year"] - 1, unit="D")
+    seconds = np.zeros(len(first))
+    for part, most, size in (("hour", 23, 3600), ("minute", 59, 60), ("second", 59, 1)):
+        values = held.get(part, 0 * first)
+        if values.min() < 0 or values.max() > most:
+            return ()
+        seconds += values * size
+    times = pd.DatetimeIndex(dates + pd.to_timedelta(seconds, unit="s")).as_unit("us")
+    return () if times.hasnans else (_together(tuple(found[part].name for part in _JOINED if part in found), times),)
+
+
+def day_formats(cells: Cells) -> Iterator[str]:
+    """The formats in which labels may be dates, times, or times of day alone."""
+    levels = [str(level) for level in cells.levels]
+    for day in ("", "2000-01-01 "):
+        if readings([day + text for text in levels[:1]]):
+            for reading in readings([day + text for text in levels]):
+                yield reading.text_format.removeprefix("%Y-%m-%d ") if day else reading.text_format
 
 
 def mostly_times(cells: Cells) -> bool:
@@ -133,6 +201,9 @@ def candidates(columns: Sequence[Cells]) -> Iterator[tuple[bool, tuple[Times, ..
             found = times_of(cells)
             if found:
                 yield True, found
+    for sure, together in ((True, _from_halves(full)), (False, _from_parts(full))):
+        if together:
+            yield sure, together
     for cells in full:
         if cells.form == "number" and named(cells.name):
             yield surely_named(cells.name), times_of(cells)

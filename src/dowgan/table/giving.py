@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from dowgan.errors import ContractError
+from dowgan.table import almanac
 from dowgan.table.calendar import UNITS, YEAR_DAYS, known, years
 from dowgan.table.cells import TEXT
 from dowgan.table.clock import Clock
@@ -16,6 +17,7 @@ from dowgan.table.schema import Column, Run, Schema, is_missing
 from dowgan.table.stamps import extend, render
 
 _STRINGS = ("string", "string[python]", "string[pyarrow]", "large_string[pyarrow]")
+_SIZES = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "day of the year": 86400, "month": 31 * 86400}
 _NULLS: dict[str, object] = {"nan": np.nan, "None": None, "NA": pd.NA, "NaT": pd.NaT}
 
 
@@ -40,6 +42,8 @@ def to_frame(schema: Schema, runs: Sequence[Run], *, lead: tuple[str, Iterable[o
     for column in schema.columns:
         if column.role == "time":
             columns[column.name] = clock_values(schema.clock, times, column.dtype)
+        elif column.told:
+            columns[column.name] = told_values(column, schema.clock, times)
         elif column.role == "run":
             columns[column.name] = _keys(column, [run.key[key[column.name]] for run in runs], lengths)
         elif column.kind == "constant":
@@ -104,6 +108,15 @@ def clock_values(clock: Clock, times: pd.Index, dtype: str) -> Any:
     if dtype.startswith(("int", "uint", "Int", "UInt")):
         return pd.array([int(text) for text in texts], dtype=dtype)  # type: ignore[call-overload]
     return pd.Categorical(texts) if dtype == "category" else _boxed(texts, dtype)
+
+
+def told_values(column: Column, clock: Clock, times: pd.Index) -> Any:
+    """Values [N] of a column that the clock tells, as the table held them."""
+    assert isinstance(times, pd.DatetimeIndex)
+    if not almanac.is_text(column):
+        return restored(column, almanac.numbers(column, times))
+    dated = times.normalize() if column.told == almanac.DATE else times
+    return clock_values(replace(clock, text_format=column.told), dated, column.dtype)
 
 
 def _boxed(values: Any, dtype: str) -> Any:
@@ -205,11 +218,25 @@ def refined(schema: Schema, factor: int) -> tuple[Schema, tuple[str, ...]]:
     for column in schema.columns:
         if column.role == "time":
             finer = finer.with_column(_finer_time(column, schema.clock, clock))
+        elif "%M" in column.told:
+            day = "" if "%d" in column.told else "%Y-%m-%d "
+            told = extend(day + column.told, _seconds(clock), clock.divide == 1).removeprefix(day)
+            notes += [] if told == column.told else [f"'{column.name}' is written as {told} instead of {column.told}"]
+            finer = finer.with_column(replace(column, told=told))
+    if factor > 1 and clock.parts and not _tells(finer):
+        notes.append(f"{clock.called} do not tell the finer times apart: some rows have the same ones")
     texts = tuple(
         replace(t, decimals=clock.decimals, style="trim") if t.name == clock.column and clock.kind == "float" else t
         for t in schema.source.texts
     )
     return replace(finer, source=replace(schema.source, texts=texts)), tuple(notes)
+
+
+def _tells(schema: Schema) -> bool:
+    """Whether the columns that hold the clock together tell each of its times apart."""
+    told = [schema.column(name).told for name in schema.clock.parts]
+    finest = min(1 if "%S" in part else 60 if "%M" in part else _SIZES.get(part, 366 * 86400) for part in told)
+    return schema.clock.divide == 1 and _seconds(schema.clock) % finest == 0
 
 
 def _seconds(clock: Clock) -> float:

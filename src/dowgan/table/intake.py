@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dowgan.errors import DataError, OptionError, unknown
+from dowgan.table import almanac
 from dowgan.table.adopt import adopt
 from dowgan.table.cells import Cells, from_text
 from dowgan.table.frames import Parts, from_frame, from_parquet
@@ -29,6 +30,7 @@ def read(
     conditions: str | Sequence[str] = (),
     missing: str | Sequence[str] = (),
     schema: Schema | None = None,
+    judged: bool = False,
 ) -> Table:
     """Read a table and find out its separator, clock, step, kinds and rules.
 
@@ -39,6 +41,7 @@ def read(
         conditions: column or columns that are given rather than generated, where the user wants that.
         missing: numbers or words that stand for a missing number beside the usual ones, such as "-200".
         schema: a model's; the table is then read as that model's table, whose step it has, or a multiple of it.
+        judged: it is only to be judged: columns that follow the clock in the model's table need not do so in it.
 
     Raises:
         DataError: the table cannot be used as it is.
@@ -55,7 +58,7 @@ def read(
     parts = _without_empty_rows(parts, wish)
     _check_rows(parts, 1 if schema is not None else LEAST_ROWS, called)
     placed, notes = place(parts, wish, schema)
-    return _table(parts, placed, wish, schema, (*parts.notes, *notes))
+    return _table(parts, placed, wish, schema, judged, (*parts.notes, *notes))
 
 
 def _names(names: str | Sequence[str]) -> tuple[str, ...]:
@@ -150,21 +153,34 @@ def _without_empty_rows(parts: Parts, wish: Wish) -> Parts:
     return replace(parts, columns=tuple(c.take(kept) for c in parts.columns), notes=(*parts.notes, note))
 
 
-def _table(parts: Parts, placed: Layout, wish: Wish, schema: Schema | None, notes: tuple[str, ...]) -> Table:
+def _table(
+    parts: Parts, placed: Layout, wish: Wish, schema: Schema | None, judged: bool, notes: tuple[str, ...]
+) -> Table:
     timed = None if placed.clock.in_index else placed.clock.column
-    columns = [understand(c, "time" if c.name == timed else wish.role(c.name)) for c in parts.columns]
-    columns = [_timed(c, placed, parts.source) if c.role == "time" else _promoted(c, placed.filled) for c in columns]
+    if schema is None:
+        free = [c for c in parts.columns if c.name != timed and wish.role(c.name) == "value"]
+        told = almanac.find(free, placed)
+    else:
+        told, said = almanac.again(schema.columns, parts.columns, placed, judged)
+        notes = (*notes, *said)
+    rest = [c for c in parts.columns if c.name not in told]
+    found = {c.name: understand(c, "time" if c.name == timed else wish.role(c.name)) for c in rest}
+    found = {
+        name: _timed(c, placed, parts.source) if c.role == "time" else _promoted(c, placed.filled)
+        for name, c in found.items()
+    }
+    columns = [(found | told)[cells.name] for cells in parts.columns]
     cells = {c.name: c for c in parts.columns}
     if schema is not None:
         columns, cells, placed = adopt(schema, columns, cells, placed)
     else:
-        notes = (*notes, *stray_notes(columns, cells))
+        notes = (*notes, *stray_notes(list(found.values()), cells))
     source, regrouped = _order(parts.source, placed)
-    found = Schema(tuple(columns), placed.clock, source)
-    _check_content(found, cells)
-    runs = _runs(found, placed, cells)
-    notes = (*notes, *regrouped, *(step_notes(found, runs) if schema is None else ()))
-    return Table(found, runs, _digest(found, runs), notes)
+    whole = Schema(tuple(columns), placed.clock, source)
+    _check_content(whole, cells)
+    runs = _runs(whole, placed, cells)
+    notes = (*notes, *regrouped, *(step_notes(whole, runs) if schema is None else ()))
+    return Table(whole, runs, _digest(whole, runs), notes)
 
 
 def _timed(column: Column, placed: Layout, source: Source) -> Column:
@@ -202,7 +218,7 @@ def _order(source: Source, placed: Layout) -> tuple[Source, tuple[str, ...]]:
 
 
 def _check_content(schema: Schema, cells: dict[str, Cells]) -> None:
-    values = [column for column in schema.columns if column.role == "value"]
+    values = [column for column in schema.columns if column.role == "value" and not column.told]
     if not any(cells[column.name].form in ("number", "boolean") for column in values):
         raise DataError("No column of numbers is left beside the clock, runs and conditions: at least one is needed.")
     if not any(column.kind != "constant" for column in values):

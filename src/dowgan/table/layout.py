@@ -135,7 +135,7 @@ def _pivot(times: Times, columns: Sequence[Cells]) -> str:
 
 def called(times: Times) -> str:
     """How to name the clock in an error."""
-    return f"'{times.cells.name}'" if times.cells.name else "the index"
+    return times.clock.called
 
 
 def show(times: Times, row: int) -> object:

@@ -36,7 +36,9 @@ def place(parts: Parts, wish: Wish, schema: Schema | None) -> tuple[Layout, tupl
     if schema is None and max(map(len, runs)) < 2:
         raise DataError("Every run has one row, which makes no series: use fewer --run columns.")
     hints = () if schema is None else steps_of(schema.clock)
-    if schema is not None and schema.clock.kind == "row":
+    if schema is not None and schema.clock.parts:
+        placed = _best(_joined(parts, schema), runs, parts, hints)
+    elif schema is not None and schema.clock.kind == "row":
         placed = layout.by_row(runs, *parts.source.index, parts.source.kind == "frame")
     else:
         placed = _clock(parts, wish, runs, hints)
@@ -61,15 +63,37 @@ def _clock(parts: Parts, wish: Wish, runs: Sequence[np.ndarray], hints: tuple[st
         if found and (parts.index.form != "number" or not any(c.form == "time" for c in rest)):
             _refuse_gaps(parts.index, "index")
             return _best(found, runs, parts, hints)
+    failed: DataError | None = None
     for sure, found in clocks.candidates(rest):
+        if failed is not None and found[0].clock.kind != "datetime":
+            raise failed
         try:
             return _best(found, runs, parts, hints)
-        except DataError:
-            clocks.refuse_split(found[0], rest)
+        except DataError as error:
             if sure and _must_be_clock(found[0], runs, parts):
-                raise
+                failed = error if failed is None or found[0].clock.parts else failed
+    if failed is not None:
+        raise failed
     _refuse_broken(rest)
     return layout.by_row(runs, *parts.source.index, parts.source.kind == "frame")
+
+
+def _joined(parts: Parts, schema: Schema) -> tuple[clocks.Times, ...]:
+    """The readings of the columns that hold a model's clock together.
+
+    Raises:
+        DataError: they do not hold times here.
+    """
+    clock = schema.clock
+    hour = next((c.value for c in schema.columns if c.name in clock.parts and c.told == "hour"), None)
+    assert hour is None or isinstance(hour, float)
+    columns = [cells for cells in parts.columns if cells.name in clock.parts]
+    for cells in columns:
+        _refuse_gaps(cells, "column of the clock")
+    found = clocks.joined(columns, hour)
+    if not found:
+        raise DataError(f"The columns {clock.called} are the model's clock, and do not hold times here: mend them.")
+    return found
 
 
 def _must_be_clock(times: clocks.Times, runs: Sequence[np.ndarray], parts: Parts) -> bool:

@@ -30,6 +30,8 @@ class Column:
         ordered: whether the categories have an order (pandas).
         null: how pandas held a missing value: "nan", "None", "NA" or "NaT".
         level_dtype: the dtype of the levels of a pandas category.
+        told: what the clock tells the column by: a format of its own ("%d/%m/%Y"), or a name in almanac.py, for which
+            value is added, or codes has the value of each hour, weekday or the like; "" if it is modelled.
     """
 
     name: str
@@ -45,6 +47,8 @@ class Column:
     ordered: bool = False
     null: str = "nan"
     level_dtype: str = ""
+    told: str = ""
+    codes: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -121,8 +125,9 @@ class Schema:
 
     @property
     def channels(self) -> tuple[Column, ...]:
-        """What the model models: value and condition columns that vary, in order."""
-        return tuple(c for c in self.columns if c.role in ("value", "condition") and c.kind != "constant")
+        """What the model models: value and condition columns that vary, but not with the clock, in order."""
+        modelled = (c for c in self.columns if c.role in ("value", "condition") and not c.told)
+        return tuple(c for c in modelled if c.kind != "constant")
 
     @property
     def run_names(self) -> tuple[str, ...]:

@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from dowgan.table.almanac import is_text
+from dowgan.table.giving import told_values
 from dowgan.table.schema import Column, Schema, Table, is_missing
 
 _KINDS = {"float": "number", "integer": "whole number", "boolean": "true or false"}
@@ -46,12 +48,13 @@ def clock_line(table: Table) -> str:
     clock = table.schema.clock
     if clock.kind == "row":
         return "no clock: rows are numbered (say --time COL if there is one)"
-    name = f"'{clock.column}'" if clock.column else "the index"
     last = max(clock.at(run.start, np.array([len(run.values) - 1]))[0] for run in table.runs)
     first = min(run.start for run in table.runs)
     step = f"{clock.step}" + (f" / {clock.divide}" if clock.divide > 1 else "")
     extra = [text for text in (clock.tz, clock.text_format) if text]
-    return f"{name}, step {step}, {_shown(first)} to {_shown(last)}" + (f" ({', '.join(extra)})" if extra else "")
+    return f"{clock.called}, step {step}, {_shown(first)} to {_shown(last)}" + (
+        f" ({', '.join(extra)})" if extra else ""
+    )
 
 
 def _shown(value: object) -> str:
@@ -61,7 +64,7 @@ def _shown(value: object) -> str:
 
 
 def _line(column: Column, table: Table) -> Line:
-    kind = _KINDS.get(column.kind, column.kind)
+    kind = "date or time" if is_text(column) else _KINDS.get(column.kind, column.kind)
     role = _ROLES[column.role]
     kind = role if role == "time" else f"{role}, {kind}" if role else kind
     missing = f"{column.missing:.0%}" if column.missing >= 0.005 else "few" if column.missing else ""
@@ -73,7 +76,9 @@ def _rules(column: Column, schema: Schema) -> list[str]:
     units = _units(column.name, schema)
     if units:
         rules.append(f"in {units}")
-    if column.levels:
+    if column.told:
+        rules.append(f"follows the clock ({column.told})")
+    elif column.levels:
         shown = ", ".join(map(str, column.levels[:6]))
         rules.append(f"one of {shown}" + (f" and {len(column.levels) - 6} more" if len(column.levels) > 6 else ""))
     elif column.role not in ("time", "run"):
@@ -96,6 +101,8 @@ def _example(column: Column, table: Table) -> str:
     schema, run = table.schema, table.runs[0]
     if column.role == "time":
         return _shown(run.start)
+    if column.told:
+        return _shown(told_values(column, schema.clock, schema.clock.times(run.start, 1))[0])
     if column.role == "run":
         return str(run.key[schema.run_names.index(column.name)])
     if column.kind == "constant":
