@@ -123,6 +123,36 @@ def test_distances_are_as_large_as_in_the_table_and_ties_as_rare() -> None:
         assert (own < 0.005).mean() < 0.05
 
 
+def indices(rows: int) -> pd.DataFrame:
+    """Two that wander, one above the other in the first half and below it in the second."""
+    rng = np.random.default_rng(2)
+    wander = rng.standard_normal((rows, 2)).cumsum(axis=0) * 0.2
+    over = np.linspace(40, -40, rows)
+    rise = np.linspace(0, 60, rows)
+    return pd.DataFrame(
+        np.round(100 + rise[:, None] + wander + np.stack([0 * over, over], axis=1), 2), columns=["a", "b"]
+    )
+
+
+def test_one_that_never_came_near_the_other_may_cross_it_later() -> None:
+    early = indices(1_200).iloc[:500]
+    assert (early["a"] < early["b"]).all()
+    assert not find_relations(columns(early), early.to_numpy(float)).below
+
+
+def test_a_rule_that_given_rows_break_is_not_kept_there() -> None:
+    """Else all that lies between given rows would be moved to the middle of the two."""
+    frame = prices(400)[["low", "high"]]
+    model = dowgan.Synthesizer("prior", ["calibrated=false"]).fit(frame)
+    assert model.model_.relations.below == ((0, 1),)
+    other = frame.iloc[:40].rename(columns={"low": "high", "high": "low"})[["low", "high"]]
+    finer = model.densify(other, factor=2)
+    between = (finer["low"] - finer["high"]).iloc[1::2]
+    assert (between > 0.2).mean() > 0.8
+    later = model.extend(other, steps=3).median
+    assert later.notna().all().all()
+
+
 def test_the_three_verbs_keep_the_rules() -> None:
     frame = prices()
     model = dowgan.Synthesizer().fit(frame)

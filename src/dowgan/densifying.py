@@ -93,7 +93,8 @@ class Densifier:
                 for column in found.columns:
                     must = found.between(part.values[:, column], factor, position, ratio).ravel()[: len(values)]
                     np.copyto(values[:, column], must, where=~np.isnan(must))
-        middle, *kept = [model.relations.keep(values, given) for values in decoded]
+        rules = model.relations.unbroken(part.values)
+        middle, *kept = [rules.keep(values, given) for values in decoded]
         model.totals.between(run.values, factor, middle)
         for values in kept:
             model.totals.between(run.values, factor, values, drawn=True)

@@ -128,7 +128,8 @@ class Extender:
             chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
             self._stand(decoded, history, chance)
         median, paths = self._settled(decoded, history, ahead)
-        return (model.relations.keep(self._middle_of(paths), ahead.given) if courses else median), paths
+        rules = model.relations.unbroken(run.values)
+        return (rules.keep(self._middle_of(paths), ahead.given) if courses else median), paths
 
     def _courses(
         self, stretch: Stretch, regime: np.ndarray, ahead: Ahead, count: int, rng: np.random.Generator
@@ -214,9 +215,9 @@ class Extender:
 
     def _settled(self, decoded: list[np.ndarray], history: History, ahead: Ahead) -> tuple[np.ndarray, np.ndarray]:
         """Middle and paths with the rules, the totals and the given values put in."""
-        model = self.model
+        model, rules = self.model, self.model.relations.unbroken(history.rises.values)
         before = last_known(history.run.values)
-        kept = [model.totals.summed(model.relations.keep(path, ahead.given), before) for path in decoded]
+        kept = [model.totals.summed(rules.keep(path, ahead.given), before) for path in decoded]
         for path in kept:
             np.copyto(path, ahead.given, where=~np.isnan(ahead.given))
         middle, *values = kept

@@ -23,6 +23,7 @@ SCORE_WINDOWS = 200  # windows that judge a covariance
 ORDERS = (2, 6, 12)  # of the filters that are tried
 ALIKE = (1.0, 0.5, 0.0)  # how far the filters of all channels are drawn to a common one; the first with every order
 CLEARLY = 0.01  # of the cost of a value, by which filters of its own must be better
+MUCH = 0.1  # the same by which less between channels must be better than what is measured, in long tables
 SHORT = 3_072  # rows below which what is measured of a table without filters is too rough
 LONGEST_SHARE = 4  # rows for each lag that is measured with filters, at least
 FEWEST_LAGS = 24
@@ -262,6 +263,7 @@ BLENDS = tuple(
     )
 )
 STEADIEST = BLENDS[-3]  # where no rows are held out
+OWN = tuple((("full", 1 - share), ("apart", share)) for share in (0.0, 0.1, 0.3, 0.6, 1.0))  # each keeps its own memory
 
 
 @dataclass(frozen=True)
@@ -345,7 +347,12 @@ def fit_process(
     best = Form(orders[0], alike, STEADIEST)
     if windows:
         judge = Judge(early, min(lags, JUDGED), windows[::stride])
-        best = min((Form(order, alike, blend) for order in orders for blend in BLENDS), key=judge.cost)
+        if not filtered:
+            measured, *simpler = (Form(0, alike, blend) for blend in OWN)
+            best = min(simpler, key=judge.cost)
+            best = best if judge.cost(best) < judge.cost(measured) - MUCH else measured
+        else:
+            best = min((Form(order, alike, blend) for order in orders for blend in BLENDS), key=judge.cost)
         for other in (replace(best, alike=share) for share in others):
             best = other if judge.cost(other) < judge.cost(best) - CLEARLY else best
     process = best.process(parts_of(everything, lags, best.order, best.alike))

@@ -19,6 +19,8 @@ LOOK = 2_000  # rows, spread evenly, on which all pairs are tried first
 CHANCE = 0.05  # share of the rows, put together at random, that must break a rule that does not hold by chance
 EXPECTED = 30  # rows that must break it then
 TRIED = 10_000  # rows put together at random
+BLOCKS = 8  # of time, in half of which at least a column must come near the one that it never crosses:
+NEAR = 0.5  # nearer than this share of their usual distance
 ROWS_EACH = 20  # for each column that may be part of a sum
 EXACT = 1e-6  # of the spread: by how much sums of all decimals may be off
 SMALL = 1e-9  # a part of nothing
@@ -120,6 +122,19 @@ class Relations:
             empty=tuple(rule for rule in self.empty if rule[0] not in out),
         )
 
+    def unbroken(self, values: Float[np.ndarray, "N C"]) -> "Relations":
+        """Return the rules that hold in other rows too, where those are known: columns may cross later than the fit."""
+        return replace(
+            self,
+            same=tuple((a, b) for a, b in self.same if not np.any(np.abs(values[:, a] - values[:, b]) > 0)),
+            below=tuple((low, high) for low, high in self.below if not np.any(values[:, low] > values[:, high])),
+            empty=tuple(
+                (place, low, high)
+                for place, low, high in self.empty
+                if not np.any((values[:, place] > low) & (values[:, place] < high))
+            ),
+        )
+
     def keep(self, values: Float[np.ndarray, "N C"], given: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
         """Return the values with what is given put in and the rules kept.
 
@@ -201,6 +216,7 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) 
         and _never_above(some, low, high)
         and _never_above(values, low, high)
         and _by_more_than_chance(values[:, low], values[:, high], rng)
+        and _comes_near(values[:, low], values[:, high])
     ]
     sums, empty = find_sums(columns, values, leaders), find_empty(values, leaders)
     summed = [{*rule.parts, rule.total} for rule in sums]  # that parts are below their sum follows from the sum
@@ -306,6 +322,13 @@ def _by_more_than_chance(low: Float[np.ndarray, " N"], high: Float[np.ndarray, "
     both = ~np.isnan(low) & ~np.isnan(high)
     broken = np.mean(rng.choice(low[both], TRIED) > rng.choice(high[both], TRIED))
     return bool(broken > CHANCE and broken * both.sum() > EXPECTED)
+
+
+def _comes_near(low: Float[np.ndarray, " N"], high: Float[np.ndarray, " N"]) -> bool:
+    """Whether the upper column is as good as touched throughout: one index may stay above another for a few years."""
+    distance = (high - low)[~np.isnan(low) & ~np.isnan(high)]
+    blocks = np.array_split(distance, BLOCKS)
+    return bool(np.median([block.min() - NEAR * np.median(block) for block in blocks]) <= 0)
 
 
 def _in_order(pairs: Sequence[tuple[int, int]]) -> tuple[tuple[int, int], ...]:

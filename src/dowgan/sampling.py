@@ -28,7 +28,6 @@ SMALL_SPREAD = 1e-9  # added to a spread before it divides
 ALL_ALIKE = 1.1  # times that all movements of an epoch are made larger or smaller alike, at most
 SLOW = 16  # parts of an epoch, whose means are its slow movements
 MOST_SLOW = 4.0  # times that slow movements are made larger
-SHORT = 2_048  # rows of an epoch, up to which joined series are levelled too
 WINDOWS = 256  # that go through the generator at once
 
 Refine = Callable[[Float[np.ndarray, "B U"]], Float[np.ndarray, "B U"]]  # the generator, in coordinates
@@ -138,13 +137,12 @@ class Sampler:
             slow = self._solver(max(1, steps // 4)).paths(self._normal(given, longer), one_path(lots))
             return self._with_moves(self._finished(slow, [longer], known), [place])[0]
         drawn = self.epoch * (-(-(rows + steps) // self.epoch) + 1) if hold else rows + steps
-        used = drawn if hold and self.epoch <= SHORT else rows + steps
         slow = self._solver(0).series(drawn, lots)
         if hold:
             slow = level(slow, self.epoch)
-        blank = np.full((used - steps, self.prior.channels), np.nan)
-        out = self._finished(slow[:, :used], [place.longer(used - rows)], blank)
-        if hold and self.epoch <= SHORT and self._changes:
+        blank = np.full((drawn - steps, self.prior.channels), np.nan)
+        out = self._finished(slow, [place.longer(drawn - rows)], blank)
+        if hold and self._changes:
             scores = self.coordinates.scores
             out = scores.from_normal(level(scores.to_normal(out), self.epoch))
         return self._with_moves(out[:, :rows], [place])[0]

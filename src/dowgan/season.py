@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Int, Num
+from jaxtyping import Bool, Float, Int, Num
 from scipy.interpolate import PchipInterpolator
 
 from dowgan.levels import mean_known
@@ -239,13 +239,13 @@ def fit_season(
     """
     channels = stretches[0].values.shape[1]
     early, late = split(stretches)
-    periods, harmonics = choose_waves(early, late, candidates)
-    if not periods and not _alike(stretches) and (regimes == 1 or not candidates):  # a machine has a beat of its own
-        periods, harmonics = choose_waves(early, late, peaks(stretches))
+    found = choose_waves(early, late, candidates)
+    if not found.periods and not _alike(stretches) and (regimes == 1 or not candidates):  # a machine has its own beat
+        found = choose_waves(early, late, peaks(stretches))
     values, positions, _, places = stacked(stretches)
     middle, half = float(positions.mean()), max(float(np.ptp(positions)) / 2, 1.0)
-    line, wave = ((positions - middle) / half)[:, None], waves(positions, periods, harmonics)
-    chosen = _level_and_waves(values, line, wave, np.zeros(channels) if trend is None else trend)
+    line, wave = ((positions - middle) / half)[:, None], found.at(positions)
+    chosen = _level_and_waves(values, line, wave, found.used, np.zeros(channels) if trend is None else trend)
     rest = values - np.concatenate([np.ones_like(line), line, wave], axis=1) @ chosen
     ends = np.cumsum([len(s.values) for s in stretches])[:-1]
     regime_mean, response, rest = _regime_levels(np.split(rest, ends), [s.regime for s in stretches], regimes)
@@ -258,8 +258,8 @@ def fit_season(
     rest = rest / np.exp(at(log_profile, places))
     spread = _log_spread(rest, wave, round(len(rest) * (1 - HELD_OUT)))
     season = Season(
-        periods=periods,
-        harmonics=harmonics,
+        periods=found.periods,
+        harmonics=found.harmonics,
         level=chosen[0],
         wave=chosen[2:],
         trend=chosen[1] / half,
@@ -279,12 +279,13 @@ def _level_and_waves(
     values: Float[np.ndarray, "N D"],
     line: Float[np.ndarray, "N 1"],
     wave: Float[np.ndarray, "N F"],
+    used: Bool[np.ndarray, "F D"],
     follow: Float[np.ndarray, " D"],
 ) -> Float[np.ndarray, "G D"]:
     """Level, slope along the line and coefficients of the waves; the slope as far as each channel follows it."""
-    ones = np.ones_like(line)
-    with_trend = regress(np.concatenate([ones, line, wave], axis=1), values, 1e-5)
-    without = regress(np.concatenate([ones, wave], axis=1), values, 1e-5)
+    ones, every = np.ones_like(line), np.ones((1, len(follow)), dtype=bool)
+    with_trend = regress(np.concatenate([ones, line, wave], axis=1), values, 1e-5, np.vstack([every, every, used]))
+    without = regress(np.concatenate([ones, wave], axis=1), values, 1e-5, np.vstack([every, used]))
     chosen = np.where(follow > 0, with_trend, np.insert(without, 1, 0.0, axis=0))
     chosen[1] *= follow
     return chosen

@@ -4,9 +4,10 @@ Shapes: T steps, N rows of all runs, L late ones, D channels, F waves.
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Bool, Float, Num
 
 from dowgan.levels import mean_known
 from dowgan.stretch import Stretch, stacked
@@ -14,6 +15,8 @@ from dowgan.stretch import Stretch, stacked
 CYCLES = 2.5  # a season is looked for only if the fitted rows hold that many cycles
 GAIN = 0.01  # least drop of the mean squared error (standardised channels) for a part of a season to stay
 SURE = 2.0  # standard errors of that drop: white noise gains more than GAIN by chance
+GAIN_ALONE = 0.02  # the same for a channel that follows a season which all together do not
+SURE_ALONE = 5.0
 SURE_BLOCKS = 8  # blocks of the late rows, whose means tell the standard error also where rows are alike
 HARMONICS = (1, 2, 4, 8, 12)
 RIDGE = 1e-3
@@ -31,16 +34,20 @@ def waves(
 
 
 def regress(
-    design: Float[np.ndarray, "T F"], values: Float[np.ndarray, "T D"], ridge: float = RIDGE
+    design: Float[np.ndarray, "T F"],
+    values: Float[np.ndarray, "T D"],
+    ridge: float = RIDGE,
+    used: Bool[np.ndarray, "F D"] | None = None,
 ) -> Float[np.ndarray, "F D"]:
-    """Ridge regression of every channel on the design, each over the rows where it is known."""
+    """Ridge regression of every channel on the design, or on the columns of it that it uses, over its known rows."""
     known = ~np.isnan(values)
     out = np.zeros((design.shape[1], values.shape[1]))
     for channel in range(values.shape[1]):
-        rows = design[known[:, channel]]
+        columns = slice(None) if used is None or used[:, channel].all() else used[:, channel]
+        rows = design[known[:, channel]][:, columns]
         if len(rows) > 0:
             gram = rows.T @ rows + ridge * max(len(rows), 1) * np.eye(rows.shape[1])
-            out[:, channel] = np.linalg.solve(gram, rows.T @ values[known[:, channel], channel])
+            out[columns, channel] = np.linalg.solve(gram, rows.T @ values[known[:, channel], channel])
     return out
 
 
@@ -81,37 +88,62 @@ def _off_centre(three: Float[np.ndarray, " K"]) -> float:
     return float(np.clip(0.5 * (left - right) / bend, -0.5, 0.5)) if bend < 0 else 0.0
 
 
-def choose_waves(
-    early: Sequence[Stretch], late: Sequence[Stretch], candidates: Sequence[float]
-) -> tuple[tuple[float, ...], tuple[int, ...]]:
-    """Take season after season, each with the number of harmonics that predicts the late rows best."""
-    if not candidates:
-        return (), ()
+@dataclass(frozen=True)
+class Waves:
+    """Seasons: their lengths in steps, the number of harmonics of each, and which channels follow it."""
+
+    periods: tuple[float, ...]
+    harmonics: tuple[int, ...]
+    followed: Bool[np.ndarray, "P D"]
+
+    def with_one(self, period: float, most: int, followed: Bool[np.ndarray, " D"]) -> "Waves":
+        """These and one more."""
+        return Waves((*self.periods, period), (*self.harmonics, most), np.vstack([self.followed, followed]))
+
+    def at(self, positions: Num[np.ndarray, " T"]) -> Float[np.ndarray, "T F"]:
+        """Return all waves at the given positions (in steps)."""
+        return waves(positions, self.periods, self.harmonics)
+
+    @property
+    def used(self) -> Bool[np.ndarray, "F D"]:
+        """Which channels use which waves."""
+        return np.repeat(self.followed, 2 * np.array(self.harmonics, dtype=int), axis=0)
+
+
+def choose_waves(early: Sequence[Stretch], late: Sequence[Stretch], candidates: Sequence[float]) -> Waves:
+    """Take season after season, each with the number of harmonics that predicts the late rows best.
+
+    All channels follow a season that helps them taken together; else those do that it helps without doubt.
+    """
     values, positions, _, _ = stacked(early)
     late_values, late_positions, _, _ = stacked(late)
-    span = np.ptp(positions) + 1
-    periods: tuple[float, ...] = ()
-    harmonics: tuple[int, ...] = ()
+    span, every = np.ptp(positions) + 1, np.ones(values.shape[1], dtype=bool)
+    chosen = Waves((), (), np.empty((0, len(every)), dtype=bool))
+    if not candidates:
+        return chosen
 
-    def squares(periods: tuple[float, ...], harmonics: tuple[int, ...]) -> Float[np.ndarray, "L D"]:
-        design = np.concatenate([np.ones((len(positions), 1)), waves(positions, periods, harmonics)], axis=1)
-        late_design = np.concatenate(
-            [np.ones((len(late_positions), 1)), waves(late_positions, periods, harmonics)], axis=1
-        )
-        rest = late_values - late_design @ regress(design, values)
+    def squares(tried: Waves) -> Float[np.ndarray, "L D"]:
+        designs = [np.concatenate([np.ones((len(at), 1)), tried.at(at)], axis=1) for at in (positions, late_positions)]
+        used = np.concatenate([every[None], tried.used])
+        rest = late_values - designs[1] @ regress(designs[0], values, used=used)
         return (rest - mean_known(rest)) ** 2  # a shifted level is the trend's or the prior's matter
 
-    best = squares(periods, harmonics)
+    best = squares(chosen)
     for period in sorted(candidates):
         if span < CYCLES * period or period < 2.5:
             continue
-        tries = [k for k in HARMONICS if period / k >= 2 and 2 * k * 4 < len(positions)]
-        tried = {k: squares((*periods, period), (*harmonics, k)) for k in tries}
-        if tried:
-            most = min(tried, key=lambda k: mean_square(tried[k]))
-            if _gains(best, tried[most]):
-                best, periods, harmonics = tried[most], (*periods, period), (*harmonics, most)
-    return periods, harmonics
+        most = [k for k in HARMONICS if period / k >= 2 and 2 * k * 4 < len(positions)]
+        tried = [(chosen.with_one(period, k, every), squares(chosen.with_one(period, k, every))) for k in most]
+        together = min(tried, key=lambda one: mean_square(one[1]), default=None)
+        if together is not None and _gains(best, together[1]):
+            chosen, best = together
+            continue
+        alone = [(k, _gain_alone(best, after)) for k, (_, after) in zip(most, tried, strict=True)]
+        if alone and max(gain.sum() for _, gain in alone) > 0:
+            k, gain = max(alone, key=lambda one: one[1].sum())
+            chosen = chosen.with_one(period, k, gain > 0)
+            best = squares(chosen)
+    return chosen
 
 
 def mean_square(squares: Float[np.ndarray, "N D"]) -> float:
@@ -126,3 +158,12 @@ def _gains(before: Float[np.ndarray, "N D"], after: Float[np.ndarray, "N D"]) ->
     means = np.array([block.mean() for block in blocks if len(block)])
     chance = float(means.std(ddof=1) / np.sqrt(len(means))) if len(means) > 1 else 0.0
     return mean_square(before) - mean_square(after) > max(GAIN, SURE * chance)
+
+
+def _gain_alone(before: Float[np.ndarray, "N D"], after: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
+    """How far the squared errors of each channel fall, 0 where that is little or may be chance."""
+    drop = before - after
+    means = np.array([mean_known(block) for block in np.array_split(drop, SURE_BLOCKS) if len(block)])
+    chance = means.std(axis=0, ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.full(drop.shape[1], np.inf)
+    gain = mean_known(drop)
+    return np.where(gain > np.maximum(GAIN_ALONE, SURE_ALONE * chance), gain, 0.0)

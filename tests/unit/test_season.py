@@ -43,12 +43,25 @@ def test_a_cycle_without_a_clock_is_found_in_the_data(period: float) -> None:
         assert abs(season.periods[0] / period - 1) < 0.03
 
 
+def test_one_channel_of_many_may_have_a_season_of_its_own() -> None:
+    """Of twelve channels taken together it explains next to nothing, and without it a day would have no hours."""
+    values = noise(2_400, 5, channels=12)
+    values[:, 3] += 0.4 * cycle(2_400, 24)
+    season = fit_season([stretch(values)], (24.0, 168.0))
+    assert season.periods == (24.0,)
+    size = np.abs(season.wave).max(axis=0)
+    assert size[3] > 0.3
+    assert np.delete(size, 3).max() == 0
+
+
 def test_white_noise_has_no_season() -> None:
     alarms = 0
     for seed in range(20):
         alarms += len(fit_season([stretch(noise(300, seed))], (12.0, 52.0)).periods)
         alarms += len(fit_season([stretch(noise(300, seed + 100))], ()).periods)
     assert alarms <= 1, "40 tries on white noise"
+    many = [fit_season([stretch(noise(300, seed, channels=8))], (12.0, 52.0)).periods for seed in range(20)]
+    assert sum(map(len, many)) <= 2, "320 channels of white noise"
 
 
 def test_a_series_shorter_than_two_and_a_half_cycles_gets_none() -> None:
