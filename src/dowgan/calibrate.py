@@ -1,9 +1,10 @@
 """What a prior gets wrong on rows that it has not seen, measured once and put right in closed form.
 
 Two things: how wide the paths must be for 90 % bands to cover 90 %, and, channel by channel, how much weight a
-densified value gives to plain interpolation. Both are measured by a prior fitted on the early rows alone.
+densified value gives to plain interpolation, and an extended one to plain ways to foretell. All is measured by priors
+fitted on earlier rows alone.
 
-Shapes: M ways to interpolate, D channels, K old rows.
+Shapes: M ways to interpolate or to foretell, D channels, K old rows.
 """
 
 from collections.abc import Callable, Sequence
@@ -14,11 +15,23 @@ from jaxtyping import Bool, Float
 from scipy.optimize import nnls
 
 from dowgan.interpolation import WAYS, interpolate
+from dowgan.levels import mean_known
 from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.rng import Streams
 from dowgan.stretch import Stretch, split
-from dowgan.verbs import Mixture, Normals, Solver, densify, extend, regimes_between, rows_after, rows_of
+from dowgan.verbs import (
+    OUTLOOKS,
+    Mixture,
+    Normals,
+    Paths,
+    Solver,
+    densify,
+    extend,
+    regimes_between,
+    rows_after,
+    rows_of,
+)
 
 BAND = 0.9  # coverage aimed at
 BAND_RANGE = (0.6, 2.5)  # paths are never narrowed or widened more than this
@@ -30,7 +43,9 @@ FACTORS = (2, 4, 6, 12)
 MOST_VALUES = 24_000  # values of the late block that a factor is measured on
 LEAST_GAPS = 8  # old steps that a factor needs
 CAUTION = 100.0  # gaps at which weights count as much as what they are drawn to
-BAND_CAUTION = 12.0  # likewise of a channel's own width of bands
+OUTLOOK_CAUTION = 8.0  # the same for the ways to foretell
+OUTLOOK_SURE = 1.0  # standard errors of what they gain
+BAND_CAUTION = 24.0  # likewise of a channel's own width of bands
 LEAST_REACH = 0.1  # of paths, below which a value's error asks for no more
 ALIKE = HORIZON // 4  # rows of an extension whose errors are all but one error
 
@@ -43,12 +58,12 @@ class Calibration:
     """What the backtests of one prior found.
 
     Attributes:
-        extend_band: [D], factors on the deviation of an extending path from its median, where paths are widest.
+        outlook: how an extension is put together; its bands are those where paths are widest.
         known: mixtures by factor where the fine step is one that the model was fitted on.
         finer: mixtures by factor where it is finer than that.
     """
 
-    extend_band: Float[np.ndarray, " D"]
+    outlook: Mixture
     known: dict[int, Mixture] = field(default_factory=dict)
     finer: dict[int, Mixture] = field(default_factory=dict)
 
@@ -59,14 +74,13 @@ class Calibration:
         """
         measured = self.finer if finer else self.known
         if not measured:
-            return Mixture(_only_prior(channels), np.ones(channels))
+            return _only_prior(len(WAYS), channels)
         return measured[min(measured) if finer else min(measured, key=lambda f: abs(np.log(f / factor)))]
 
 
-def _only_prior(channels: int) -> Float[np.ndarray, "M D"]:
-    weights = np.zeros((1 + len(WAYS), channels))
-    weights[0] = 1
-    return weights
+def _only_prior(ways: int, channels: int) -> Mixture:
+    """The prior as it is, and none of so many plain ways."""
+    return Mixture(np.repeat(np.eye(1 + ways)[0][:, None], channels, axis=1), np.ones(channels))
 
 
 def _band(
@@ -108,8 +122,29 @@ def _normals(streams: Streams, name: str) -> Normals:
     return lambda number, width: streams.normal(f"{name}/{number}", 0, PATHS, width)
 
 
-def extension_band(prior: Prior, cases: Sequence[tuple[Stretch, int]], horizon: int, streams: Streams) -> list[Ratios]:
-    """Extend runs from a place on that the prior has not seen, and measure the band that each value asks for.
+@dataclass(frozen=True)
+class Tried:
+    """A run that was extended, from a place on that the prior had not seen, and what came."""
+
+    truth: Float[np.ndarray, "H D"]
+    found: Paths
+
+    def gain(self, weights: Float[np.ndarray, "M D"]) -> Float[np.ndarray, " D"]:
+        """By how much the mixture of the guesses is nearer than the prior's; NaN where nothing is known."""
+        mixed = np.sum(weights[:, None] * self.found.guesses, axis=0)
+        nearer = np.abs(self.truth - self.found.guesses[0]) - np.abs(self.truth - mixed)
+        return np.where(np.isnan(nearer).all(axis=0), np.nan, mean_known(nearer))
+
+    def ratios(self, weights: Float[np.ndarray, "M D"]) -> Ratios:
+        """The band that each value asks for beside the mixture of the guesses, where paths are widest."""
+        found = self.found
+        mixed = np.sum(weights[:, None] * found.guesses, axis=0)
+        ratios = _band(self.truth, mixed, found.paths + (mixed - found.middle), np.ones_like(self.truth, dtype=bool))
+        return np.sqrt(np.maximum(1 + (ratios**2 - 1) / np.maximum(found.reach, LEAST_REACH), 0.0))
+
+
+def try_extensions(prior: Prior, cases: Sequence[tuple[Stretch, int]], horizon: int, streams: Streams) -> list[Tried]:
+    """Extend runs from places on that the prior has not seen.
 
     Args:
         prior: fitted on earlier rows.
@@ -117,33 +152,63 @@ def extension_band(prior: Prior, cases: Sequence[tuple[Stretch, int]], horizon: 
         horizon: most rows to extend.
         streams: randomness of the backtest.
     """
-    out, solver = [], Solver(prior.process, prior.frame())
+    out, solver, plain = [], Solver(prior.process, prior.frame()), _only_prior(len(OUTLOOKS), prior.channels)
     for number, (whole, origin) in enumerate(cases):
         run = replace(whole, pace=1.0)  # how long it will be is not known
         truth = run.values[origin : origin + horizon]
         rows = rows_after(run.rows(0, origin), run.regime[origin : origin + horizon])
         blank, name = np.full_like(truth, np.nan), f"extend/{number}/{origin}"
-        found = extend(prior, solver, run.rows(0, origin), blank, rows, _normals(streams, name), band=1.0)
-        ratios = _band(truth, found.middle, found.paths, np.ones_like(truth, dtype=bool))
-        out.append(np.sqrt(np.maximum(1 + (ratios**2 - 1) / np.maximum(found.reach, LEAST_REACH), 0.0)))
+        found = extend(prior, solver, run.rows(0, origin), blank, rows, _normals(streams, name), plain)
+        out.append(Tried(truth, found))
     return out
 
 
-def _extensions(early: Prior, stretches: Sequence[Stretch], refit: Refit, streams: Streams) -> Float[np.ndarray, " D"]:
-    """The band factors of an extension: late runs from their middles; or every run from several places on, each
-    time by a prior fitted up to there, so that it is as near as the model will be to what it extends."""
+def _outlook(early: Prior, stretches: Sequence[Stretch], refit: Refit, streams: Streams) -> Mixture:
+    """How an extension is put together: by late runs from their middles; or by every run from several places on, each
+    time by a prior fitted up to about there, so that it is as near as the model will be to what it extends."""
     history, late = split(stretches)
     if len(history) != len(late):
         cases = [(s, max(1, len(s.values) // 2)) for s in late[:ORIGINS]]
-        return _factors_of(extension_band(early, cases, HORIZON, streams), ALIKE)
-    ratios = []
-    for share in SHARES:
-        before, after = split(stretches, share)
-        horizon = min(HORIZON, max(2, min(len(s.values) for s in after)))
-        cases = [(s, len(b.values)) for s, b in zip(stretches, before, strict=True) if len(b.values)]
+        return mixture_of(try_extensions(early, cases, HORIZON, streams), len(cases))
+    tried: list[Tried] = []
+    places = 0
+    for share, left in zip(SHARES, (*SHARES[1:], 0.0), strict=True):
+        before, until = split(stretches, share)[0], split(stretches, left)[0] if left else stretches
+        runs = [trio for trio in zip(stretches, before, until, strict=True) if len(trio[1].values)]
+        horizon = min(HORIZON, *(max(2, len(s.values) - len(b.values)) for s, b, _ in runs)) if runs else 2
+        cases = [(s, o) for s, b, u in runs for o in _origins(len(b.values), len(u.values), horizon)]
         if cases:
-            ratios += extension_band(refit(before), cases[:ORIGINS], horizon, streams)
-    return _factors_of(ratios, ALIKE) if ratios else np.ones(stretches[0].values.shape[1])
+            tried += try_extensions(refit(before), cases[:: -(-len(cases) // ORIGINS)], horizon, streams)
+        places += len(runs)
+    return mixture_of(tried, places) if tried else _only_prior(len(OUTLOOKS), early.channels)
+
+
+def _origins(first: int, until: int, horizon: int) -> range:
+    """Places from which so many rows are extended: the first, and others half a horizon behind each other."""
+    return range(first, max(until - horizon + 1, first + 1), max(1, horizon // 2))
+
+
+def mixture_of(tried: Sequence[Tried], places: int) -> Mixture:
+    """The mixture that backtests ask for, those from one place, some rows apart, hardly more than one of them."""
+    truth, guesses = np.concatenate([t.truth for t in tried]), np.concatenate([t.found.guesses for t in tried], axis=1)
+    weights = _weights(truth, guesses, ALIKE, OUTLOOK_CAUTION)
+    share, prior = _sure(tried, weights), _only_prior(len(OUTLOOKS), truth.shape[1]).weights
+    weights = share * weights + (1 - share) * prior
+    return Mixture(weights, _factors_of([t.ratios(weights) for t in tried], round(ALIKE * len(tried) / places)))
+
+
+def _sure(tried: Sequence[Tried], weights: Float[np.ndarray, "M D"]) -> Float[np.ndarray, " D"]:
+    """How far weights of each channel are to be trusted: none at all where what they gain may be chance.
+
+    The gain is drawn to nothing by as much of it as chance makes (positive part of James and Stein 1961); backtests
+    of one table are few, and what comes tomorrow in them is one thing for all its rows.
+    """
+    gains = np.stack([t.gain(weights) for t in tried])
+    known = np.sum(~np.isnan(gains), axis=0)
+    gain = mean_known(gains)
+    chance = np.sqrt(mean_known((gains - gain) ** 2) / np.maximum(known - 1, 1))
+    share = 1 - (OUTLOOK_SURE * chance / np.where(gain > 0, gain, 1.0)) ** 2
+    return np.where((gain > 0) & (known > 1), np.clip(share, 0.0, 1.0), 0.0)
 
 
 def _measure(early: Prior, process: Process, late: Sequence[Stretch], factor: int, streams: Streams) -> Mixture | None:
@@ -164,7 +229,7 @@ def _measure(early: Prior, process: Process, late: Sequence[Stretch], factor: in
             factor,
             replace(rows_of(part), regime=seen),
             _normals(streams, f"densify/{factor}/{number}"),
-            Mixture(_only_prior(part.values.shape[1]), np.ones(part.values.shape[1])),
+            _only_prior(len(WAYS), part.values.shape[1]),
         )
         hidden = np.ones_like(part.values, dtype=bool)
         hidden[::factor] = False
@@ -178,7 +243,7 @@ def _measure(early: Prior, process: Process, late: Sequence[Stretch], factor: in
 
 
 def _weights(
-    truth: Float[np.ndarray, "N D"], guesses: Float[np.ndarray, "M N D"], gap: int
+    truth: Float[np.ndarray, "N D"], guesses: Float[np.ndarray, "M N D"], gap: int, caution: float = CAUTION
 ) -> Float[np.ndarray, "M D"]:
     """Convex weights of the guesses for each channel.
 
@@ -189,6 +254,7 @@ def _weights(
         truth: hidden values, NaN elsewhere.
         guesses: in every way.
         gap: hidden rows of a gap, whose errors are all but one error.
+        caution: gaps at which weights count as much as what they are drawn to.
     """
     ways, _, channels = guesses.shape
     parts = []
@@ -199,18 +265,18 @@ def _weights(
         scale = off.min() + 1e-9
         parts.append((design / scale, target / scale))
     designs, targets = zip(*parts, strict=True)
-    common = _convex(np.concatenate(designs), np.concatenate(targets), np.eye(ways)[0], gap)
-    return np.stack([_convex(design, target, common, gap) for design, target in parts], axis=1)
+    common = _convex(np.concatenate(designs), np.concatenate(targets), np.eye(ways)[0], caution * gap)
+    return np.stack([_convex(design, target, common, caution * gap) for design, target in parts], axis=1)
 
 
 def _convex(
-    design: Float[np.ndarray, "N M"], target: Float[np.ndarray, " N"], centre: Float[np.ndarray, " M"], gap: int
+    design: Float[np.ndarray, "N M"], target: Float[np.ndarray, " N"], centre: Float[np.ndarray, " M"], caution: float
 ) -> Float[np.ndarray, " M"]:
-    """Least squares with weights of sum one, none below zero, drawn towards the centre."""
+    """Least squares with weights of sum one, none below zero, drawn towards the centre as by so many rows."""
     if len(target) < 2 * LEAST_GAPS:
         return centre
     apart = np.sqrt(np.mean((design - (design @ centre)[:, None]) ** 2, axis=0))
-    pull = np.sqrt(CAUTION * gap) * (apart + 1e-3 * apart.max() + 1e-12)
+    pull = np.sqrt(caution) * (apart + 1e-3 * apart.max() + 1e-12)
     strong = 1e3 * (np.abs(design).max() + np.sqrt(len(target)) + 1e-9) * np.ones((1, len(centre)))
     found, _ = nnls(
         np.concatenate([design, np.diag(pull), strong]), np.concatenate([target, pull * centre, strong[0, :1]])
@@ -238,4 +304,4 @@ def calibrate(early: Prior, stretches: Sequence[Stretch], refit: Refit, streams:
                 mixture = _measure(early, process, stretches[:ORIGINS], factor, streams)
             if mixture is not None:
                 target[factor] = mixture
-    return Calibration(_extensions(early, stretches, refit, streams), known, finer)
+    return Calibration(_outlook(early, stretches, refit, streams), known, finer)

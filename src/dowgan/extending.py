@@ -9,13 +9,13 @@ import numpy as np
 from dowgan.errors import OptionError
 from dowgan.fitting import stretch_of
 from dowgan.given import with_given
+from dowgan.levels import last_known
 from dowgan.model import Model
 from dowgan.plan import going_on, named_conditions, wander
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import path_normals
 from dowgan.stretch import Stretch
 from dowgan.table import Run, Table
-from dowgan.totals import last_known
 from dowgan.verbs import Rows, Solver, extend, rows_after
 
 
@@ -184,12 +184,12 @@ class Extender:
         courses: Sequence[np.ndarray],
     ) -> list[np.ndarray]:
         """The middle and the paths, in channels."""
-        model, chunks, band = self.model, [], self.model.calibration.extend_band
+        model, chunks, mixture = self.model, [], self.model.calibration.outlook
         for chunk in range(-(-count // CHUNK)):
             normals = path_normals(streams, f"extend/{number}", chunk)
             own = list(courses[chunk * CHUNK : (chunk + 1) * CHUNK])
             own += own[-1:] * (CHUNK - len(own))  # chunks are always whole
-            out = extend(model.path, self._solver, stretch, future, rows, normals, band, own)
+            out = extend(model.path, self._solver, stretch, future, rows, normals, mixture, own)
             chunks.append(out.paths)
         return [out.middle, *np.concatenate(chunks)[:count]]
 

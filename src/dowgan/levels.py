@@ -106,6 +106,13 @@ def _spreads(runs: Sequence[Float[np.ndarray, "_T D"]], offsets: Float[np.ndarra
     return np.exp(0.5 * (np.log(squares) - np.log(squares.mean(axis=0))) * rows / (rows + DRAWN))
 
 
+def last_known(values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:
+    """Return the last known value of each column, zero where none is known."""
+    known = ~np.isnan(values)
+    last = len(values) - 1 - np.argmax(known[::-1], axis=0)
+    return np.where(known.any(axis=0), values[last, np.arange(values.shape[1])], 0.0)
+
+
 def mean_known(values: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
     """Mean of the known values of each channel, zero where none is known."""
     return np.nansum(values, axis=0) / np.maximum(np.sum(~np.isnan(values), axis=0), 1)

@@ -16,7 +16,7 @@ from dowgan.coordinates import Coordinates
 from dowgan.courses import Course
 from dowgan.holds import Deadband, Hold
 from dowgan.lengths import Lengths
-from dowgan.levels import Levels
+from dowgan.levels import Levels, last_known
 from dowgan.lines import Lines
 from dowgan.marginals import Marginals
 from dowgan.polish import Gap, Map, Polish
@@ -28,7 +28,7 @@ from dowgan.season import Season
 from dowgan.setpoints import Setpoints
 from dowgan.states import Rest, Sides
 from dowgan.table.schema import Run, Schema, Table
-from dowgan.totals import Totals, last_known
+from dowgan.totals import Totals
 from dowgan.transport import Slice, Transport
 from dowgan.verbs import Mixture
 

@@ -117,13 +117,6 @@ def _shared(
     return np.where(whole > 0, given[gap] + share * np.diff(given)[gap], smooth)
 
 
-def last_known(values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:
-    """Return the last known value of each column, zero where none is known."""
-    known = ~np.isnan(values)
-    last = len(values) - 1 - np.argmax(known[::-1], axis=0)
-    return np.where(known.any(axis=0), values[last, np.arange(values.shape[1])], 0.0)
-
-
 def find_totals(columns: Sequence[Column], runs: Sequence[Run]) -> Totals:
     """Find the numbers that never fall within a run, and rise again and again."""
     found = []

@@ -12,6 +12,7 @@ from jaxtyping import Float, Int
 
 from dowgan.complete import Draw, Frame, Regression, complete, conditional_mean
 from dowgan.interpolation import WAYS, interpolate
+from dowgan.levels import last_known
 from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.rng import CHUNK
@@ -23,6 +24,7 @@ FEWEST_PAST = 4  # given rows past the fitted ones, from which they tell where a
 CONTEXT = 2  # old steps behind each gap that are conditioned on in full
 AHEAD = 4  # old steps ahead of each gap that are conditioned on
 REMEMBERED = 1_024  # rows before those that are conditioned on, whose changes of regime may still be felt
+OUTLOOKS = ("held", "last", "season")  # plain ways to foretell: what the last row is off the mean, itself, a season ago
 BEYOND = 1.0  # normal scores beyond those of the table and of the last rows, up to which a path goes
 DENSE_WIDTH = 3000  # most values of a densifying window; longer factors are taken in stages
 
@@ -32,10 +34,11 @@ Normals = Callable[[int, int], Float[np.ndarray, "P W"]]  # (number of the windo
 
 @dataclass(frozen=True)
 class Mixture:
-    """How a densified value is put together for one factor.
+    """How values are put together: those densified by one factor, or those of an extension.
 
     Attributes:
-        weights: [1 + M D], of the prior's median and of each of `interpolation.WAYS`; columns sum to one.
+        weights: [1 + M D], of the prior's median and of each of `interpolation.WAYS`, or of `OUTLOOKS`; columns sum to
+            one.
         band: [D], factors on the deviation of a path from the median.
     """
 
@@ -51,11 +54,13 @@ class Paths:
         middle: [N D] the best single estimate.
         paths: [P N D].
         reach: [N D], how wide the paths of an extension are at each step, beside the widest; else ones.
+        guesses: [1 + M N D], the prior's median and what plain methods say, before they are mixed.
     """
 
     middle: Float[np.ndarray, "N D"]
     paths: Float[np.ndarray, "P N D"]
     reach: Float[np.ndarray, "N D"]
+    guesses: Float[np.ndarray, "M N D"]
 
 
 @dataclass(frozen=True)
@@ -160,7 +165,7 @@ def extend(
     future: Float[np.ndarray, "H D"],
     rows: Rows,
     normals: Normals,
-    band: float | Float[np.ndarray, " D"],
+    mixture: Mixture,
     courses: Sequence[Int[np.ndarray, " H"]] = (),
 ) -> Paths:
     """Continue a series.
@@ -172,7 +177,8 @@ def extend(
         future: NaN, or values known in advance (set-points, conditions).
         rows: where the new rows lie.
         normals: the randomness, one row per path.
-        band: how much wider the paths are made where they are widest, or that of each channel; see `widened`.
+        mixture: how the prior's median and `OUTLOOKS` are weighed, and how much wider the paths are made where they are
+            widest, see `widened`.
         courses: regimes of each path where they are not those of `rows`.
     """
     context, start = solver.frame.context, max(0, len(history.values) - solver.frame.context - REMEMBERED)
@@ -185,13 +191,28 @@ def extend(
     before[context - (tail.stop - tail.start) :] = to_normal((history.values[start:][tail] - mean[tail]) / spread[tail])
     known = np.concatenate([before, to_normal((future - mean[new]) / spread[new])])
     middle, paths = (part[..., context:, :] for part in solver.solve(known, normals, 1.0))
-    off, reach = widened(paths - middle, band)
+    off, reach = widened(paths - middle, mixture.band)
     scores = np.concatenate([before, np.repeat(prior.marginals.scores[[0, -1], None], before.shape[1], axis=1)])
     bounds = np.nanmin(scores, axis=0) - BEYOND, np.nanmax(scores, axis=0) + BEYOND
     paths = back(np.clip(middle + off, *bounds))
     own = [_expected(prior, old.and_then(replace(rows, regime=course))) for course in courses]
     means, spreads = (np.stack(part)[:, new] for part in zip(*(own or [(mean, spread)]), strict=True))
-    return Paths(back(middle) * spread[new] + mean[new], paths * spreads + means, reach)
+    best = back(middle) * spread[new] + mean[new]
+    held = last_known((history.values[start:] - mean[: tail.stop]) / spread[: tail.stop]) * spread[new] + mean[new]
+    last = np.repeat(last_known(history.values)[None], len(best), axis=0)
+    guesses = np.stack([best, held, last, _a_season_ago(prior, history, len(best))])
+    guesses = np.where(np.isnan(guesses) | ~np.isnan(future), best, guesses)
+    mixed = np.sum(mixture.weights[:, None] * guesses, axis=0)
+    return Paths(mixed, paths * spreads + means + (mixed - best), reach, guesses)
+
+
+def _a_season_ago(prior: Prior, history: Stretch, rows: int) -> Float[np.ndarray, "H D"]:
+    """The values one of the longest seasons earlier that lie in the history; NaN where there is none."""
+    seasons = [round(period) for period in prior.season.periods if round(period) <= len(history.values)]
+    if not seasons:
+        return np.full((rows, history.values.shape[1]), np.nan)
+    cycle = history.values[-max(seasons) :]
+    return cycle[np.arange(rows) % len(cycle)]
 
 
 def _expected(prior: Prior, rows: Rows) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "N D"]]:
@@ -271,13 +292,11 @@ def densify(
     ways = [interpolate(coarse, factor, way) for way in WAYS]
     switched = np.append(np.repeat(np.diff(rows.regime[::factor]) != 0, factor), False)
     plain = ways[WAYS.index("linear")]
-    mixed = sum(
-        (w * np.where(np.isnan(guess), best, guess) for w, guess in zip(mixture.weights, [best, *ways], strict=True)),
-        np.zeros_like(best),
-    )
+    guesses = np.stack([best, *(np.where(np.isnan(way), best, way) for way in ways)])
+    mixed = np.sum(mixture.weights[:, None] * guesses, axis=0)
     # when within a gap the regime has changed is not known
     mixed = np.where(switched[:, None] & ~np.isnan(plain), plain, mixed)
-    return Paths(mixed, back(paths + drift) * spread + mean + (mixed - best), np.ones_like(mixed))
+    return Paths(mixed, back(paths + drift) * spread + mean + (mixed - best), np.ones_like(mixed), guesses)
 
 
 def _drift(prior: Prior, rows: Rows, scores: Float[np.ndarray, "K D"], factor: int) -> Float[np.ndarray, "N D"]:

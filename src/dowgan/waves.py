@@ -13,6 +13,7 @@ from dowgan.levels import mean_known
 from dowgan.stretch import Stretch, stacked
 
 CYCLES = 2.5  # a season is looked for only if the fitted rows hold that many cycles
+CYCLES_UNASKED = 8  # the same of one that no clock suggests: a price seems to have a few of any length
 GAIN = 0.01  # least drop of the mean squared error (standardised channels) for a part of a season to stay
 SURE = 2.0  # standard errors of that drop: white noise gains more than GAIN by chance
 GAIN_ALONE = 0.02  # the same for a channel that follows a season which all together do not
@@ -62,7 +63,7 @@ def peaks(stretches: Sequence[Stretch], most: int = 2) -> tuple[float, ...]:
     filled = filled - line @ np.linalg.lstsq(line, filled, rcond=None)[0]
     filled = filled / (filled.std(axis=0) + 1e-12)
     power = np.mean(np.abs(np.fft.rfft(filled * np.hanning(steps)[:, None], axis=0)) ** 2, axis=1)
-    first = int(np.ceil(CYCLES * 1.6))
+    first = CYCLES_UNASKED
     if len(power) <= first + 2:
         return ()
     found: list[float] = []
