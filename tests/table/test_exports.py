@@ -226,3 +226,18 @@ def test_what_cannot_be_read_is_refused(case: str, tmp_path: Path, monkeypatch: 
     with pytest.raises(UserError) as raised:
         read("in.csv")
     assert str(raised.value) == error
+
+
+def test_last_decimals_that_are_always_zero_stay_zero(tmp_path: Path) -> None:
+    """A meter that resolves 0.01 and is written with three decimals gets no thousandths."""
+    path, out = tmp_path / "t.csv", tmp_path / "out.csv"
+    put(
+        tmp_path,
+        NAMES,
+        *(f"{str(t)[:16]},{temp}0,{flow}" for t, temp, flow in zip(TIMES, TEMP, FLOW, strict=True)),
+        name="t.csv",
+    )
+    table = read(path)
+    assert table.schema.column("temp").decimals == 2
+    write(to_frame(table.schema, table.runs), table.schema, out)
+    assert out.read_bytes() == path.read_bytes()

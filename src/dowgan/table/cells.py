@@ -166,10 +166,18 @@ def _numbers(
         numbers,
         "int64" if whole and text.decimals == 0 and not nulls else "float64",
         whole=whole,
-        decimals=0 if whole else text.decimals,
+        decimals=0 if whole else _needed(text, numbers),
         text=text,
         bad=tuple(word for word, count in words.items() for _ in range(count)),
     )
+
+
+def _needed(text: CellText, values: np.ndarray) -> int | None:
+    """The decimals that values have: written to a fixed number, the last of them may be zeros throughout."""
+    if text.style != "fixed" or text.decimals is None:
+        return text.decimals
+    found = decimals_of(values, 53)
+    return text.decimals if found is None else min(text.decimals, found)
 
 
 def _whole(values: np.ndarray) -> bool:
