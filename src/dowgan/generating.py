@@ -23,7 +23,7 @@ def beginning(model: Model, start: object, given: DataFrame | None) -> int | Non
     Raises:
         OptionError: the start is not a time of the clock, or the given table begins at another.
     """
-    first = None if given is None else first_time(given, model.table_schema.clock)
+    first = None if given is None else first_time(given, model.table_schema)
     if start is None:
         return None if first is None else _position(model, first)
     position = _position(model, start)

@@ -14,7 +14,7 @@ from dowgan.channels import Channels
 from dowgan.errors import OptionError, unknown
 from dowgan.model import Model
 from dowgan.plan import level_of, named_conditions
-from dowgan.table import Clock, Column, Schema
+from dowgan.table import Column, Schema
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -51,6 +51,7 @@ def given_values(
     columns = model.table_schema.channels
     names = [c.name for c in columns]
     for name in where:
+        _refuse_told(model.table_schema, name)
         if name not in names:
             raise OptionError(unknown("column", name, names))
     regimes = named_conditions(model, model.table_schema)
@@ -132,14 +133,62 @@ def frame_of(given: DataFrame | str | Path, schema: Schema) -> DataFrame:
     return pd.read_csv(given, sep=schema.source.separator, decimal=schema.source.decimal)
 
 
-def first_time(frame: DataFrame, clock: Clock) -> Any:
-    """The clock value of the first row of a given table; None where it has no column of that clock.
+def _refuse_told(schema: Schema, name: str) -> None:
+    """Raise an OptionError if the clock tells a column of that name."""
+    if any(column.name == name and column.told for column in schema.columns):
+        raise OptionError(
+            f"Column '{name}' follows the clock and cannot be given: leave it out, or fit with --condition {name}."
+        )
+
+
+def _check_told(frame: DataFrame, schema: Schema) -> None:
+    """Refuse a given column that the clock tells, unless it says the same as the clock of the given table.
+
+    Raises:
+        OptionError: it says something else, or there is no clock beside it.
+    """
+    from dowgan.table.giving import told_values
+
+    named = [column for column in schema.columns if column.told and column.name in frame.columns]
+    first = first_time(frame, schema) if named else None
+    for column in named:
+        due = None if first is None else told_values(column, schema.clock, schema.clock.times(first, len(frame)))
+        if due is None or frame[column.name].astype(str).tolist() != [str(value) for value in due]:
+            _refuse_told(schema, column.name)
+
+
+def first_time(frame: DataFrame, schema: Schema) -> Any:
+    """The clock value of the first row of a given table; None where it has no column of the schema's clock.
 
     Raises:
         OptionError: its times are not those of the clock, one after another.
+        DataError: columns that hold the clock together do not hold times.
+    """
+    readings = _readings(frame, schema)
+    if readings is None:
+        return None
+    for times in readings:
+        steps = schema.clock.positions(times[0], times)
+        if steps is not None and np.array_equal(steps, np.arange(len(steps))):
+            return times[0]
+    raise OptionError(f"The times of the given table must follow one another in steps of {schema.clock.step}.")
+
+
+def _readings(frame: DataFrame, schema: Schema) -> list[Any] | None:
+    """The times of a given table, in every way in which they can be read; None where it has none.
+
+    Raises:
+        OptionError: they are not written as the clock is.
+        DataError: columns that hold the clock together do not hold times.
     """
     import pandas as pd
 
+    from dowgan.table.frames import from_series
+    from dowgan.table.placing import joined
+
+    clock = schema.clock
+    if clock.parts and set(clock.parts) <= set(frame.columns):
+        return [found.values for found in joined([from_series(frame[name], name) for name in clock.parts], schema)]
     if clock.in_index and clock.kind == "datetime" and isinstance(frame.index, pd.DatetimeIndex):
         texts = frame.index.to_series()
     elif clock.column in frame.columns:
@@ -151,10 +200,7 @@ def first_time(frame: DataFrame, clock: Clock) -> Any:
         raise OptionError(
             f"'{clock.column}' of the given table is not written as the model's clock is: '{texts.iloc[0]}'."
         )
-    steps = clock.positions(times[0], times)
-    if steps is None or not np.array_equal(steps, np.arange(len(steps))):
-        raise OptionError(f"The times of the given table must follow one another in steps of {clock.step}.")
-    return times[0]
+    return [times]
 
 
 def trajectory(frame: DataFrame, schema: Schema) -> dict[str, np.ndarray]:
@@ -165,6 +211,7 @@ def trajectory(frame: DataFrame, schema: Schema) -> dict[str, np.ndarray]:
     """
     import pandas as pd
 
+    _check_told(frame, schema)
     names = [c for c in schema.channels if c.name in frame.columns]
     if not names:
         raise OptionError(unknown("column", str(frame.columns[0]), [c.name for c in schema.channels]))

@@ -350,7 +350,7 @@ class Synthesizer:
             )
         texts = {k: str(v) for k, v in (where or {}).items()}
         known = None if given is None else frame_of(given, schema)
-        begins = None if known is None else first_time(known, schema.clock)
+        begins = None if known is None else first_time(known, schema)
         fixed = given_values(self._model, texts, known, steps)
         schema = widened(schema, fixed)
         blank = np.full((steps, len(schema.channels)), np.nan)

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 import dowgan
-from dowgan.errors import DataError
+from dowgan.errors import DataError, OptionError
 from dowgan.table import read, refined, to_frame, write
 
 HOURS = pd.date_range("2023-11-14 05:00", periods=24 * 45, freq="h")
@@ -152,3 +152,29 @@ def test_times_that_occur_twice_are_still_refused(tmp_path: Path) -> None:
     frame.to_csv(tmp_path / "t.csv", index=False)
     with pytest.raises(DataError, match="occurs more than once"):
         read(tmp_path / "t.csv")
+
+
+def test_what_is_told_cannot_be_given_otherwise(tmp_path: Path) -> None:
+    frame = pd.DataFrame(
+        {"time": HOURS, "x": wave(HOURS), "shift": np.array(["night", "early", "late"])[HOURS.hour // 8]}
+    )
+    model = dowgan.Synthesizer("prior", ["calibrated=false"]).fit(frame)
+    said = "Column 'shift' follows the clock and cannot be given: leave it out, or fit with --condition shift."
+    few = frame.iloc[30:40]
+    for given in (few.assign(shift="late"), few[["x", "shift"]]):
+        with pytest.raises(OptionError) as raised:
+            model.generate(given=given)
+        assert str(raised.value) == said
+    with pytest.raises(OptionError) as raised:
+        model.generate(rows=3, where={"shift": "late"})
+    assert str(raised.value) == said
+    made = model.generate(given=few)
+    assert made["shift"].tolist() == few["shift"].tolist()
+
+
+def test_given_rows_stand_at_the_times_of_a_clock_in_parts() -> None:
+    frame = apart(HOURS)
+    model = dowgan.Synthesizer("prior", ["calibrated=false"]).fit(frame)
+    given = frame.iloc[30:40].reset_index(drop=True)
+    made = model.generate(given=given)
+    pd.testing.assert_frame_equal(made, given, check_dtype=False)

@@ -37,7 +37,7 @@ def place(parts: Parts, wish: Wish, schema: Schema | None) -> tuple[Layout, tupl
         raise DataError("Every run has one row, which makes no series: use fewer --run columns.")
     hints = () if schema is None else steps_of(schema.clock)
     if schema is not None and schema.clock.parts:
-        placed = _best(_joined(parts, schema), runs, parts, hints)
+        placed = _best(joined(parts.columns, schema), runs, parts, hints)
     elif schema is not None and schema.clock.kind == "row":
         placed = layout.by_row(runs, *parts.source.index, parts.source.kind == "frame")
     else:
@@ -78,8 +78,8 @@ def _clock(parts: Parts, wish: Wish, runs: Sequence[np.ndarray], hints: tuple[st
     return layout.by_row(runs, *parts.source.index, parts.source.kind == "frame")
 
 
-def _joined(parts: Parts, schema: Schema) -> tuple[clocks.Times, ...]:
-    """The readings of the columns that hold a model's clock together.
+def joined(columns: Sequence[Cells], schema: Schema) -> tuple[clocks.Times, ...]:
+    """Return the readings of the columns that hold a model's clock together.
 
     Raises:
         DataError: they do not hold times here.
@@ -87,7 +87,7 @@ def _joined(parts: Parts, schema: Schema) -> tuple[clocks.Times, ...]:
     clock = schema.clock
     hour = next((c.value for c in schema.columns if c.name in clock.parts and c.told == "hour"), None)
     assert hour is None or isinstance(hour, float)
-    columns = [cells for cells in parts.columns if cells.name in clock.parts]
+    columns = [cells for cells in columns if cells.name in clock.parts]
     for cells in columns:
         _refuse_gaps(cells, "column of the clock")
     found = clocks.joined(columns, hour)
