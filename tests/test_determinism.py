@@ -130,10 +130,13 @@ def test_path_7_is_the_same_among_any_number() -> None:
     pd.testing.assert_frame_equal(few.reset_index(drop=True), many.reset_index(drop=True), check_exact=True)
 
 
-def test_a_longer_series_begins_as_the_shorter_one() -> None:
-    model = fitted("prior", table())
-    short, long = (model.generate(rows=rows, where={"mode": "a"}) for rows in (50, 400))
-    pd.testing.assert_frame_equal(short, long.head(50))
+@pytest.mark.parametrize("name", ["prior", "calibrated prior"])
+def test_a_longer_series_begins_as_the_shorter_one(name: str) -> None:
+    """To the last bit, however many times as long as the table it is."""
+    model = fitted(name, table())
+    long = model.generate(rows=900, where={"mode": "a"})
+    for rows in (50, 150, 160, 300, 400):
+        pd.testing.assert_frame_equal(model.generate(rows=rows, where={"mode": "a"}), long.head(rows))
 
 
 def test_the_seed_of_the_fit_matters_to_a_network() -> None:

@@ -136,12 +136,12 @@ class Sampler:
             longer = place.longer(steps)
             slow = self._solver(max(1, steps // 4)).paths(self._normal(given, longer), one_path(lots))
             return self._with_moves(self._finished(slow, [longer], known), [place])[0]
-        drawn = self.epoch * (-(-(rows + steps) // self.epoch) + 1) if hold else rows + steps
-        slow = self._solver(0).series(drawn, lots)
+        used = self.epoch * (-(-rows // self.epoch) + 1) if hold else rows  # with the epoch beside the last
+        slow = self._solver(0).series(used + steps + (self.epoch if hold else 0), lots)
         if hold:
-            slow = level(slow, self.epoch)
-        blank = np.full((drawn - steps, self.prior.channels), np.nan)
-        out = self._finished(slow, [place.longer(drawn - rows)], blank)
+            slow = level(slow, self.epoch)[:, : used + steps]
+        blank = np.full((used, self.prior.channels), np.nan)
+        out = self._finished(slow, [place.longer(used + steps - rows)], blank)
         if hold and self._changes:
             scores = self.coordinates.scores
             out = scores.from_normal(level(scores.to_normal(out), self.epoch))
@@ -234,24 +234,23 @@ def level(paths: Float[np.ndarray, "P N D"], epoch: int) -> Float[np.ndarray, "P
         """Figures of epochs, row by row."""
         return interp1d(middles, figures, axis=1)(np.clip(np.arange(rows), middles[0], middles[-1]))
 
-    def of_epochs(figure: Callable[..., np.ndarray], values: Float[np.ndarray, "P N D"]) -> Float[np.ndarray, "P E D"]:
-        return np.stack([figure(values[:, first:last], axis=1) for first, last in bounds], axis=1)
+    own = [paths[:, first:last] for first, last in bounds]  # figures of an epoch are those of its rows alone
+    means = [part.mean(axis=1, keepdims=True) for part in own]
+    even = [np.clip(1 / (part.std(axis=1, keepdims=True) + SMALL_SPREAD), 1 / ALL_ALIKE, ALL_ALIKE) for part in own]
+    width = max(epoch // SLOW, 3)
+    parts = [(part - mean) * every for part, mean, every in zip(own, means, even, strict=True)]
+    factors = [_slow_factor(part, uniform_filter1d(part, width, axis=1, mode="nearest")) for part in parts]
+    centred = (paths - along(np.concatenate(means, axis=1))) * along(np.concatenate(even, axis=1))
+    slow = uniform_filter1d(centred, width, axis=1, mode="nearest")
+    return centred + slow * (along(np.stack(factors, axis=1)) - 1)
 
-    centred = paths - along(of_epochs(np.mean, paths))
-    every = np.clip(1 / (of_epochs(np.std, centred) + SMALL_SPREAD), 1 / ALL_ALIKE, ALL_ALIKE)
-    centred = centred * along(every)
-    slow = uniform_filter1d(centred, max(epoch // SLOW, 3), axis=1, mode="nearest")
-    whole, fast = (of_epochs(np.var, part) for part in (centred, centred - slow))
-    both = whole - fast - of_epochs(np.var, slow)  # twice their covariance
-    return centred + slow * (along(_slow_factor(of_epochs(np.var, slow), both, fast)) - 1)
 
-
-def _slow_factor(
-    slow: Float[np.ndarray, "P E D"], both: Float[np.ndarray, "P E D"], fast: Float[np.ndarray, "P E D"]
-) -> Float[np.ndarray, "P E D"]:
-    """The factor of slow movements with which the variance, slow f^2 + both f + fast, is one."""
-    inside = np.maximum(both**2 - 4 * slow * (fast - 1), 0.0)
-    return np.clip((np.sqrt(inside) - both) / np.maximum(2 * slow, SMALL_SPREAD), 0.0, MOST_SLOW)
+def _slow_factor(whole: Float[np.ndarray, "P N D"], slow: Float[np.ndarray, "P N D"]) -> Float[np.ndarray, "P D"]:
+    """The factor f of slow movements with which the variance, slow f^2 + both f + fast, is one."""
+    moved, fast = slow.var(axis=1), (whole - slow).var(axis=1)
+    both = whole.var(axis=1) - fast - moved  # twice their covariance
+    inside = np.maximum(both**2 - 4 * moved * (fast - 1), 0.0)
+    return np.clip((np.sqrt(inside) - both) / np.maximum(2 * moved, SMALL_SPREAD), 0.0, MOST_SLOW)
 
 
 def _whole(rows: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "Q U"]:
