@@ -10,6 +10,7 @@ KNOTS = 65  # most knots of a quantile table
 TAIL = 0.1  # share of the knots whose mean slope continues a tail
 HEAVY = 0.5  # of their spread, below which most values lie so close that the others are far out
 NORMAL_EDGE = 0.159  # share of a normal distribution more than one spread below its mean
+FARTHEST = 100.0  # normal score
 STEEPEST = 2.0  # scores rise no faster beyond a limit that many values reach: a full humidity, a lamp that is off
 
 
@@ -49,7 +50,8 @@ class Marginals:
     quantiles: Float[np.ndarray, "K D"]
 
     def to_normal(self, rest: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
-        return self._each(rest, forward=True)
+        """Normal scores; those of a channel that never moved before would be as good as infinite and take all along."""
+        return np.clip(self._each(rest, forward=True), -FARTHEST, FARTHEST)
 
     def from_normal(self, normal: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
         return self._each(normal, forward=False)
