@@ -50,8 +50,11 @@ class Marginals:
     quantiles: Float[np.ndarray, "K D"]
 
     def to_normal(self, rest: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
-        """Normal scores; those of a channel that never moved before would be as good as infinite and take all along."""
-        return np.clip(self._each(rest, forward=True), -FARTHEST, FARTHEST)
+        return self._each(rest, forward=True)
+
+    def seen(self, rest: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
+        """Normal scores to condition on: those of a channel that never moved before would take all others along."""
+        return np.clip(self.to_normal(rest), -FARTHEST, FARTHEST)
 
     def from_normal(self, normal: Float[np.ndarray, "... D"]) -> Float[np.ndarray, "... D"]:
         return self._each(normal, forward=False)

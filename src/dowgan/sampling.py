@@ -180,7 +180,7 @@ class Sampler:
 
     def _normal(self, channels: Float[np.ndarray, "N D"], place: Place) -> Float[np.ndarray, "N D"]:
         mean, spread = self.prior.season.mean_and_spread(place.positions, place.regime, place.rows, hold_trend=True)
-        return self.prior.marginals.to_normal((channels - mean) / spread)
+        return self.prior.marginals.seen((channels - mean) / spread)
 
     def _solver(self, ahead: int) -> Solver:
         if ahead not in self._solvers:

@@ -184,7 +184,7 @@ def extend(
     context, start = solver.frame.context, max(0, len(history.values) - solver.frame.context - REMEMBERED)
     tail = slice(max(0, len(history.values) - context) - start, len(history.values) - start)
     old = rows_of(history).since(start)
-    to_normal, back = prior.marginals.to_normal, prior.marginals.from_normal
+    to_normal, back = prior.marginals.seen, prior.marginals.from_normal
     mean, spread = _expected(prior, old.and_then(rows))  # in one go: a change of regime is felt later
     new = slice(tail.stop, None)
     before = np.full((context, solver.process.channels), np.nan)
@@ -277,7 +277,7 @@ def densify(
         mixture: how the prior's median and plain interpolation are weighed.
     """
     mean, spread = _expected(prior, rows)
-    to_normal, back = prior.marginals.to_normal, prior.marginals.from_normal
+    to_normal, back = prior.marginals.seen, prior.marginals.from_normal
     known = np.full((len(rows.positions), process.channels), np.nan)
     scores = to_normal((coarse - mean[::factor]) / spread[::factor])
     drift = _drift(prior, rows, scores, factor)

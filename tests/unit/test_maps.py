@@ -328,7 +328,7 @@ def test_many_short_runs_need_one_window_each() -> None:
 def test_a_channel_that_never_moved_gets_scores_that_can_be_reckoned_with() -> None:
     """Its slightest move would be a score of 1e9, and all that is conditioned on it would follow."""
     values = np.stack([np.zeros(300), np.random.default_rng(0).standard_normal(300)], axis=1)
-    scores = fit_marginals(values).to_normal(np.array([[0.0, 0.0], [37.0, 3.0], [np.nan, -3.0]]))
+    scores = fit_marginals(values).seen(np.array([[0.0, 0.0], [37.0, 3.0], [np.nan, -3.0]]))
     assert np.abs(scores[:2]).max() <= 100
     assert np.isnan(scores[2, 0])
     assert abs(scores[1, 1] - 3) < 0.7
