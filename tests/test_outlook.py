@@ -6,7 +6,7 @@ import pandas as pd
 import dowgan
 from dowgan.calibrate import Tried, mixture_of
 from dowgan.metrics.paired import crps
-from dowgan.verbs import OUTLOOKS, Paths
+from dowgan.verbs import OUTLOOKS, Mixture, Paths
 
 ROWS, STEPS = 1_200, 40
 
@@ -36,7 +36,8 @@ def test_what_is_surely_better_is_taken_and_what_may_be_chance_is_not() -> None:
 def test_bands_are_those_of_the_mixture() -> None:
     found = tried(3.0, 0)
     mixture = mixture_of(found, len(found))
-    alone = np.concatenate([one.ratios(np.eye(1 + len(OUTLOOKS))[:, [0]]) for one in found])
+    prior = Mixture(np.eye(1 + len(OUTLOOKS))[:, [0]], np.ones(1))
+    alone = np.concatenate([one.ratios(prior) for one in found])
     assert np.allclose(mixture.weights.sum(axis=0), 1)
     assert mixture.band[0] < np.quantile(alone, 0.9)
 

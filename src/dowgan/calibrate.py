@@ -129,16 +129,15 @@ class Tried:
     truth: Float[np.ndarray, "H D"]
     found: Paths
 
-    def gain(self, weights: Float[np.ndarray, "M D"]) -> Float[np.ndarray, " D"]:
+    def gain(self, mixture: Mixture) -> Float[np.ndarray, " D"]:
         """By how much the mixture of the guesses is nearer than the prior's; NaN where nothing is known."""
-        mixed = np.sum(weights[:, None] * self.found.guesses, axis=0)
-        nearer = np.abs(self.truth - self.found.guesses[0]) - np.abs(self.truth - mixed)
+        nearer = np.abs(self.truth - self.found.guesses[0]) - np.abs(self.truth - mixture.of(self.found.guesses))
         return np.where(np.isnan(nearer).all(axis=0), np.nan, mean_known(nearer))
 
-    def ratios(self, weights: Float[np.ndarray, "M D"]) -> Ratios:
+    def ratios(self, mixture: Mixture) -> Ratios:
         """The band that each value asks for beside the mixture of the guesses, where paths are widest."""
         found = self.found
-        mixed = np.sum(weights[:, None] * found.guesses, axis=0)
+        mixed = mixture.of(found.guesses)
         ratios = _band(self.truth, mixed, found.paths + (mixed - found.middle), np.ones_like(self.truth, dtype=bool))
         return np.sqrt(np.maximum(1 + (ratios**2 - 1) / np.maximum(found.reach, LEAST_REACH), 0.0))
 
@@ -191,19 +190,20 @@ def _origins(first: int, until: int, horizon: int) -> range:
 def mixture_of(tried: Sequence[Tried], places: int) -> Mixture:
     """The mixture that backtests ask for, those from one place, some rows apart, hardly more than one of them."""
     truth, guesses = np.concatenate([t.truth for t in tried]), np.concatenate([t.found.guesses for t in tried], axis=1)
-    weights = _weights(truth, guesses, ALIKE, OUTLOOK_CAUTION)
-    share, prior = _sure(tried, weights), _only_prior(len(OUTLOOKS), truth.shape[1]).weights
-    weights = share * weights + (1 - share) * prior
-    return Mixture(weights, _factors_of([t.ratios(weights) for t in tried], round(ALIKE * len(tried) / places)))
+    prior = _only_prior(len(OUTLOOKS), truth.shape[1])
+    found = replace(prior, weights=_weights(truth, guesses, ALIKE, OUTLOOK_CAUTION))
+    share = _sure(tried, found)
+    found = replace(found, weights=share * found.weights + (1 - share) * prior.weights)
+    return replace(found, band=_factors_of([t.ratios(found) for t in tried], round(ALIKE * len(tried) / places)))
 
 
-def _sure(tried: Sequence[Tried], weights: Float[np.ndarray, "M D"]) -> Float[np.ndarray, " D"]:
-    """How far weights of each channel are to be trusted: none at all where what they gain may be chance.
+def _sure(tried: Sequence[Tried], mixture: Mixture) -> Float[np.ndarray, " D"]:
+    """How far its weights of each channel are to be trusted: none at all where what they gain may be chance.
 
     The gain is drawn to nothing by as much of it as chance makes (positive part of James and Stein 1961); backtests
     of one table are few, and what comes tomorrow in them is one thing for all its rows.
     """
-    gains = np.stack([t.gain(weights) for t in tried])
+    gains = np.stack([t.gain(mixture) for t in tried])
     known = np.sum(~np.isnan(gains), axis=0)
     gain = mean_known(gains)
     chance = np.sqrt(mean_known((gains - gain) ** 2) / np.maximum(known - 1, 1))

@@ -45,6 +45,10 @@ class Mixture:
     weights: Float[np.ndarray, "M D"]
     band: Float[np.ndarray, " D"]
 
+    def of(self, guesses: Float[np.ndarray, "M N D"]) -> Float[np.ndarray, "N D"]:
+        """Return the guesses, each with its weight, put together."""
+        return np.sum(self.weights[:, None] * guesses, axis=0)
+
 
 @dataclass(frozen=True)
 class Paths:
@@ -202,7 +206,7 @@ def extend(
     last = np.repeat(last_known(history.values)[None], len(best), axis=0)
     guesses = np.stack([best, held, last, _a_season_ago(prior, history, len(best))])
     guesses = np.where(np.isnan(guesses) | ~np.isnan(future), best, guesses)
-    mixed = np.sum(mixture.weights[:, None] * guesses, axis=0)
+    mixed = mixture.of(guesses)
     return Paths(mixed, paths * spreads + means + (mixed - best), reach, guesses)
 
 
@@ -293,7 +297,7 @@ def densify(
     switched = np.append(np.repeat(np.diff(rows.regime[::factor]) != 0, factor), False)
     plain = ways[WAYS.index("linear")]
     guesses = np.stack([best, *(np.where(np.isnan(way), best, way) for way in ways)])
-    mixed = np.sum(mixture.weights[:, None] * guesses, axis=0)
+    mixed = mixture.of(guesses)
     # when within a gap the regime has changed is not known
     mixed = np.where(switched[:, None] & ~np.isnan(plain), plain, mixed)
     return Paths(mixed, back(paths + drift) * spread + mean + (mixed - best), np.ones_like(mixed), guesses)

@@ -112,8 +112,8 @@ def _refuse_copies(times: Times, ordered: Sequence[np.ndarray], columns: Sequenc
         cure = "if the clocks go back there, write the times in UTC or with their offset, such as 02:00+01:00"
     first = ", ".join(f"'{text}'" for text in shown[:3])
     if len(shown) == 1:
-        raise DataError(f"1 time in {called(times)} occurs more than once ({first}): {cure}.")
-    raise DataError(f"{len(shown)} times in {called(times)} occur more than once, first {first}: {cure}.")
+        raise DataError(f"1 time in {times.clock.called} occurs more than once ({first}): {cure}.")
+    raise DataError(f"{len(shown)} times in {times.clock.called} occur more than once, first {first}: {cure}.")
 
 
 def _clocks_went_back(copies: pd.Index) -> bool:
@@ -131,11 +131,6 @@ def _pivot(times: Times, columns: Sequence[Cells]) -> str:
         return ""
     names = f"index='{times.cells.name}', columns='{tags[0].name}', values='{values[0].name}'"
     return f"; if '{tags[0].name}' names tags of one plant, give each a column first: frame.pivot({names})"
-
-
-def called(times: Times) -> str:
-    """How to name the clock in an error."""
-    return times.clock.called
 
 
 def show(times: Times, row: int) -> object:
@@ -185,7 +180,7 @@ def _uneven(times: Times, runs: Sequence[np.ndarray]) -> DataError:
     odd = int(np.argmax(np.asarray(gaps != usual)))
     a, b = show(times, int(rows[odd])), show(times, int(rows[odd + 1]))
     return DataError(
-        f"The times in {called(times)} are not evenly spaced: after '{a}' comes '{b}', and the usual step is "
+        f"The times in {times.clock.called} are not evenly spaced: after '{a}' comes '{b}', and the usual step is "
         f"{_step_text(usual)}. Up to half of the rows may be missing, but each time must lie on the grid: "
         f"{_cure(times, usual, runs)}."
     )
