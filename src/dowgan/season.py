@@ -17,7 +17,7 @@ from dowgan.levels import mean_known
 from dowgan.profile import at, log_rms, mean_profile, spread_profile
 from dowgan.response import Response, fit_response, no_response, widened
 from dowgan.stretch import HELD_OUT, MANY_RUNS, Stretch, split, stacked
-from dowgan.waves import GAIN, choose_waves, peaks, regress, waves
+from dowgan.waves import GAIN, choose_waves, faint_waves, peaks, regress, waves
 
 FEW_WAVES = 4  # of a seasonal spread, that are tried before all
 SCALE_FLOOR = 0.2  # a seasonal spread never falls below this share of the overall spread
@@ -242,6 +242,8 @@ def fit_season(
     found = choose_waves(early, late, candidates)
     if not found.periods and not _alike(stretches) and (regimes == 1 or not candidates):  # a machine has its own beat
         found = choose_waves(early, late, peaks(stretches))
+    if not found.periods and not _alike(stretches):
+        found = faint_waves(stretches, candidates)
     values, positions, _, places = stacked(stretches)
     middle, half = float(positions.mean()), max(float(np.ptp(positions)) / 2, 1.0)
     line, wave = ((positions - middle) / half)[:, None], found.at(positions)

@@ -18,6 +18,8 @@ GAIN = 0.01  # least drop of the mean squared error (standardised channels) for 
 SURE = 2.0  # standard errors of that drop: white noise gains more than GAIN by chance
 GAIN_ALONE = 0.02  # the same for a channel that follows a season which all together do not
 SURE_ALONE = 5.0
+STANDS_OUT = 4.0  # times the power beside it, at which a season that the clock suggests is taken for one
+BESIDE = range(2, 10)  # how many cycles more or fewer in all rows are looked at beside it
 SURE_BLOCKS = 8  # blocks of the late rows, whose means tell the standard error also where rows are alike
 HARMONICS = (1, 2, 4, 8, 12)
 RIDGE = 1e-3
@@ -145,6 +147,48 @@ def choose_waves(early: Sequence[Stretch], late: Sequence[Stretch], candidates: 
             chosen = chosen.with_one(period, k, gain > 0)
             best = squares(chosen)
     return chosen
+
+
+def faint_waves(stretches: Sequence[Stretch], candidates: Sequence[float]) -> Waves:
+    """Take the shortest season that stands out, for all channels: slow movements may hide a day in any few of them."""
+    every = np.ones(stretches[0].values.shape[1], dtype=bool)
+    none = Waves((), (), np.empty((0, len(every)), dtype=bool))
+    found = ((period, _standing_out(stretches, period)) for period in sorted(candidates))
+    return next((none.with_one(period, most, every) for period, most in found if most), none)
+
+
+def _standing_out(stretches: Sequence[Stretch], period: float) -> int:
+    """Return how many harmonics of a period have more power than what is beside them, 0 where not even the first has.
+
+    Of what is new in each row (a first-order autoregression's), whose spectrum is flat where that of rows is steep.
+    """
+    new = [_new_in_rows(s.values) for s in stretches]
+    values, positions = np.concatenate(new), np.concatenate([s.positions[1:] for s in stretches])
+    span = np.ptp(positions) + 1
+    if span < CYCLES_UNASKED * period or len(values) < 4 * len(BESIDE):
+        return 0
+
+    def power(frequency: float) -> Float[np.ndarray, " D"]:
+        return np.sum(regress(waves(positions, (1 / frequency,), (1,)), values) ** 2, axis=0)
+
+    found = 0
+    for most in (k for k in HARMONICS if period / k > 2.5):
+        ratios = []
+        for harmonic in range(found + 1, most + 1):
+            at = harmonic / period
+            beside = [power(at + sign * step / span) for step in BESIDE for sign in (-1, 1) if at * span > step]
+            ratios.append(power(at) / (np.mean(beside, axis=0) + 1e-12))
+        if np.mean(ratios) < STANDS_OUT:
+            break
+        found = most
+    return found
+
+
+def _new_in_rows(values: Float[np.ndarray, "T D"]) -> Float[np.ndarray, "T-1 D"]:
+    """What each row but the first is beside what the row before foretells of it; NaN where one is missing."""
+    rest = values - mean_known(values)
+    memory = mean_known(rest[1:] * rest[:-1]) / np.maximum(mean_known(rest**2), 1e-12)
+    return rest[1:] - np.nan_to_num(memory) * rest[:-1]
 
 
 def mean_square(squares: Float[np.ndarray, "N D"]) -> float:

@@ -2,6 +2,7 @@
 
 import numpy as np
 import pytest
+from scipy.signal import lfilter
 
 from dowgan.season import fit_season, trending
 from dowgan.stretch import Stretch, split
@@ -52,6 +53,22 @@ def test_one_channel_of_many_may_have_a_season_of_its_own() -> None:
     size = np.abs(season.wave).max(axis=0)
     assert size[3] > 0.3
     assert np.delete(size, 3).max() == 0
+
+
+def slow(rows: int, seed: int) -> np.ndarray:
+    """An autoregression of spread one that keeps .95 of each row."""
+    return lfilter([np.sqrt(1 - 0.95**2)], [1, -0.95], noise(rows, seed, channels=3), axis=0)
+
+
+def test_a_faint_beat_under_slow_movements_is_found() -> None:
+    """Late rows are foretold hardly better with it, a few days' drift being larger than it; its line stands out."""
+    found = sum(
+        len(fit_season([stretch(slow(1_500, seed) + 0.5 * cycle(1_500, 96)[:, None])], (96.0,)).periods)
+        for seed in range(10)
+    )
+    alarms = sum(len(fit_season([stretch(slow(1_500, seed))], (96.0,)).periods) for seed in range(10, 30))
+    assert found >= 9
+    assert alarms <= 1
 
 
 def test_white_noise_has_no_season() -> None:
