@@ -39,7 +39,8 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
     if calibrated:
         windows = _windows(Drawer(model), table, fitted, streams)
         directions = fitted.coordinates.value_directions, streams.numpy("directions")
-        model = replace(model, transport=fit_transport(windows, fitted.windows, fitted.held_out, *directions))
+        sides = fitted.sided, fitted.held_out
+        model = replace(model, transport=fit_transport(windows, fitted.windows, *sides, *directions))
     plans = _trial(model, table, streams)
     drawn = Drawer(model).runs(plans, None, streams, single=not model.table_schema.run_names)
     real, series = (_sample(runs, regime_of) for runs in (table.runs, drawn))

@@ -32,10 +32,11 @@ DOMINANT = 0.06  # a generated series follows a trend that leaves less than this
 MOST_WINDOWS = 20_000  # windows that coordinates and networks are fitted on; of more, every n-th is taken
 HOLD = 8  # one row in so many is held out from a network's training
 BLOCKS = 5  # into so many blocks of time
+GOLDEN = (5**0.5 - 1) / 2
 MOST_MISSING = 0.3  # share of missing values of a window that a network trains on
 GAP_WIDTH = 400  # values of a window in which missing ones are filled
 DRAWN = (5_120, 81_920)  # windows of the prior that whiten the coordinates and are carried to the data
-DRAWN_PER_WINDOW = 12
+DRAWN_PER_WINDOW = 24
 DRAWN_VALUES = 40_000_000  # most values of them
 SHORT_GAP = 8  # rows of a gap that is filled before anything is measured
 FILLINGS = 2  # times that it is
@@ -49,7 +50,8 @@ class Fitted:
 
     Attributes:
         windows: coordinates [B U] of the windows of the table.
-        held_out: which of them lie in the held-out blocks; windows that reach across a border are left out.
+        sided: which of them reach across no border of a held-out block.
+        held_out: which of them lie in one.
         notes: what a user has to know of how it was fitted.
     """
 
@@ -60,6 +62,7 @@ class Fitted:
     calibration: Calibration
     coordinates: Coordinates
     windows: Float[np.ndarray, "B U"]
+    sided: Bool[np.ndarray, " B"]
     held_out: Bool[np.ndarray, " B"]
     notes: tuple[str, ...] = ()
 
@@ -118,25 +121,35 @@ def _cut(lengths: Sequence[int], steps: int, hop: int) -> tuple[list[tuple[int, 
     """Return (run, start) of the windows, and which of them are held out.
 
     Of many runs every HOLD-th is held out; of few, BLOCKS blocks of time spread over each, so that the held-out
-    rows are as varied as the others.
+    rows are as varied as the others. Windows that reach across a border are left out.
     """
     places, held = [], []
     whole_runs = len(lengths) >= HOLD
     for run, length in enumerate(lengths):
-        blocks = int(np.clip(length // (4 * steps), 1, BLOCKS))  # of long windows fewer fit
-        block = max(2 * steps, length // (HOLD * blocks))
-        period = max(length // blocks, 1)
+        blocks = _held_blocks(length, steps)
         for start in range(0, length - steps + 1, hop):
             if whole_runs:
                 places.append((run, start))
                 held.append(run % HOLD == HOLD - 1)
                 continue
-            first = (start + period // 2) % period  # of the window within its period, blocks lie at the head
-            inside, outside = first + steps <= block, first >= block and first + steps <= period
+            inside = any(first <= start and start + steps <= last for first, last in blocks)
+            outside = all(start + steps <= first or last <= start for first, last in blocks)
             if inside or outside or length < 8 * steps:
                 places.append((run, start))
                 held.append(inside)
     return places, np.array(held, dtype=bool)
+
+
+def _held_blocks(length: int, steps: int) -> list[tuple[int, int]]:
+    """First row of each held-out block of a run, and the first behind it.
+
+    One lies in each equal part of the run, each time elsewhere in it, by the golden section: where blocks lay two years
+    apart, held-out rows would all be of one season and the others of another.
+    """
+    count = int(np.clip(length // (4 * steps), 1, BLOCKS))  # of long windows fewer fit
+    size, part = max(2 * steps, length // (HOLD * count)), length // count
+    firsts = [number * part + round((number + 1) * GOLDEN % 1 * max(part - size, 0)) for number in range(count)]
+    return [(first, first + size) for first in firsts]
 
 
 def without_gaps(
@@ -236,8 +249,9 @@ def _without_moves(prior: Prior, stretch: Stretch, values: Float[np.ndarray, "T 
 
 def window_coordinates(
     prior: Prior, stretches: Sequence[Stretch], sampled: Sequence[Stretch], steps: int, streams: Streams
-) -> tuple[Coordinates, Float[np.ndarray, "B U"], Bool[np.ndarray, " B"]]:
-    """Fit the coordinates of the windows of all runs; return the windows in them, and which are held out.
+) -> tuple[Coordinates, Float[np.ndarray, "B U"], Bool[np.ndarray, " B"], Bool[np.ndarray, " B"]]:
+    """Fit the coordinates of the windows of all runs; return the windows in them, which are on one side of all borders,
+    and which are held out.
 
     Missing values are drawn; windows with many of them are left out.
 
@@ -256,14 +270,14 @@ def window_coordinates(
     starts = [(r, s) for r, n in enumerate(lengths) for s in range(0, n - steps + 1, hop)]
     starts = [start for start, usable in zip(starts, _usable(values, starts, steps), strict=True) if usable]
     every = _cut_out(whole, starts, steps)
-    sides = dict(zip(*_cut(lengths, steps, hop), strict=True))  # those that reach across a border are on no side
+    sides = dict(zip(*_cut(lengths, steps, hop), strict=True))
     held, sided = np.array([(sides.get(s, False), s in sides) for s in starts]).T
     sided |= not sided.any()
     drawn = prior_windows(
         prior, stretches, steps, drawn_windows(len(every), every[0].size), streams.numpy("prior windows")
     )
     coordinates = fit_coordinates(drawn, every, sum(lengths) / steps, held)
-    return coordinates, coordinates.to_coordinates(coordinates.scores.to_normal(every[sided])), held[sided]
+    return coordinates, coordinates.to_coordinates(coordinates.scores.to_normal(every)), sided, held
 
 
 def cut_windows(
@@ -324,9 +338,9 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     path = refit(stretches)
     beats = find_beats(table.schema.channels, table.runs)
     sampled = [unheld(channels, beats, stretch) for stretch in stretches]
-    coordinates, windows, held = window_coordinates(generated, stretches, sampled, steps, streams)
+    coordinates, windows, sided, held = window_coordinates(generated, stretches, sampled, steps, streams)
     notes = () if steps >= (window or steps) else (NARROWED.format(asked=window, steps=steps, width=channels.width),)
-    return Fitted(relations, channels, generated, path, calibration, coordinates, windows, held, notes)
+    return Fitted(relations, channels, generated, path, calibration, coordinates, windows, sided, held, notes)
 
 
 def _without_short_gaps(

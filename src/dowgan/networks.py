@@ -97,7 +97,8 @@ def _in_units(channels: Channels, windows: Float[np.ndarray, "B S K"], space: st
 
 def _in_prior(fitted: Fitted, runs: Sequence[Run], streams: Streams) -> Material:
     """The noise is the windows of the prior themselves, which are only about white in these coordinates."""
-    windows, back = fitted.windows[:, None], fitted.coordinates.from_coordinates
+    sided, back = fitted.windows[fitted.sided], fitted.coordinates.from_coordinates
+    windows, held = sided[:, None], fitted.held_out[fitted.sided]
     told = np.zeros((len(windows), 1, 0))
 
     def to_units(w: Float[np.ndarray, "B 1 U"]) -> Float[np.ndarray, "B S C"]:
@@ -105,7 +106,7 @@ def _in_prior(fitted: Fitted, runs: Sequence[Run], streams: Streams) -> Material
         return _in_units(fitted.channels, values, "standard")
 
     noise = stored(drawn_coordinates(fitted, runs, streams.numpy("noise"))[:, None])
-    return Material(windows, told, fitted.held_out, back(fitted.windows), lambda w: back(w[:, 0]), to_units, noise)
+    return Material(windows, told, held, back(sided), lambda w: back(w[:, 0]), to_units, noise)
 
 
 def _cut(

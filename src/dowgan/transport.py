@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.linalg import solve_triangular
 from scipy.special import ndtr, ndtri
 
@@ -292,7 +292,8 @@ def sound_rounds(
 def fit_transport(
     drawn: Float[np.ndarray, "M U"],
     windows: Float[np.ndarray, "N U"],
-    held_out: np.ndarray,
+    sided: Bool[np.ndarray, " N"],
+    held_out: Bool[np.ndarray, " N"],
     colour: Float[np.ndarray, "T D U"],
     rng: np.random.Generator,
 ) -> Transport:
@@ -301,13 +302,14 @@ def fit_transport(
     Args:
         drawn: a large draw of the generator, in coordinates.
         windows: real ones.
-        held_out: which of them are held out while trust and rounds are chosen; all are used afterwards.
+        sided: which of them reach across no border of a held-out block.
+        held_out: which of them are held out while trust and rounds are chosen; all windows are used afterwards.
         colour: turns coordinates into values of a window.
         rng: draws directions.
     """
     trust, rounds = 0.0, 0
     if held_out.sum() >= 2 * KNOTS:
-        train, held, fewer = windows[~held_out], windows[held_out], drawn[::4].copy()
+        train, held, fewer = windows[sided & ~held_out], windows[held_out], drawn[::4].copy()
         trust = sound_trust(drawn, train, held)
         rounds = sound_rounds(fewer, train, held, colour, trust, rng)
     first = gaussian_map(drawn, windows, trust)

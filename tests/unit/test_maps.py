@@ -147,7 +147,9 @@ def test_a_transport_carries_the_draw_to_the_data() -> None:
     rng = np.random.default_rng(5)
     drawn, real, fresh = rng.standard_normal((6_000, 4)), banana(4_000, 6), banana(4_000, 7)
     held = np.arange(4_000) % 5 == 0
-    transport = fit_transport(drawn.copy(), real, held, COLOUR, np.random.default_rng(0))
+    transport = fit_transport(
+        drawn.copy(), real, np.ones(len(real), dtype=bool), held, COLOUR, np.random.default_rng(0)
+    )
     moved = transport.apply(np.random.default_rng(8).standard_normal((6_000, 4)), transport.bases(COLOUR))
     before = distance(drawn, fresh, np.random.default_rng(1))
     after = distance(moved, fresh, np.random.default_rng(1))
@@ -185,7 +187,9 @@ def test_real_covariances_are_trusted_as_far_as_they_hold() -> None:
 
 def test_a_row_is_carried_alone_as_in_company() -> None:
     drawn, real = np.random.default_rng(9).standard_normal((2_000, 4)), banana(1_000, 9)
-    transport = fit_transport(drawn, real, np.arange(1_000) % 4 == 0, COLOUR, np.random.default_rng(0))
+    transport = fit_transport(
+        drawn, real, np.ones(1_000, dtype=bool), np.arange(1_000) % 4 == 0, COLOUR, np.random.default_rng(0)
+    )
     points = np.random.default_rng(1).standard_normal((10, 4))
     kept = points.copy()
     together = transport.apply(points, transport.bases(COLOUR))

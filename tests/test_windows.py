@@ -1,0 +1,29 @@
+"""Generated windows begin anywhere in the table, and look alike wherever they begin."""
+
+import numpy as np
+import pandas as pd
+
+import dowgan
+from dowgan.fitting import WINDOW, _held_blocks
+
+YEAR = 52.18  # weeks
+
+
+def test_windows_of_a_table_with_years_have_no_slope_of_their_own() -> None:
+    """Ten years of weeks: blocks of time that lay two years apart were all of one season, and so were windows."""
+    rows, rng = 520, np.random.default_rng(3)
+    values = 2 * np.cos(2 * np.pi * np.arange(rows) / YEAR)[:, None] + 0.5 * rng.standard_normal((rows, 3))
+    frame = pd.DataFrame(values, columns=list("abc"))
+    frame.insert(0, "week", pd.date_range("2010-01-04", periods=rows, freq="7D"))
+    made = dowgan.Synthesizer(random_state=0).fit(frame).generate(rows=WINDOW, runs=1_500, random_state=1)
+    by_step = made[list("abc")].to_numpy().reshape(1_500, WINDOW, 3).mean(axis=(0, 2)) / values.std()
+    assert np.abs(by_step).max() < 0.15, by_step
+
+
+def test_held_out_blocks_lie_in_all_parts_of_the_time_but_at_no_even_distance() -> None:
+    for rows in (400, 522, 3_685, 17_420):
+        blocks = _held_blocks(rows, WINDOW)
+        firsts = np.array([first for first, _ in blocks])
+        assert all(last - first >= 2 * WINDOW and 0 <= first and last <= rows for first, last in blocks)
+        assert all(last <= first for (_, last), (first, _) in zip(blocks, blocks[1:], strict=False))
+        assert np.ptp(np.diff(firsts)) > 0.2 * rows / len(blocks)
