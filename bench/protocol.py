@@ -7,9 +7,14 @@ encoders), as Yoon et al. 2019 and Yuan and Qiao 2024 do. The floor is other rea
 has no more windows, one random half against the other. `bootstrap` is windows put together from halves of real ones.
 B: every third of twelve blocks of time is blanked before the fit, of a table of runs every third run left out, and the
 draw is judged against its windows by boosted trees and a GRU of 64 (mean AUC of 3 judges); the floor is the blocks that
-were fitted against those. All windows of stride 1; of more than MOST, as many are drawn at random, once. Nothing is
-tuned for a set. Results are written after every fit. `--steps` takes windows of another length, into a file that says
-so. `--keep-sample` also stores what was drawn of a simulated set, so that anyone can score it again:
+were fitted against those. Like stands beside like, twice. `generated` windows, each drawn by itself, are compared with
+`training_windows`, as many in random order: a judge that is tested on some of either has learnt from others of their
+time (and, of the training ones, from such as overlap them). `series`, the windows of one generated table in the order
+of time, are compared with `training_block`: a judge is tested at times that it has not seen (and training rows lie next
+to the held-out ones of that time, which no generator can know). All windows of stride 1; of more than MOST, as many are
+drawn at random, once. Nothing is tuned for a set. Results are written after every fit. `--steps` takes windows of
+another length, into a file that says so. `--keep-sample` also stores what was drawn of a simulated set, so that anyone
+can score it again:
 
     python bench/protocol.py . --sets plant --seeds 0 --keep-sample -o bench/results/protocol_sample.json
 
@@ -189,8 +194,11 @@ def blocks(
     train, held = (rows[~np.isnan(rows).any(axis=(1, 2))] for rows in (windows(known, runs), windows(hidden, runs)))
     model, seconds = fitted(known, recipe, seed, runs, conditions)
     fake = drawn(model, known, runs, len(held), seed)
+    order = np.random.default_rng(seed)
     return {
-        "generated": judges(held, fake) | distances(train, held, fake),
+        "generated": judges(held, order.permutation(fake)) | distances(train, held, fake),
+        "training_windows": judges(held, order.permutation(train)[: len(held)]),
+        "series": judges(held, windows(model.generate(random_state=seed), runs)),
         "training_block": judges(held, train),
         "bootstrap": judges(held, redrawn(train, len(held), seed)),
         "fit_seconds": seconds,
