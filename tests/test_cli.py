@@ -221,6 +221,31 @@ def test_where_and_given(folder: Path) -> None:
     assert out["flow"].tolist() == [60.5, 61, 62, 63, 64.25]
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["grade;flow\nA;60,5\nB;61,25\n", "flow\tgrade\n60.5\tA\n61.25\tB\n", "\ufeffgrade,flow\r\nA,60.5\r\nB,61.25\r\n"],
+)
+def test_a_given_file_may_be_written_in_a_way_of_its_own(folder: Path, text: str) -> None:
+    Path("given.csv").write_bytes(text.encode())
+    assert run(["generate", "m.dowgan", "--given", "given.csv", "-o", "g.csv"]) == 0
+    out = pd.read_csv("g.csv")
+    assert out["grade"].tolist() == list("AB")
+    assert out["flow"].tolist() == [60.5, 61.25]
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [("", "'given.csv' is empty"), ("flow,grade\n1,A,2\n", "Row 1 below the header of 'given.csv' has 3 cells")],
+)
+def test_a_given_file_that_is_no_table_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], text: str, said: str
+) -> None:
+    Path("given.csv").write_text(text)
+    assert run(["generate", "m.dowgan", "--given", "given.csv", "-o", "g.csv"]) == 1
+    assert said in capsys.readouterr().err
+    assert not Path("g.csv").exists()
+
+
 @pytest.mark.parametrize("kind", [None, "nets", "objectives", "recipes", "metrics", "noises", "settings"])
 def test_list(kind: str | None, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(["list", *([kind] if kind else [])]) == 0

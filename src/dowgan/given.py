@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -118,19 +119,27 @@ def frame_of(given: DataFrame | str | Path, schema: Schema) -> DataFrame:
 
     Raises:
         OptionError: there is no such file.
-        DataError: it is a damaged Parquet file.
+        DataError: it is empty, damaged, or no table.
     """
     import pandas as pd
 
     from dowgan.table.frames import from_parquet
+    from dowgan.table.sniff import load, sniff
 
     if isinstance(given, pd.DataFrame):
         return given
-    if not Path(given).is_file():
-        raise OptionError(f"There is no file '{given}' with given columns.")
-    if str(given).lower().endswith((".parquet", ".pq")):
-        return from_parquet(Path(given).read_bytes(), str(given))[0]
-    return pd.read_csv(given, sep=schema.source.separator, decimal=schema.source.decimal)
+    path = str(given)
+    if not Path(path).is_file():
+        raise OptionError(f"There is no file '{path}' with given columns.")
+    raw = load(path)
+    if path.lower().endswith((".parquet", ".pq")):
+        return from_parquet(raw, path)[0]
+    header = raw.partition(b"\n")[0].decode("utf-8", "replace").strip('\r"\ufeff')
+    alone = any(column.name == header for column in schema.columns)  # and a comma in it is a decimal one
+    source = schema.source if alone else sniff(raw, path).source
+    return pd.read_csv(
+        BytesIO(raw), sep=source.separator, decimal=source.decimal, encoding=source.encoding, index_col=False
+    )
 
 
 def _refuse_told(schema: Schema, name: str) -> None:
