@@ -20,6 +20,7 @@ Draw = Callable[[int], Float[np.ndarray, "P T D"]]  # the draws for the window o
 
 CACHED = 64  # patterns of known values whose weights are kept
 NOISE = 1e-6  # variance added to known values so that equal channels do no harm
+SQUARINGS = 10  # of weights, whose power tells what is left after so many windows
 
 
 @dataclass(frozen=True)
@@ -50,11 +51,18 @@ class Frame:
 
 
 class Regression:
-    """The weights of the known values of a window for its unknown ones, kept by pattern."""
+    """The weights of the known values of a window for its unknown ones, kept by pattern.
 
-    def __init__(self, covariance: Float[np.ndarray, "TD TD"], channels: int) -> None:
+    Args:
+        covariance: of a window's values.
+        channels: D.
+        share: of the weights that is taken.
+    """
+
+    def __init__(self, covariance: Float[np.ndarray, "TD TD"], channels: int, share: float = 1.0) -> None:
         self.covariance = covariance
         self.channels = channels
+        self.share = share
         self._weights: dict[bytes, Float[np.ndarray, "X O"]] = {}
 
     def weights(self, known: Bool[np.ndarray, "T D"], wanted: Bool[np.ndarray, "T D"]) -> Float[np.ndarray, "X O"]:
@@ -66,8 +74,22 @@ class Regression:
             o, x = np.flatnonzero(known), np.flatnonzero(wanted)
             within = self.covariance[np.ix_(o, o)] + NOISE * np.eye(len(o))
             across = self.covariance[np.ix_(o, x)]
-            self._weights[key] = cho_solve(cho_factor(within, lower=True), across).T
+            self._weights[key] = self.share * cho_solve(cho_factor(within, lower=True), across).T
         return self._weights[key]
+
+    def handed_on(self, frame: Frame) -> float:
+        """How much of what a window misses the one before by is left after the next, in a long series.
+
+        The spectral radius of the weights, by the norm of a high power (Gelfand 1941); of windows without look-ahead.
+        """
+        assert frame.ahead == 0, f"{frame} looks ahead"
+        rows = np.repeat(np.arange(frame.steps)[:, None], self.channels, axis=1)
+        power = self.weights(rows < frame.context, rows >= frame.context)[-frame.context * self.channels :]
+        log = 0.0
+        for _ in range(SQUARINGS):
+            size = float(np.linalg.norm(power)) + 1e-300
+            power, log = (power / size) @ (power / size), 2 * (log + np.log(size))
+        return float(np.exp((log + np.log(np.linalg.norm(power) + 1e-300)) / 2**SQUARINGS))
 
 
 def complete(

@@ -28,6 +28,7 @@ SMALL_SPREAD = 1e-9  # added to a spread before it divides
 ALL_ALIKE = 1.1  # times that all movements of an epoch are made larger or smaller alike, at most
 SLOW = 16  # parts of an epoch, whose means are its slow movements
 MOST_SLOW = 4.0  # times that slow movements are made larger
+HANDED_ON = 0.98  # of what a window misses the one before by, at most
 WINDOWS = 256  # that go through the generator at once
 
 Refine = Callable[[Float[np.ndarray, "B U"]], Float[np.ndarray, "B U"]]  # the generator, in coordinates
@@ -89,8 +90,13 @@ class Sampler:
 
     @cached_property
     def _joint(self) -> Regression:
-        """How short windows are joined."""
-        return Regression(self.coordinates.covariance, self.prior.channels)
+        """How short windows are joined: so that what one misses another by fades, and no long series runs away.
+
+        Their covariance is measured on draws, and a season or a trend in it has roots of about one.
+        """
+        plain = Regression(self.coordinates.covariance, self.prior.channels)
+        share = min(1.0, HANDED_ON / max(plain.handed_on(self._short), HANDED_ON))
+        return Regression(plain.covariance, plain.channels, share) if share < 1 else plain
 
     @cached_property
     def _bases(self) -> list[Float[np.ndarray, "U _r"] | None]:

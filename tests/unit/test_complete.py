@@ -171,3 +171,13 @@ def test_wider_paths_are_no_rougher() -> None:
         assert wide[:, -1].std() == pytest.approx(band * off[:, -1].std(), rel=0.06)
         assert np.diff(wide, axis=1).std() < 1.1 * np.diff(off, axis=1).std()
     assert wide[:, 0].std() < 1.4 * off[:, 0].std(), "at first no model is as wrong as later"
+
+
+@pytest.mark.parametrize("root", [0.3, 0.97, 1.06])
+def test_how_much_of_a_misfit_is_handed_on_is_the_root_of_the_process(root: float) -> None:
+    """x_t = root x_(t-1), seen with noise: after a hop of three rows a misfit is root^3 of what it was."""
+    frame, course = Frame(2, 3, 0), root ** np.arange(5.0)
+    covariance = np.outer(course, course) + 1e-9 * np.eye(5)
+    handed_on = Regression(covariance, 1).handed_on(frame)
+    assert handed_on == pytest.approx(root**3, rel=0.01)
+    assert Regression(covariance, 1, 0.5).handed_on(frame) == pytest.approx(handed_on / 2, rel=0.01)
