@@ -17,7 +17,7 @@ from dowgan.metrics.marginal import moments
 
 Array = np.ndarray
 RARE = 0.01  # probability below which something is found
-ENDS = (0.25, 0.2, 0.15, 0.1)  # shares of the values at an end that make a range of their own
+ENDS = (0.25, 0.2, 0.1)  # shares of the values at an end that make a range of their own
 LEAST_STATE = 0.05  # share of the rows from which a state counts
 GONE = 0.02  # share of the usual number of rows below which a range is gone
 MOST_DIGITS = 6
