@@ -99,7 +99,7 @@ def blocks(results: dict[str, Any]) -> str:
             if not seeds:
                 continue
             judges = [
-                ", ".join(_short(_mean([seed[row][f"{judge}_auc"] for seed in seeds])) for row in rows)
+                ", ".join(_auc(seeds, row, judge) for row in rows)
                 for judge in ("trees", "gru")
                 for rows in (("generated", "training_windows", "bootstrap"), ("series", "training_block"))
             ]
@@ -107,6 +107,11 @@ def blocks(results: dict[str, Any]) -> str:
             near = ", ".join(_short(_mean([seed["generated"][f"lowest_{s}"] for seed in seeds])) for s in sides)
             lines.append(f"| {' | '.join([title + suffix, *judges, near])} |")
     return "\n".join(lines) + "\n"
+
+
+def _auc(seeds: list[dict[str, Any]], row: str, judge: str) -> str:
+    """Mean over the seeds; a dash where an older run has not measured it."""
+    return _short(_mean([seed[row][f"{judge}_auc"] for seed in seeds])) if all(row in seed for seed in seeds) else "–"
 
 
 def parts(results: dict[str, Any]) -> str:
