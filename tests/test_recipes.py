@@ -255,7 +255,7 @@ def test_conv_gan_follows_the_condition() -> None:
     frame["grade"] = grade
     settings = [
         *quick("conv-gan"),
-        "train.steps=150",
+        "train.steps=500",
         "window=8",
         "generator.width=16",
         "critic.width=16",
