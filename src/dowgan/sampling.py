@@ -95,7 +95,7 @@ class Sampler:
         Their covariance is measured on draws, and a season or a trend in it has roots of about one.
         """
         plain = Regression(self.coordinates.covariance, self.prior.channels)
-        share = min(1.0, HANDED_ON / max(plain.handed_on(self._short), HANDED_ON))
+        share = HANDED_ON / max(plain.handed_on(self._short), HANDED_ON)
         return Regression(plain.covariance, plain.channels, share) if share < 1 else plain
 
     @cached_property

@@ -113,6 +113,11 @@ class Waves:
         return np.repeat(self.followed, 2 * np.array(self.harmonics, dtype=int), axis=0)
 
 
+def no_waves(channels: int) -> Waves:
+    """Return no season at all."""
+    return Waves((), (), np.empty((0, channels), dtype=bool))
+
+
 def choose_waves(early: Sequence[Stretch], late: Sequence[Stretch], candidates: Sequence[float]) -> Waves:
     """Take season after season, each with the number of harmonics that predicts the late rows best.
 
@@ -121,7 +126,7 @@ def choose_waves(early: Sequence[Stretch], late: Sequence[Stretch], candidates: 
     values, positions, _, _ = stacked(early)
     late_values, late_positions, _, _ = stacked(late)
     span, every = np.ptp(positions) + 1, np.ones(values.shape[1], dtype=bool)
-    chosen = Waves((), (), np.empty((0, len(every)), dtype=bool))
+    chosen = no_waves(len(every))
     if not candidates:
         return chosen
 
@@ -152,8 +157,8 @@ def choose_waves(early: Sequence[Stretch], late: Sequence[Stretch], candidates: 
 def faint_waves(stretches: Sequence[Stretch], candidates: Sequence[float]) -> Waves:
     """Take the shortest season that stands out, for all channels: slow movements may hide a day in any few of them."""
     every = np.ones(stretches[0].values.shape[1], dtype=bool)
-    none = Waves((), (), np.empty((0, len(every)), dtype=bool))
     found = ((period, _standing_out(stretches, period)) for period in sorted(candidates))
+    none = no_waves(len(every))
     return next((none.with_one(period, most, every) for period, most in found if most), none)
 
 
