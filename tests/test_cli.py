@@ -234,6 +234,59 @@ def test_a_given_file_may_be_written_in_a_way_of_its_own(folder: Path, text: str
 
 
 @pytest.mark.parametrize(
+    "text", ["flow,grade\nm3/h,-\n60.5,A\n61.25,\n", "exported 2024\n\nflow,grade\n60.5,A\n61.25,\n"]
+)
+def test_a_given_file_is_opened_as_one_that_is_fitted(folder: Path, text: str) -> None:
+    """With a row of units, lines above the names, and labels left open."""
+    Path("given.csv").write_text(text)
+    assert run(["generate", "m.dowgan", "--given", "given.csv", "-o", "g.csv"]) == 0
+    out = pd.read_csv("g.csv")
+    assert out["flow"].tolist() == [60.5, 61.25]
+    assert out["grade"][0] == "A"
+    assert out["grade"][1] in ("A", "B")
+
+
+def test_a_recipe_file_is_not_overwritten(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    Path("my.toml").write_text("window = 12\n")
+    assert run(["fit", "data.csv", "--recipe", "my.toml", "-o", "my.toml"]) == 1
+    assert "'my.toml' is an input and would be overwritten" in capsys.readouterr().err
+    assert Path("my.toml").read_text() == "window = 12\n"
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [(b"\xff\xfe\x00\x80", "cannot be read as text"), (b"train = 3\n", "'train' of the recipe 'my.toml' is 3")],
+)
+def test_a_recipe_file_that_is_none(
+    folder: Path, capsys: pytest.CaptureFixture[str], content: bytes, said: str
+) -> None:
+    Path("my.toml").write_bytes(content)
+    assert run(["fit", "data.csv", "--recipe", "my.toml", "--set", "train.steps=5", "-o", "new.dowgan"]) == 1
+    assert said in capsys.readouterr().err
+
+
+def test_names_in_brackets_are_shown_as_they_are(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    table().rename(columns={"flow": "n [/min]", "level": "flow [m3/h]"}).to_csv("tags.csv", index=False)
+    assert run(["fit", "tags.csv", "-o", "n.dowgan", *PRIOR]) == 0
+    said = capsys.readouterr().err
+    assert "n [/min]" in said
+    assert "flow [m3/h]" in said
+
+
+def test_names_of_columns_that_are_added_are_not_those_of_the_table(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    table().rename(columns={"level": "path", "flow": "run"}).to_csv("odd.csv", index=False)
+    assert run(["fit", "odd.csv", "-o", "odd.dowgan", *PRIOR]) == 0
+    before = state(folder)
+    for tokens in (["generate", "odd.dowgan", "--runs", "2", "-n", "9"], ["extend", "odd.dowgan", "--steps", "2"]):
+        more = ["--paths-out", "p.csv"] if tokens[0] == "extend" else []
+        assert run([*tokens, *more, "-o", "o.csv"]) == 1
+        assert "is to be added, and the table has one: rename it" in capsys.readouterr().err
+    assert state(folder) == before
+
+
+@pytest.mark.parametrize(
     ("text", "said"),
     [("", "'given.csv' is empty"), ("flow,grade\n1,A,2\n", "Row 1 below the header of 'given.csv' has 3 cells")],
 )

@@ -97,6 +97,33 @@ def test_few_rows_and_other_decimals_make_no_rule() -> None:
     assert (1, 0) not in find_relations(other, frame.to_numpy(float)).below
 
 
+def phases(rows: int = 400) -> pd.DataFrame:
+    """Three currents that add up to nothing."""
+    noise, turn = np.random.default_rng(3).standard_normal((rows, 2)), np.arange(rows) / 7
+    frame = pd.DataFrame({"a": 10 * np.sin(turn) + noise[:, 0], "b": 10 * np.sin(turn + 2.1) + noise[:, 1]}).round(2)
+    return frame.assign(c=(-frame["a"] - frame["b"]).round(2))
+
+
+def test_parts_of_a_sum_may_be_negative() -> None:
+    frame = phases()
+    model = dowgan.Synthesizer().fit(frame)
+    assert model.model_.notes[-1] == "'a' + 'b' + 'c' = 0, and is kept so"
+    for made in (model.generate(), model.densify(frame, factor=2)):
+        assert made.sum(axis=1).abs().max() < 1e-9
+        assert (abs(made.std() / frame.std() - 1) < 0.1).all()
+
+
+def test_a_sum_that_given_rows_break_is_not_kept_there() -> None:
+    frame = balances()[["a", "b", "out"]]
+    model = dowgan.Synthesizer("prior", ["calibrated=false"]).fit(frame)
+    other = frame.iloc[-40:].reset_index(drop=True).assign(out=lambda f: (f["out"] + 40).round(1))
+    finer = model.densify(other, factor=2)
+    middle = (other["out"].to_numpy()[1:] + other["out"].to_numpy()[:-1]) / 2
+    assert np.abs(finer["out"].to_numpy()[1::2] - middle).max() < 10
+    later = model.extend(other, steps=5).median["out"]
+    assert later.between(0, 2 * other["out"].max()).all()
+
+
 def test_what_is_given_stays_and_the_rest_follows() -> None:
     free = np.full((1, 3), np.nan)
     assert RULES.keep(np.array([[3.0, 1.0, 2.0]]), free).tolist() == [[2.0, 2.0, 2.0]]

@@ -1,6 +1,5 @@
 """What can be named in options, with a phrase for each."""
 
-import tomllib
 from collections.abc import Callable
 from importlib.resources import files
 
@@ -40,7 +39,6 @@ def _recipes() -> dict[str, str]:
     out = {}
     for name in recipe_names():
         text = (files("dowgan.recipes") / f"{name}.toml").read_text(encoding="utf-8")
-        tomllib.loads(text)
         out[name] = text.split("\n")[0].removeprefix("#").strip()
     return out
 

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dowgan.errors import OptionError, unknown
 
 DEFAULT_RECIPE = "flagship"
+SECTIONS = ("generator", "critic", "objective", "encoder", "train")
 
 
 class Part(BaseModel):
@@ -129,15 +130,22 @@ def _recipe(name: str) -> dict[str, Any]:
     if name.endswith(".toml"):
         if not Path(name).is_file():
             raise OptionError(f"There is no recipe file '{name}'.")
-        text = Path(name).read_text(encoding="utf-8")
+        try:
+            text = Path(name).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise OptionError(f"The recipe file '{name}' cannot be read as text: {error}.") from error
     elif name in recipe_names():
         text = (files("dowgan.recipes") / f"{name}.toml").read_text(encoding="utf-8")
     else:
         raise OptionError(unknown("recipe", name, recipe_names()))
     try:
-        return tomllib.loads(text)
+        raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise OptionError(f"The recipe '{name}' is not TOML: {error}.") from error
+    flat = next((part for part in SECTIONS if not isinstance(raw.get(part, {}), dict)), None)
+    if flat is not None:
+        raise OptionError(f"'{flat}' of the recipe '{name}' is {raw[flat]!r}, and it is a section: [{flat}].")
+    return raw
 
 
 def keys(kind: type[BaseModel] = Config, prefix: str = "") -> dict[str, Any]:
@@ -186,7 +194,7 @@ def resolve(recipe: str | Config = DEFAULT_RECIPE, settings: Mapping[str, Any] |
         if first["type"] == "extra_forbidden":
             raise OptionError(unknown("setting", place, keys())) from error
         raise OptionError(f"Setting '{place}' is {first['input']!r}: {first['msg'].lower()}.") from error
-    idle = [key for key in asked if key.partition(".")[0] in ("generator", "critic", "objective", "encoder", "train")]
+    idle = [key for key in asked if key.partition(".")[0] in SECTIONS]
     if not config.trained and set(idle) - {"train.budget"}:
         raise OptionError(
             f"The recipe '{config.recipe}' trains no network, so '{idle[0]}' changes nothing; "

@@ -102,7 +102,7 @@ def even_scores(
         rows: about how many rows they hold.
         held: which windows lie in blocks on which a stretch, measured on the others, must prove itself.
     """
-    if windows.shape[1] < 2:
+    if np.sum(~held) * (windows.shape[1] - 1) < LEVELS:
         return scores
     normal = scores.to_normal(windows)
     middle, change = (normal[:, 1:] + normal[:, :-1]) / 2, np.abs(np.diff(normal, axis=1))
@@ -177,9 +177,9 @@ def fit_coordinates(
     scores = even_scores(fit_marginals(rows, weight), some, independent * steps, held[::hop])
     scores = _not_crooked(scores, fit_marginals(rows, 0.0), windows)
     own, real = (scores.to_normal(x).reshape(len(x), -1) for x in (drawn, windows))
-    mean, covariance = own.mean(axis=0), np.cov(own, rowvar=False)
+    mean, covariance = own.mean(axis=0), np.atleast_2d(np.cov(own, rowvar=False))
     apart = len(windows) < APART * independent and len(windows) >= ENOUGH * real.shape[1]
-    centre, wanted = (real.mean(axis=0), np.cov(real, rowvar=False)) if apart else (mean, covariance)
+    centre, wanted = (real.mean(axis=0), np.atleast_2d(np.cov(real, rowvar=False))) if apart else (mean, covariance)
     variance, vectors = np.linalg.eigh(wanted)
     variance, vectors = variance[::-1], vectors[:, ::-1]  # largest first
     root = np.sqrt(np.maximum(variance, FLOOR * variance.mean()))

@@ -38,27 +38,34 @@ class Extension:
         """Return the new rows with columns NAME_lo90 and NAME_hi90 of each number between which paths lie.
 
         Raises:
-            OptionError: coverage is not between 0 and 1.
+            OptionError: coverage is not between 0 and 1, or the table has a column of such a name.
         """
         if not 0 < coverage < 1:
             raise OptionError(f"Bands of {coverage} are not possible; say a share between 0 and 1, such as 0.9.")
         sides = np.array([(1 - coverage) / 2, (1 + coverage) / 2])
-        both = [np.quantile(paths, sides, axis=1 - 1) for paths in self.runs]
+        numbers = [c.name for c in self.schema.channels if c.kind in ("float", "integer")]
+        names = {name: [f"{name}_{side}{100 * coverage:g}" for side in ("lo", "hi")] for name in numbers}
+        self.schema.refuse_taken(*(one for pair in names.values() for one in pair))
+        both = [np.quantile(paths, sides, axis=0) for paths in self.runs]
         low, high = (self._frame([side[i] for side in both]) for i in (0, 1))
         out = self.median.copy()
-        for column in self.schema.channels:
-            if column.kind in ("float", "integer"):
-                name, percent = column.name, f"{100 * coverage:g}"
-                out[f"{name}_lo{percent}"], out[f"{name}_hi{percent}"] = low[name], high[name]
+        for name, (lowest, highest) in names.items():
+            out[lowest], out[highest] = low[name], high[name]
         return out
 
     @property
     def paths(self) -> DataFrame:
-        """All paths under each other, with a leading column `path` from 1 on."""
+        """All paths under each other, with a leading column `path` from 1 on.
+
+        Raises:
+            OptionError: the table has a column of that name.
+        """
+        self.schema.refuse_taken("path")
         count = len(self.runs[0])
         runs = [replace(start, values=values[p]) for p in range(count) for start, values in self._pairs()]
         labels = [p + 1 for p in range(count) for _ in self.runs]
-        return to_frame(self.schema, runs, lead=("path", labels))
+        schema = replace(self.schema, source=replace(self.schema.source, interleaved=False))
+        return to_frame(schema, runs, lead=("path", labels))
 
     def plot(self, tag: str | None = None) -> go.Figure:
         """Return the fan of the paths of one number over the steps ahead, in the first run; of the first one if None.

@@ -8,6 +8,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from dowgan.errors import OptionError
+
 
 def write_whole(path: str | Path, content: bytes) -> None:
     """Write a file; whatever stood there stays until the new one is complete.
@@ -23,11 +25,28 @@ def write_whole(path: str | Path, content: bytes) -> None:
             out.write(content)
             out.flush()
             os.fsync(out.fileno())
-        temporary.chmod(0o666 & ~umask())
+        temporary.chmod(PERMISSIONS)
         temporary.replace(target)
     except BaseException:
         temporary.unlink(missing_ok=True)
         raise
+
+
+def make_folder(folder: Path, option: str) -> None:
+    """Make a folder, and those that it lies in.
+
+    Args:
+        option: that another can be given with.
+
+    Raises:
+        OptionError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise OptionError(
+            f"The folder '{folder}' cannot be made ({error.strerror}): give another with {option}."
+        ) from error
 
 
 def write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, Any]]) -> None:
@@ -39,8 +58,11 @@ def write_rows(path: Path, names: Sequence[str], rows: Iterable[Mapping[str, Any
     write_whole(path, text.getvalue().encode())
 
 
-def umask() -> int:
-    """Return the permissions that new files do not get."""
+def _umask() -> int:
+    """The permissions that new files do not get."""
     mask = os.umask(0)
     os.umask(mask)
     return mask
+
+
+PERMISSIONS = 0o666 & ~_umask()  # of new files; asked once, since it is the whole process that is asked

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +18,8 @@ from dowgan.table import Column, Schema
 
 if TYPE_CHECKING:
     from pandas import DataFrame
+
+    from dowgan.table.cells import Cells
 
 
 def code_of(column: Column, text: str) -> float:
@@ -115,7 +116,7 @@ _KINDS = {"float": "finite numbers", "integer": "whole numbers"}
 
 
 def frame_of(given: DataFrame | str | Path, schema: Schema) -> DataFrame:
-    """A given table as a frame.
+    """A given table as a frame; a file is opened as one that is fitted.
 
     Raises:
         OptionError: there is no such file.
@@ -123,23 +124,24 @@ def frame_of(given: DataFrame | str | Path, schema: Schema) -> DataFrame:
     """
     import pandas as pd
 
-    from dowgan.table.frames import from_parquet
-    from dowgan.table.sniff import load, sniff
+    from dowgan.table.intake import opened
 
     if isinstance(given, pd.DataFrame):
         return given
-    path = str(given)
-    if not Path(path).is_file():
-        raise OptionError(f"There is no file '{path}' with given columns.")
-    raw = load(path)
-    if path.lower().endswith((".parquet", ".pq")):
-        return from_parquet(raw, path)[0]
-    header = raw.partition(b"\n")[0].decode("utf-8", "replace").strip('\r"\ufeff')
-    alone = any(column.name == header for column in schema.columns)  # and a comma in it is a decimal one
-    source = schema.source if alone else sniff(raw, path).source
-    return pd.read_csv(
-        BytesIO(raw), sep=source.separator, decimal=source.decimal, encoding=source.encoding, index_col=False
-    )
+    if not Path(given).is_file():
+        raise OptionError(f"There is no file '{given}' with given columns.")
+    return pd.DataFrame({cells.name: _plain(cells) for cells in opened(given, schema).columns})
+
+
+def _plain(cells: Cells) -> Any:
+    """The cells of a column as numbers, labels or times."""
+    known = ~np.isnan(cells.values)
+    if cells.form == "time":
+        return cells.times
+    if cells.form == "text":
+        codes = (int(code) if there else None for code, there in zip(cells.values, known, strict=True))
+        return [None if code is None else str(cells.levels[code]) for code in codes]
+    return cells.values.astype(np.int64) if cells.whole and known.all() else cells.values
 
 
 def _refuse_told(schema: Schema, name: str) -> None:
@@ -228,8 +230,8 @@ def trajectory(frame: DataFrame, schema: Schema) -> dict[str, np.ndarray]:
     for column in names:
         if column.kind == "category":
             levels = {str(level): i for i, level in enumerate(column.levels)}
-            texts = frame[column.name].astype(str)
-            odd = sorted(set(texts) - set(levels))
+            texts = frame[column.name].astype(str).where(frame[column.name].notna())
+            odd = sorted(set(texts.dropna()) - set(levels))
             if odd:
                 raise OptionError(f"'{column.name}' has no value '{odd[0]}'. Known: {', '.join(levels)}.")
             out[column.name] = texts.map(levels).to_numpy(dtype=float)

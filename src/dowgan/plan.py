@@ -87,7 +87,6 @@ def wander(
     if not lists:
         only = int(np.flatnonzero(allowed)[0])
         return np.full(rows, only)
-    course = lists[0]
     parts, filled = [], 0
     follow: dict[int, list[tuple[int, int]]] = {}
     for course in lists:
@@ -116,7 +115,7 @@ def _going_on_for(
 def _level_texts(column: Column) -> dict[str, float]:
     """What a user calls the levels of a condition, and how a regime holds them."""
     if column.kind in ("float", "integer"):
-        return {f"{level:g}": float(level) for level in column.levels}  # type: ignore[arg-type]
+        return {f"{level:.15g}": float(level) for level in column.levels}  # type: ignore[arg-type]
     return {text: float(i) for i, text in enumerate([str(level) for level in column.levels] or ["False", "True"])}
 
 
@@ -128,7 +127,7 @@ def level_of(column: Column, text: str) -> float:
     """
     texts = _level_texts(column)
     with suppress(ValueError):
-        text = f"{float(text):g}" if column.kind in ("float", "integer") else text
+        text = f"{float(text):.15g}" if column.kind in ("float", "integer") else text
     if text not in texts:
         raise OptionError(f"'{column.name}' has no value '{text}'. Known: {', '.join(texts)}.")
     return texts[text]
@@ -190,7 +189,7 @@ def new_key(past: Sequence[Past], number: int, schema: Schema) -> tuple[Any, ...
     """
     key = past[number % len(past)].key
     turn = number // len(past)
-    if not key or turn == 0 or schema.column(schema.run_names[-1]).kind == "category":
+    if not key or turn == 0 or schema.column(schema.run_names[-1]).kind in ("category", "boolean"):
         return key
     last = max(p.key[-1] for p in past) - min(p.key[-1] for p in past) + 1
     return (*key[:-1], key[-1] + turn * last)
@@ -199,10 +198,11 @@ def new_key(past: Sequence[Past], number: int, schema: Schema) -> tuple[Any, ...
 def refuse_copies(plans: Sequence[Plan], schema: Schema) -> None:
     """Raise an OptionError if two runs of a table with run columns would have the same key."""
     keys = {plan.key for plan in plans}
+    kind = "text" if schema.run_names and schema.column(schema.run_names[-1]).kind == "category" else "true or false"
     if schema.run_names and len(keys) < len(plans):
         raise OptionError(
             f"{len(plans)} runs are asked for, and only {len(keys)} can be told apart, since "
-            f"'{schema.run_names[-1]}' is text: ask for at most {len(keys)} runs, or for fewer rows."
+            f"'{schema.run_names[-1]}' is {kind}: ask for at most {len(keys)} runs, or for fewer rows."
         )
 
 

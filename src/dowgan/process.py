@@ -213,7 +213,7 @@ def structures(lagged: Float[np.ndarray, "L D D"]) -> dict[str, Float[np.ndarray
     """
     variance = lagged[0]
     own = np.einsum("hii->hi", lagged)  # [L D]
-    common = own.sum(axis=1) / own[0].sum()
+    common = own.sum(axis=1) / max(own[0].sum(), 1e-12)
     _, vectors = np.linalg.eigh(variance)
     each = np.einsum("ik,hij,jk->hk", vectors, lagged, vectors)
     return {
@@ -337,7 +337,8 @@ def fit_process(
     """
     longest, rows = max(len(run) for run in everything), sum(len(run) for run in everything)
     filtered = ahead or rows < SHORT
-    orders = ORDERS if filtered else (0,)
+    fitting = tuple(order for order in ORDERS if 2 * order < max(len(run) for run in early)) or ORDERS[:1]
+    orders = fitting if filtered else (0,)
     most = max(rows // LONGEST_SHARE, FEWEST_LAGS) if filtered else 2 * LAGS
     lags = int(np.clip(longest - 1, 2, min(most, 2 * LAGS)))
     steps = max(2, min(window, max(len(run) for run in late)))

@@ -56,18 +56,31 @@ class Sum:
         total: the column that they add up to, None for a constant.
         constant: that is added to them.
         decimals: of all of them, None for all that a float has.
+        slack: by how much rounding lets rows miss.
         lowest, highest: bounds of the parts, infinite for none.
+        widths: how far the parts spread.
     """
 
     parts: tuple[int, ...]
     total: int | None
     constant: float
     decimals: int | None
+    slack: float
     lowest: tuple[float, ...]
     highest: tuple[float, ...]
+    widths: tuple[float, ...]
+
+    def misses(self, values: Float[np.ndarray, "N C"]) -> bool:
+        """Whether rows in which all is known do not add up."""
+        total = 0.0 if self.total is None else values[:, self.total]
+        return bool(np.any(np.abs(values[:, list(self.parts)].sum(axis=1) + self.constant - total) > self.slack))
 
     def keep(self, values: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> None:
-        """Make rows add up, in place: by the total, or else by what of the parts is not known, in proportion."""
+        """Make rows add up, in place: by the total, or else by what of the parts is not known.
+
+        Parts with a lower bound are as large as before beside each other. Where some have none, these take up what is
+        missing, each as far as it spreads.
+        """
         parts, sure = list(self.parts), known[:, list(self.parts)]
         even = np.clip(values[:, parts], self.lowest, self.highest)
         if self.decimals is not None:
@@ -77,8 +90,11 @@ class Sum:
         wanted = np.zeros(len(values)) if self.total is None else values[:, self.total]
         left = wanted - self.constant - np.where(sure, values[:, parts], 0.0).sum(axis=1)
         rows = told & ~sure.all(axis=1)
-        free = np.where(sure, 0.0, np.maximum(values[:, parts], 0.0) + SMALL)[rows]
-        divided = _divided(left[rows], free, self.decimals)
+        open_ = ~sure[rows] & np.isinf(self.lowest)
+        sizes = np.where(sure[rows], 0.0, np.maximum(values[rows][:, parts], 0.0) + SMALL)
+        yielding = open_.any(axis=1, keepdims=True)
+        start = np.where(yielding, np.where(sure[rows], 0.0, values[rows][:, parts]), sizes)
+        divided = _divided(left[rows], start, np.where(yielding, open_ * np.array(self.widths), sizes), self.decimals)
         for number, part in enumerate(parts):
             values[rows, part] = np.where(sure[rows, number], values[rows, part], divided[:, number])
         if self.total is not None:
@@ -86,10 +102,14 @@ class Sum:
 
 
 def _divided(
-    left: Float[np.ndarray, " N"], sizes: Float[np.ndarray, "N P"], decimals: int | None
+    left: Float[np.ndarray, " N"],
+    start: Float[np.ndarray, "N P"],
+    sizes: Float[np.ndarray, "N P"],
+    decimals: int | None,
 ) -> Float[np.ndarray, "N P"]:
-    """Divide numbers in proportion to sizes, into numbers of so many decimals that add up to them."""
-    out = left[:, None] * sizes / sizes.sum(axis=1, keepdims=True)
+    """Change numbers in proportion to sizes, into numbers of so many decimals that add up to what is left."""
+    missing = left - start.sum(axis=1)
+    out = start + missing[:, None] * sizes / sizes.sum(axis=1, keepdims=True)
     if decimals is not None:
         out = np.round(out, decimals)
         out[np.arange(len(out)), np.argmax(sizes, axis=1)] += left - out.sum(axis=1)
@@ -128,6 +148,7 @@ class Relations:
             self,
             same=tuple((a, b) for a, b in self.same if not np.any(np.abs(values[:, a] - values[:, b]) > 0)),
             below=tuple((low, high) for low, high in self.below if not np.any(values[:, low] > values[:, high])),
+            sums=tuple(rule for rule in self.sums if not rule.misses(values)),
             empty=tuple(
                 (place, low, high)
                 for place, low, high in self.empty
@@ -270,7 +291,8 @@ def _sum_of(
     lowest, highest = ([getattr(columns[p], side) for p in parts] for side in ("lower", "upper"))
     lower = tuple(-np.inf if bound is None else float(bound) for bound in lowest)
     upper = tuple(np.inf if bound is None else float(bound) for bound in highest)
-    return Sum(tuple(parts), total, constant, digits, lower, upper)
+    widths = tuple(float(width) for width in rows[:, parts].std(axis=0))
+    return Sum(tuple(parts), total, constant, digits, float(slack), lower, upper, widths)
 
 
 def find_empty(values: Float[np.ndarray, "N C"], places: Sequence[int]) -> list[tuple[int, float, float]]:

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from dowgan.config import resolve, seconds
 from dowgan.demo import simulate
-from dowgan.errors import OptionError
+from dowgan.files import make_folder
 from dowgan.progress import Progress
 from dowgan.synthesizer import Synthesizer
 from dowgan.table import Table, read, write
@@ -22,6 +22,7 @@ def run_demo(
     time: str | None,
     runs: Sequence[str],
     conditions: Sequence[str],
+    missing: Sequence[str],
     budget: str | None,
     seed: int,
     say: Callable[[str], None],
@@ -34,7 +35,7 @@ def run_demo(
         say: takes each line of talk.
         show: shows what was understood of the table.
     """
-    _make(folder)
+    make_folder(folder, "--folder")
     made: dict[str, str] = {}
     if data is None:
         plant = simulate(seed=seed)
@@ -45,7 +46,7 @@ def run_demo(
         say(f"simulated a plant: {len(plant.table):,} rows in {data}")
     settings = [f"train.budget={seconds(budget)}"] if budget else []
     config = resolve("flagship", settings)
-    table = read(data, time=time, runs=tuple(runs), conditions=tuple(conditions))
+    table = read(data, time=time, runs=tuple(runs), conditions=tuple(conditions), missing=tuple(missing))
     show(table)
     with Progress(budget=config.train.budget) as progress:
         model = Synthesizer("flagship", settings, time, tuple(runs), tuple(conditions), seed, progress.update)
@@ -69,15 +70,6 @@ def run_demo(
         "report.html": "how good all that is: open it in a browser",
     }
     _tell(folder, made, say)
-
-
-def _make(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise OptionError(
-            f"The folder '{folder}' cannot be made ({error.strerror}): give another with --folder."
-        ) from error
 
 
 def _tell(folder: Path, made: Mapping[str, str], say: Callable[[str], None]) -> None:

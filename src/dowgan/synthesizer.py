@@ -55,6 +55,7 @@ class Synthesizer:
         start: what the training begins with: a fitted model (or its file) of a like table, or "library:NAME".
         watch: called with (real, generated) while a network trains: windows [B T C] of rows that were held out and
             of the generator as it is, in the user's units.
+        missing: numbers or words that stand for a missing value beside the usual ones, such as "-200".
 
     Attributes:
         model_: what was fitted.
@@ -74,6 +75,7 @@ class Synthesizer:
         progress: Callable[..., None] | None = None,
         start: Synthesizer | str | Path | None = None,
         watch: Callable[[np.ndarray, np.ndarray], None] | None = None,
+        missing: Sequence[str] = (),
     ) -> None:
         self.recipe = recipe
         self.settings = settings
@@ -84,6 +86,7 @@ class Synthesizer:
         self.progress = progress
         self.start = start
         self.watch = watch
+        self.missing = missing
 
     # fit, save, load
 
@@ -96,7 +99,7 @@ class Synthesizer:
             CollapseError: the trained generator lost the spread of the data.
         """
         config = configured(self.recipe, self.settings, self.start)
-        table = read(data, time=self.time, runs=self.runs, conditions=self.conditions)
+        table = read(data, time=self.time, runs=self.runs, conditions=self.conditions, missing=self.missing)
         return self.fit_table(table, config)
 
     def fit_table(self, table: Table, config: Config) -> Synthesizer:
@@ -208,6 +211,8 @@ class Synthesizer:
             if count is not None and count < 1:
                 raise OptionError(f"{count} {name} cannot be generated; ask for at least 1.")
         schema = self.schema
+        if runs is not None and not schema.run_names:
+            schema.refuse_taken("run")
         held = {k: str(v) for k, v in (where or {}).items()}
         known = None if given is None else frame_of(given, schema)
         fixed = given_values(self._model, held, known, rows)

@@ -198,7 +198,7 @@ def extend(
     off, reach = widened(paths - middle, mixture.band)
     scores = np.concatenate([before, np.repeat(prior.marginals.scores[[0, -1], None], before.shape[1], axis=1)])
     bounds = np.nanmin(scores, axis=0) - BEYOND, np.nanmax(scores, axis=0) + BEYOND
-    paths = back(np.clip(middle + off, *bounds))
+    paths, middle = back(np.clip(middle + off, *bounds)), np.clip(middle, *bounds)
     own = [_expected(prior, old.and_then(replace(rows, regime=course))) for course in courses]
     means, spreads = (np.stack(part)[:, new] for part in zip(*(own or [(mean, spread)]), strict=True))
     best = back(middle) * spread[new] + mean[new]

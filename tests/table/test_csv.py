@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import HealthCheck, given, settings
 
+from dowgan.errors import DataError
 from dowgan.table import Table, check, read, to_frame, write
 
 REAL = {
@@ -105,6 +106,32 @@ def test_units_row(tmp_path: Path) -> None:
     table = round_trip(put(tmp_path, text))
     assert table.schema.source.units == ("", "°C", "m3/h", "")
     assert table.rows == 12
+
+
+def test_decimal_commas_are_found_behind_a_long_standstill(tmp_path: Path) -> None:
+    flow = [0.0] * 260 + [i / 4 for i in range(40)]
+    text = "day;flow\n" + "".join(f"{i};{v:g}\n".replace(".", ",") for i, v in enumerate(flow))
+    table = read(put(tmp_path, text))
+    assert table.schema.source.decimal == ","
+    assert table.runs[0].values[-1, 0] == 9.75
+
+
+def test_a_column_alone_may_have_decimal_commas(tmp_path: Path) -> None:
+    table = round_trip(put(tmp_path, "x\n" + "".join(f"{i},{i % 10}\n" for i in range(30))))
+    assert table.runs[0].values[7, 0] == 7.7
+
+
+@pytest.mark.parametrize(
+    ("raw", "said"),
+    [
+        (b"\xef\xbb\xbftime,x\xb0\n" + b"1,2\n" * 9, "begins as utf-8 and is not"),
+        (b'time,note\n1,"3 in pipe\n' + b"2,fine\n" * 30_000, "has a quotation mark that is not closed"),
+    ],
+)
+def test_what_is_cut_off_is_refused(tmp_path: Path, raw: bytes, said: str) -> None:
+    (tmp_path / "cut.csv").write_bytes(raw)
+    with pytest.raises(DataError, match=said):
+        read(tmp_path / "cut.csv")
 
 
 def test_no_last_newline_and_quoted_cells(tmp_path: Path) -> None:

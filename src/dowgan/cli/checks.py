@@ -41,7 +41,7 @@ def check_file(path: str, inputs: Sequence[str]) -> None:
 
 def check_tables(paths: Sequence[str], inputs: Sequence[str]) -> None:
     """Refuse early tables that could not be written in the end, or only one over the other."""
-    from dowgan.table.writing import ENDINGS
+    from dowgan.table.sniff import ENDINGS
 
     for path in paths:
         check_target(path, inputs)

@@ -82,7 +82,7 @@ def fit(
     if dry_run:
         sys.stdout.write(config.to_toml())
         return
-    check_file(out, [data, *([start] if start else [])])
+    check_file(out, [data, *(name for name in (start, recipe) if name)])
     roles = tuple(runs or ()), tuple(conditions or ())
     table = read(data, time=time, runs=roles[0], conditions=roles[1], missing=tuple(missing or ()))
     show(table, quiet)
@@ -210,8 +210,10 @@ def extend(
     fitted = load(model)
     table = read(data, schema=fitted.schema) if data else None
     result = fitted.extended(table, steps, paths, pairs(where), given, seed)
-    write(result.median if bands is None else result.band(bands), result.schema, out, forbidden=inputs)
-    talk(f"wrote {len(result.median):,} rows to {_named(out)}", quiet)
-    if paths_out:
-        write(result.paths, result.schema, paths_out, forbidden=inputs)
+    made = result.median if bands is None else result.band(bands)
+    every = result.paths if paths_out else None
+    write(made, result.schema, out, forbidden=inputs)
+    talk(f"wrote {len(made):,} rows to {_named(out)}", quiet)
+    if paths_out and every is not None:
+        write(every, result.schema, paths_out, forbidden=inputs)
         talk(f"wrote {paths} paths to {paths_out}", quiet)

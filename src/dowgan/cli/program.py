@@ -2,7 +2,8 @@
 
 import os
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 from cyclopts import App, CycloptsError
 
@@ -26,6 +27,15 @@ def talk(text: str, quiet: bool = False) -> None:
         sys.stderr.write(text + "\n")
 
 
+@contextmanager
+def kept(what: str) -> Iterator[None]:
+    """Let Ctrl-C say what it leaves behind."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        raise KeyboardInterrupt(what) from None
+
+
 def main(tokens: Sequence[str] | None = None) -> None:
     """Run a command and exit with its code."""
     sys.exit(run(sys.argv[1:] if tokens is None else tokens))
@@ -46,8 +56,8 @@ def run(tokens: Sequence[str]) -> int:
     except UserError as error:
         talk(f"dowgan: {_one_line(error)}")
         return 1
-    except KeyboardInterrupt:
-        talk("dowgan: interrupted; nothing was written.")
+    except KeyboardInterrupt as stop:
+        talk(f"dowgan: interrupted; {str(stop) or 'nothing was written'}.")
         return 130
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # what is left in the buffer has nowhere to go

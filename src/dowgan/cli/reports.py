@@ -7,8 +7,21 @@ from typing import TYPE_CHECKING, Annotated, Literal
 from cyclopts import Parameter
 
 from dowgan.cli.checks import check_file
-from dowgan.cli.options import AsJson, Budget, Conditions, Data, FailUnder, ModelFile, Quiet, Runs, Seed, Slow, Time
-from dowgan.cli.program import BELOW, app, talk
+from dowgan.cli.options import (
+    AsJson,
+    Budget,
+    Conditions,
+    Data,
+    FailUnder,
+    Missing,
+    ModelFile,
+    Quiet,
+    Runs,
+    Seed,
+    Slow,
+    Time,
+)
+from dowgan.cli.program import BELOW, app, kept, talk
 from dowgan.cli.showing import show
 
 if TYPE_CHECKING:
@@ -45,6 +58,7 @@ def compare(
     time: Time = None,
     runs: Runs = None,
     conditions: Conditions = None,
+    missing: Missing = None,
     slow: Slow = False,
     fail_under: FailUnder = None,
     as_json: AsJson = False,
@@ -54,7 +68,7 @@ def compare(
     from dowgan.report import compare as judge
 
     check_file(out, [real, synthetic])
-    found = judge(real, synthetic, slow=slow, time=time, runs=runs or (), conditions=conditions or ())
+    found = judge(real, synthetic, slow, time, runs or (), conditions or (), missing or ())
     return _give_report(found, out, fail_under, as_json, quiet)
 
 
@@ -82,11 +96,13 @@ def demo(
     time: Time = None,
     runs: Runs = None,
     conditions: Conditions = None,
+    missing: Missing = None,
     budget: Budget = "1m",
     seed: Seed = 0,
 ) -> None:
     """Do all of it once, on a simulated plant or on your table: fit, generate, densify, extend, report."""
     from dowgan.showcase import run_demo
 
-    roles = tuple(runs or ()), tuple(conditions or ())
-    run_demo(data, Path(folder), time, *roles, budget, seed, talk, lambda table: show(table, False))
+    roles = tuple(runs or ()), tuple(conditions or ()), tuple(missing or ())
+    with kept(f"what was finished is in {folder}"):
+        run_demo(data, Path(folder), time, *roles, budget, seed, talk, lambda table: show(table, False))

@@ -12,16 +12,17 @@ def show(table: "Table", quiet: bool) -> None:
         return
     from rich import box
     from rich.console import Console
+    from rich.markup import escape
     from rich.table import Table as Grid
 
     from dowgan.table import describe
 
     said = describe(table)
-    grid = Grid(box=box.SIMPLE_HEAD, title=f"{said.size}; clock: {said.clock}", title_justify="left")
+    grid = Grid(box=box.SIMPLE_HEAD, title=escape(f"{said.size}; clock: {said.clock}"), title_justify="left")
     for name in ("column", "kind", "rules", "missing", "first value"):
         grid.add_column(name, overflow="fold")
     for line in said.lines:
-        grid.add_row(line.name, line.kind, line.rules, line.missing, line.example)
+        grid.add_row(*map(escape, (line.name, line.kind, line.rules, line.missing, line.example)))
     console = Console(stderr=True)
     console.print(grid)
     for note in said.notes:

@@ -12,6 +12,7 @@ from dowgan.cli.options import (
     AsJson,
     Conditions,
     Data,
+    Missing,
     Quiet,
     Recipe,
     Resume,
@@ -21,7 +22,9 @@ from dowgan.cli.options import (
     Time,
     Workers,
 )
-from dowgan.cli.program import app, talk
+from dowgan.cli.program import app, kept, talk
+
+KEPT = "what was finished is in {folder}: go on with --resume"
 
 
 @app.command(
@@ -44,6 +47,7 @@ def study(
     time: Time = None,
     runs: Runs = None,
     conditions: Conditions = None,
+    missing: Missing = None,
     workers: Workers = None,
     resume: Resume = False,
     as_json: AsJson = False,
@@ -56,9 +60,10 @@ def study(
 
     axes = parse_grid(grid)
     lay_out(axes, recipe, settings or (), range(1), "")  # options first, then the table
-    table = read(data, time=time, runs=tuple(runs or ()), conditions=tuple(conditions or ()))
-    trials = lay_out(axes, recipe, settings or (), range(at_least_one(seeds, "seeds")), table.digest)
-    done = run_study(table, trials, Path(out), workers or processors(), resume, lambda text: talk(text, quiet))
+    table = read(data, time=time, runs=runs or (), conditions=conditions or (), missing=missing or ())
+    trials = lay_out(axes, recipe, settings or (), range(at_least_one(seeds, "seeds")), table.question)
+    with kept(KEPT.format(folder=out)):
+        done = run_study(table, trials, Path(out), workers or processors(), resume, lambda text: talk(text, quiet))
     talk(f"wrote {Path(out) / TABLE} and {Path(out) / FIGURE}", quiet)
     if as_json:
         sys.stdout.write(json.dumps(rows_of(done)) + "\n")
@@ -81,6 +86,7 @@ def search(
     time: Time = None,
     runs: Runs = None,
     conditions: Conditions = None,
+    missing: Missing = None,
     seed: Seed = 0,
     workers: Workers = None,
     resume: Resume = False,
@@ -98,9 +104,10 @@ def search(
     end = None if budget is None else now() + seconds(budget)
     folder = Path(out)
     task = Task(recipe, tuple(settings or ()), against, storage or str(folder / JOURNAL), seed, end)
-    table = read(data, time=time, runs=tuple(runs or ()), conditions=tuple(conditions or ()))
+    table = read(data, time=time, runs=runs or (), conditions=conditions or (), missing=missing or ())
     count = at_least_one(trials, "trials")
-    best = run_search(table, task, count, folder, workers or processors(), resume, lambda text: talk(text, quiet))
+    with kept(KEPT.format(folder=out)):
+        best = run_search(table, task, count, folder, workers or processors(), resume, lambda text: talk(text, quiet))
     talk(f"wrote {best}; next: dowgan fit {data} --recipe {best}", quiet)
     if as_json:
         sys.stdout.write(json.dumps(best_of(folder)) + "\n")

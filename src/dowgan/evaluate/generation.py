@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float
-from scipy.special import comb
 
 from dowgan.baselines import block_bootstrap
 from dowgan.errors import DataError
@@ -20,7 +19,7 @@ from dowgan.evaluate.findings import Finding, block_count, find_traits
 from dowgan.evaluate.plain import known_mean, plain, plain_list
 from dowgan.evaluate.traits import joined
 from dowgan.evaluate.values import few_levels, find_values
-from dowgan.evaluate.verdict import BAD, GOOD, LOOK, mark
+from dowgan.evaluate.verdict import ALARM, BAD, GOOD, LOOK, mark
 from dowgan.evaluate.words import words
 from dowgan.metrics import METRICS, Metric, Score
 from dowgan.metrics.marginal import moments
@@ -29,7 +28,6 @@ from dowgan.metrics.metric import PairedMetric, WindowMetric
 from dowgan.metrics.seams import FEWEST_BORDERS, find_seams
 from dowgan.rng import Streams
 
-ALARM = 0.01  # probability below which a seam or copies are not put down to chance
 CERTAIN = 1e-4  # probability below which what is off is bad
 SLIGHT = 0.1  # on the scale of a trait, what is off by less is no more than worth a look
 MEASURED = (
@@ -300,7 +298,12 @@ def nearest_by_chance(share: float, made: int, unseen: int) -> float:
         made, unseen: windows that share no row, of either side.
     """
     count = math.ceil(share * made)
-    return float(comb(made, count) / comb(made + unseen, count))
+    return math.exp(_log_factorial_ratio(made, count) - _log_factorial_ratio(made + unseen, count))
+
+
+def _log_factorial_ratio(n: int, k: int) -> float:
+    """log of n! / (n - k)!, minus infinity where k is above n."""
+    return math.lgamma(n + 1) - math.lgamma(n - k + 1) if k <= n else -math.inf
 
 
 def judge_copying(

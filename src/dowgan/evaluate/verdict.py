@@ -18,6 +18,7 @@ GOOD: Mark = "good"
 LOOK: Mark = "look"
 BAD: Mark = "bad"
 ORDER: tuple[Mark, ...] = (GOOD, LOOK, BAD)
+ALARM = 0.01  # probability below which a seam or copies are not put down to chance
 TWICE = 2.0  # times the worst floor beyond which a score is bad
 CLOSE = 1.05  # an error up to this many times the best naive one is worth a look, a greater one is bad
 MUCH = 1.2  # the same for a single tag
@@ -163,7 +164,7 @@ def _copies(found: Mapping[str, Any] | None) -> list[Judgement]:
             f"No copies: the nearest 1 % of windows are {found['lowest']:.2g} standard deviations from a known one, "
             f"those of unseen real rows {found['lowest_held_out']:.2g}."
         )
-    elif exact:
+    elif exact > ALARM:
         text = f"{exact:.0%} of the generated windows are exact copies of real ones."
     else:
         text = f"{share:.0%} of the generated windows are nearer to known ones than 99 % of unseen real windows are."

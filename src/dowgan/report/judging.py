@@ -166,6 +166,7 @@ def compare(
     time: str | None = None,
     runs: Sequence[str] = (),
     conditions: Sequence[str] = (),
+    missing: Sequence[str] = (),
     tell: Tell | None = None,
 ) -> Report:
     """Judge any generator's table against a real one; no model is needed.
@@ -173,7 +174,7 @@ def compare(
     Args:
         real, synthetic: tables of the same columns; frames, or paths of CSV or Parquet files.
         slow: also the scores that train networks (minutes).
-        time, runs, conditions: of the real table, as for `Synthesizer`.
+        time, runs, conditions, missing: of the real table, as for `Synthesizer`.
         tell: called with a word on what is going on.
 
     Raises:
@@ -181,7 +182,7 @@ def compare(
         OptionError: an option names a column that the real table does not have.
     """
     began, say = monotonic(), tell or _silent
-    table = read(real, time=time, runs=runs, conditions=conditions)
+    table = read(real, time=time, runs=runs, conditions=conditions, missing=missing)
     made = read(synthetic, schema=table.schema, judged=True)
     own, fake = ([run.values for run in t.runs] for t in (table, made))
     names = [c.name for c in table.schema.channels]
@@ -313,8 +314,11 @@ def _about_model(synthesizer: Synthesizer, data: DataFrame | str | Path) -> dict
     config = Config.model_validate_json(model.recipe)
     options = [f"--recipe {shlex.quote(config.recipe)}", f"--seed {model.seed}"]
     options += [f"--from {shlex.quote(model.training.start)}"] if model.training.start else []
+    timed = [c.name for c in schema.columns if c.role == "time"]
+    options += [f"--time {shlex.quote(n)}" for n in timed[:1] if not schema.clock.parts]
     options += [f"--run {shlex.quote(n)}" for n in schema.run_names]
     options += [f"--condition {shlex.quote(n)}" for n in schema.condition_names]
+    options += [f"--missing {shlex.quote(code)}" for code in schema.source.codes]
     options += [f"--set {shlex.quote(text)}" for text in _settings(config)]
     name = _named(data, "DATA")
     return {

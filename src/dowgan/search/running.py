@@ -12,6 +12,7 @@ import optuna
 from optuna.trial import FrozenTrial, TrialState
 
 from dowgan.errors import OptionError
+from dowgan.files import make_folder
 from dowgan.search.asking import Task
 from dowgan.search.outcome import line_of, write_all
 from dowgan.search.storage import begin, load, shared
@@ -103,7 +104,7 @@ def run_search(
         WorkerError: a worker process died.
     """
     task.base()
-    folder.mkdir(parents=True, exist_ok=True)
+    make_folder(folder, "-o")
     study = begin(task, table, resume)
     left = max(0, trials - _count(study, (*ENDED, TrialState.RUNNING)))
     busy = _count(study, (TrialState.RUNNING,))

@@ -96,7 +96,7 @@ def begin(task: Task, table: Table, resume: bool) -> optuna.Study:
     Raises:
         OptionError: there is one and `resume` is false, or it is about something else.
     """
-    about = {"digest": table.digest, "recipe": task.recipe, "settings": list(task.settings), "against": task.against}
+    about = {"digest": table.question, "recipe": task.recipe, "settings": list(task.settings), "against": task.against}
     storage = open_storage(task.storage)
     there = NAME in optuna.study.get_all_study_names(storage)
     if there and not resume:

@@ -20,7 +20,7 @@ class Trial:
         point: the value of each axis.
         config: all settings.
         seed: of weights, batches and noise.
-        digest: of the table.
+        digest: of the table and what its columns are taken for.
     """
 
     point: dict[str, str]
@@ -61,7 +61,8 @@ def lay_out(grid: Axes, recipe: str, settings: Sequence[str], seeds: Sequence[in
     """Return all trials of a grid.
 
     Raises:
-        OptionError: an unknown key, a value out of its range, or a key that is both set and an axis.
+        OptionError: an unknown key, a value out of its range, a key that is both set and an axis, or a recipe that
+            trains no network.
     """
     fixed = dict.fromkeys(s.partition("=")[0].strip() for s in settings)
     both = next((key for key in grid if key in fixed), None)
@@ -69,6 +70,8 @@ def lay_out(grid: Axes, recipe: str, settings: Sequence[str], seeds: Sequence[in
         raise OptionError(f"'{both}' is both set and an axis of the grid; leave out one of them.")
     if {"train.steps", "train.epochs"} <= set(grid) | set(fixed):
         raise OptionError("Both train.steps and train.epochs are given; they say the same thing twice: use one.")
+    if not resolve(recipe, settings).trained:
+        raise OptionError(f"The recipe '{recipe}' trains no network: study another.")
     out = []
     for values in itertools.product(*grid.values()):
         point = dict(zip(grid, values, strict=True))

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from dowgan.errors import OptionError
-from dowgan.files import write_rows, write_whole
+from dowgan.files import make_folder, write_rows, write_whole
 from dowgan.study.figure import study_figure
 from dowgan.study.grid import Trial
 from dowgan.study.trial import Outcome, read_outcome, run_trial
@@ -43,7 +43,7 @@ def run_study(
     place = folder / TRIALS
     if place.is_dir() and any(place.glob("*.json")) and not resume:
         raise OptionError(f"'{folder}' has trials already; go on with --resume, or choose another folder with -o.")
-    place.mkdir(parents=True, exist_ok=True)
+    make_folder(place, "-o")
     left = [t for t in trials if not (place / f"{t.name}.json").exists()]
     tell(f"{len(trials)} trials, {len(left)} to do")
     for number, outcome in each(run_trial, [(table, t) for t in left], workers):

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from threadpoolctl import threadpool_limits
 
-from dowgan.errors import OptionError, UserError
+from dowgan.errors import UserError
 from dowgan.fitting import Fitted, fit_priors
 from dowgan.rng import Streams
 from dowgan.study.grid import Trial
@@ -72,8 +72,6 @@ def run_trial(table: Table, trial: Trial) -> Outcome:
 def _trained(table: Table, trial: Trial, began: float) -> Outcome:
     from dowgan.networks import train_network
 
-    if not trial.config.trained:
-        raise OptionError(f"The recipe '{trial.config.recipe}' trains no network: study another.")
     fitted = priors(table, trial.config.window)
     _, record = train_network(fitted, trial.config, Streams(trial.seed), None, table.runs)
     if record.stopped.startswith("interrupted"):
@@ -93,7 +91,7 @@ _PRIORS: dict[tuple[str, int | None], Fitted] = {}
 
 def priors(table: Table, window: int | None) -> Fitted:
     """Return what needs no training, fitted once per process for each table and window."""
-    key = (table.digest, window)
+    key = (table.question, window)
     if key not in _PRIORS:
         _PRIORS[key] = fit_priors(table, window, Streams(0))
     return _PRIORS[key]

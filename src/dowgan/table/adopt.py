@@ -85,6 +85,9 @@ def _column(model: Column, own: Column, cells: Cells) -> Column:
     if (model.kind == "category") != (cells.form == "text") and own.missing < 1 and not _as_label(model, cells):
         kinds = ("text", "numbers") if cells.form == "text" else ("numbers", "text")
         raise DataError(f"Column '{own.name}' holds {kinds[0]} here and {kinds[1]} in the model: make it {kinds[1]}.")
+    odd = cells.values[~np.isnan(cells.values) & (model.kind == "boolean") & ~np.isin(cells.values, (0, 1))]
+    if len(odd):
+        raise DataError(f"Column '{own.name}' holds {odd[0]:g} here and only true or false in the model: make it so.")
     if model.kind in ("category", "boolean"):
         return replace(model, dtype=own.dtype if own.missing < 1 else model.dtype, missing=own.missing, null=own.null)
     return _wider(model, own, cells.values[~np.isnan(cells.values)])

@@ -222,6 +222,8 @@ class Clock:
                 from dowgan.table.calendar import stamp
 
                 return stamp(value, self.tz, self.unit)
+            if self.kind == "integer" and isinstance(value, float) and not value.is_integer():
+                raise ValueError(value)
             return float(value) if self.kind == "float" else int(value)
         except (ValueError, TypeError, OverflowError) as error:
             kind = {"datetime": "a time such as 2024-01-31 or 2024-01-31T08:00", "float": "a number"}

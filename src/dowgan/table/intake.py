@@ -76,6 +76,15 @@ def _wish(time: str | None, runs: tuple[str, ...], conditions: tuple[str, ...], 
     return Wish(time, runs, conditions)
 
 
+def opened(source: str | Path | pd.DataFrame, schema: Schema) -> Parts:
+    """Take apart a table that has some of a model's columns.
+
+    Raises:
+        DataError: it is no table, or a column is mixed.
+    """
+    return _open(source, _wish(None, (), (), schema), schema, schema.source.codes)
+
+
 def _open(source: str | Path | pd.DataFrame, wish: Wish, schema: Schema | None, codes: tuple[str, ...]) -> Parts:
     if isinstance(source, pd.DataFrame):
         _refuse_copies(tuple(map(str, source.columns)))

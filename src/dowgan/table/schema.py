@@ -1,5 +1,6 @@
 """What is known of a table: its columns, its clock, how it was written; and its values by run."""
 
+import hashlib
 import json
 import math
 from dataclasses import asdict, dataclass, replace
@@ -7,6 +8,7 @@ from typing import Any, Literal
 
 import numpy as np
 
+from dowgan.errors import OptionError
 from dowgan.table.clock import Clock
 
 Role = Literal["value", "condition", "run", "time"]
@@ -145,6 +147,17 @@ class Schema:
         """The same schema with one column replaced by the one of the same name."""
         return replace(self, columns=tuple(column if c.name == column.name else c for c in self.columns))
 
+    def refuse_taken(self, *names: str) -> None:
+        """Refuse names of columns that are to stand beside those of the table.
+
+        Raises:
+            OptionError: the table has a column of one of the names.
+        """
+        own = {column.name for column in self.columns}
+        taken = next((name for name in names if name in own), None)
+        if taken is not None:
+            raise OptionError(f"A column '{taken}' is to be added, and the table has one: rename it and fit again.")
+
     def to_json(self) -> str:
         """One line of JSON that `from_json` turns back into an equal schema."""
         return json.dumps(asdict(self), default=_plain, allow_nan=True, sort_keys=True)
@@ -202,6 +215,12 @@ class Table:
     @property
     def rows(self) -> int:
         return sum(len(run.values) for run in self.runs)
+
+    @property
+    def question(self) -> str:
+        """A sha256 of the names, the values and what each column is taken for."""
+        roles = (f"{column.name}\0{column.role}\0{column.kind}" for column in self.schema.columns)
+        return hashlib.sha256("\0".join([self.digest, *roles]).encode()).hexdigest()
 
 
 def is_missing(value: object) -> bool:

@@ -20,7 +20,8 @@ from dowgan.table.stamps import readings
 
 SEPARATORS = (",", ";", "\t", "|")
 ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".txt.gz", ".parquet", ".pq")
-_SAMPLE = 200  # rows looked at to find out how the table is written
+_SAMPLE = 200  # rows and a few more, looked at to find out how the table is written
+_DECIMAL_COMMA = re.compile(r"\s*[+-]?\d+(,\d+)?(?:[eE][+-]?\d+)?\s*")  # or a whole number among such
 _LINES = 50  # lines looked at to find the separator and the row of names
 _FOREIGN = (  # how files begin that are often called .csv and are none
     (b"PK\x03\x04", "an Excel workbook"),
@@ -82,13 +83,17 @@ def sniff(raw: bytes, path: str) -> Sheet:
         path: what to call it in an error.
 
     Raises:
-        DataError: no rows, no names, a name twice, or a row with more or fewer cells than names.
+        DataError: no rows, no names, a name twice, a row with more or fewer cells than names, or a quotation mark or a
+            letter that is cut off.
     """
     _refuse_foreign(raw, path)
-    text, encoding, bom = _decode(raw)
-    text, separator, notes = _tidied(text)
-    head = _head(text)
-    names, lines = _header(head, separator)
+    text, encoding, bom = _decode(raw, path)
+    try:
+        text, separator, notes = _tidied(text)
+        head = _head(text)
+        names, lines = _header(head, separator)
+    except csv.Error as error:
+        raise DataError(f"'{path}' has a quotation mark that is not closed ({error}): close it.") from error
     _check_names(names, lines, path)
     columns = _columns(text, separator, len(names), path)
     decimal = _decimal(columns, separator)
@@ -111,10 +116,13 @@ def sniff(raw: bytes, path: str) -> Sheet:
     return _without_empty(sheet)
 
 
-def _decode(raw: bytes) -> tuple[str, str, bool]:
+def _decode(raw: bytes, path: str) -> tuple[str, str, bool]:
     for mark, encoding in _BOMS:
         if raw.startswith(mark):
-            return raw[len(mark) :].decode(encoding), encoding, True
+            try:
+                return raw[len(mark) :].decode(encoding), encoding, True
+            except UnicodeDecodeError as error:
+                raise DataError(f"'{path}' begins as {encoding} and is not ({error.reason}): save it again.") from error
     for encoding in ("utf-8", "cp1252"):
         try:
             return raw.decode(encoding), encoding, False
@@ -188,6 +196,8 @@ def _separator(head: str) -> tuple[str, int]:
         width, alike = max(counts.items(), key=lambda item: (item[1], item[0]), default=(1, 0))
         return (alike if width > 1 else 0, width)
 
+    if len(lines) > 1 and "," not in lines[0] and all(map(_DECIMAL_COMMA.fullmatch, lines[1:])):
+        return ";", 1  # a column alone
     best = max(SEPARATORS, key=score)
     alike, width = score(best)
     return (best, width) if alike else (",", 1)
@@ -253,7 +263,7 @@ def _count(cells: int) -> str:
 
 def _decimal(columns: tuple[pa.Array, ...], separator: str) -> str:
     """The comma if cells like 1,5 occur and none like 1.5; not if all look like thousands (1,234) between commas."""
-    cells = [cell.strip() for column in columns for cell in column[:_SAMPLE].to_pylist()]
+    cells = [cell.strip() for column in columns for cell in _some(column)]
     if any(re.fullmatch(r"[+-]?\d*\.\d+", cell) for cell in cells):
         return "."
     commas = [cell for cell in cells if re.fullmatch(r"[+-]?\d*,\d+(?:[eE][+-]?\d+)?", cell)]
@@ -262,12 +272,17 @@ def _decimal(columns: tuple[pa.Array, ...], separator: str) -> str:
     return "," if commas else "."
 
 
+def _some(column: pa.Array) -> list[str]:
+    """Some of the cells, from all over the column."""
+    return column[:: max(1, len(column) // _SAMPLE)].to_pylist()
+
+
 def _units(columns: tuple[pa.Array, ...], decimal: str) -> tuple[str, ...] | None:
     """The first row, if it has text over most columns that hold numbers and a number over none."""
     first = [column[0].as_py() for column in columns if len(column)]
     over = []
     for column, cell in zip(columns, first, strict=False):
-        below = [c for c in column[1 : _SAMPLE + 1].to_pylist() if c.strip().lower() not in STATUS]
+        below = [c for c in _some(column.slice(1)) if c.strip().lower() not in STATUS]
         if below and all(is_number(c, decimal) for c in below):
             over.append(cell)
     texts = [cell for cell in over if cell.strip() and (cell.strip().lower() not in STATUS or cell.strip() == "-")]

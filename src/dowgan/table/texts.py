@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -21,7 +20,7 @@ _BAND = re.compile(r"(.+)_(?:lo|hi)\d+(?:\.\d+)?")  # columns beside the table's
 def text_layout(schema: Schema, path: str) -> Schema:
     """The schema with the separator that the ending of the path asks for."""
     source = schema.source
-    if ".tsv" in Path(path).name.lower() and source.separator != "\t":
+    if path.lower().endswith((".tsv", ".tsv.gz")) and source.separator != "\t":
         source = replace(source, separator="\t")
     return replace(schema, source=source)
 

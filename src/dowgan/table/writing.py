@@ -17,11 +17,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from dowgan.errors import OptionError, UserError
-from dowgan.files import umask
+from dowgan.files import PERMISSIONS
 from dowgan.table.schema import Schema
+from dowgan.table.sniff import ENDINGS
 from dowgan.table.texts import columns_of, header, lines, text_layout
 
-ENDINGS = (".csv", ".csv.gz", ".tsv", ".tsv.gz", ".txt", ".parquet", ".pq")
 _PIECE = 100_000  # rows turned into text at a time
 _BOMS = {"utf-8": "\ufeff", "utf-16-le": "\ufeff", "utf-16-be": "\ufeff"}
 
@@ -74,7 +74,7 @@ class Writer:
             self._raw = os.fdopen(handle, "wb")
         except OSError as error:
             raise _unwritable(self.path, error) from error
-        if target.name.endswith(".gz"):
+        if target.name.lower().endswith(".gz"):
             self._packed = gzip.GzipFile(filename="", mode="wb", fileobj=self._raw, mtime=0)
         return self
 
@@ -138,7 +138,7 @@ class Writer:
         self._raw.flush()
         os.fsync(self._raw.fileno())
         self._raw.close()
-        self._temporary.chmod(0o666 & ~umask())
+        self._temporary.chmod(PERMISSIONS)
         self._temporary.replace(self.path)
         self._temporary = None
 
