@@ -19,10 +19,11 @@ from dowgan.courses import numbers
 from dowgan.errors import OptionError
 from dowgan.levels import Level, Levels, fit_levels, no_level, no_levels
 from dowgan.setpoints import Setpoints, fit_setpoints
-from dowgan.states import State, filled, find_states
+from dowgan.states import Rest, State, filled, find_states
 from dowgan.table.schema import Column, Run, Schema
 
 DECIDES = 100.0  # times that a given state weighs against one that is not
+FEWEST_FIXED = 20  # rows beyond the first of their runs in which a column did not change, at least
 ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
 SKEWED = 0.8  # skewness from which another scale is tried
 Power = Literal["identity", "sqrt", "log"]
@@ -114,6 +115,7 @@ class Channels:
         regimes: [R Q] the level numbers, or the numbers themselves, of each regime; 0 or 1 of a state.
         columns: how many columns there are.
         same: (column, the earlier column that it equals).
+        fixed: columns that never change within a run, such as a patient's age: they are of the run, and no channels.
         setpoints: what the regimes tell of columns.
         levels: of the runs.
         typical: rows of a usual run where short runs go the same way as long ones, only faster; zero where not.
@@ -127,6 +129,7 @@ class Channels:
     regimes: Float[np.ndarray, "R Q"]
     columns: int
     same: tuple[tuple[int, int], ...]
+    fixed: tuple[int, ...]
     setpoints: Setpoints
     levels: Levels
     typical: int = 0
@@ -155,6 +158,7 @@ class Channels:
         if self.setpoints.followers:
             told = self.setpoints.told(self.regime(values), values) if told is None else told
             values = values - self.setpoints.led(told)
+        values = _moving(values, self.states)
         return np.concatenate([code.forward(values[:, code.place]) for code in self.codes], axis=1)
 
     def level(self, key: tuple[Any, ...], encoded: Float[np.ndarray, "T D"] | None = None) -> Level:
@@ -169,8 +173,9 @@ class Channels:
         regime: Int[np.ndarray, " T"],
         told: Float[np.ndarray, "T C"] | None = None,
     ) -> Float[np.ndarray, "T C"]:
-        """Return values of a run in the user's units; `told` as in `encode`, None to take it from the regimes alone."""
-        out = np.empty((len(channels), self.columns))
+        """Return values of a run in the user's units, NaN in fixed columns; `told` as in `encode`, None to take it from
+        the regimes alone."""
+        out = np.full((len(channels), self.columns), np.nan)
         first = 0
         for code in self.codes:
             out[:, code.place] = code.back(channels[:, first : first + code.width])
@@ -197,17 +202,27 @@ class Channels:
             values[:, place] = values[:, first]
         return values
 
+    def with_rests(self, given: Float[np.ndarray, "T C"], values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
+        """Return what is given, and where numbers are at rest: no rule between columns moves them from there."""
+        out = given.copy()
+        for state in self.states:
+            if isinstance(state, Rest):
+                rests = np.isnan(given[:, state.place]) & (values[:, state.place] == state.value)
+                out[rests, state.place] = state.value
+        return out
+
     @property
     def telling(self) -> list[int]:
         """The columns that tell the regime."""
         return [*self.conditions, *(state.place for state in self.states)]
 
     def words(self, names: Sequence[str]) -> list[str]:
-        """Say which states were found."""
+        """Say which columns are those of a run, and which states were found."""
+        own = [f"'{names[place]}' never changes within a run, and does not in what is made" for place in self.fixed]
         if not self.found:
-            return []
-        said = [f"'{names[place]}' is a state that lasts" for place in self.conditions]
-        return said + [state.words(names[state.place]) for state in self.states]
+            return own
+        said = [f"'{names[place]}' is a state of its own" for place in self.conditions]
+        return own + said + [state.words(names[state.place]) for state in self.states]
 
     def typical_values(self, regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
         """Return values of the columns that tell regimes, such as these have; NaN elsewhere."""
@@ -273,6 +288,40 @@ def _levels(
     return np.apply_along_axis(filled, 0, np.column_stack([values[:, list(conditions)], *flags]))
 
 
+def _moving(values: Float[np.ndarray, "T C"], states: Sequence[State]) -> Float[np.ndarray, "T C"]:
+    """Values, NaN where a number is at rest: what it would do there is not known, and no part of how it moves."""
+    out = values
+    for state in (s for s in states if isinstance(s, Rest)):
+        out = out.copy() if out is values else out
+        out[out[:, state.place] == state.value, state.place] = np.nan
+    return out
+
+
+def find_fixed(columns: Sequence[Column], runs: Sequence[Run], same: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """Return the columns that never change within a run and differ between runs.
+
+    Args:
+        columns: the schema's channels.
+        runs: of the table.
+        same: (column, the earlier column that it equals); such follow it.
+    """
+    if len(runs) < 2:
+        return ()
+    spans = np.array([[np.ptp(known) if len(known) else 0.0 for known in _known(run.values)] for run in runs])
+    seen = np.array([[max(len(known) - 1, 0) for known in _known(run.values)] for run in runs]).sum(axis=0)
+    first = np.array([[known[0] if len(known) else np.nan for known in _known(run.values)] for run in runs])
+    steady = (spans == 0).all(axis=0) & (seen >= FEWEST_FIXED)
+    return tuple(
+        place
+        for place, column in enumerate(columns)
+        if column.role == "value" and steady[place] and place not in dict(same) and len(set(first[:, place])) > 1
+    )
+
+
+def _known(values: Float[np.ndarray, "T C"]) -> list[Float[np.ndarray, " _T"]]:
+    return [column[~np.isnan(column)] for column in values.T]
+
+
 def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, int]] = ()) -> Channels:
     """Choose the scale of each column and list the regimes.
 
@@ -289,9 +338,10 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
         for place, column in enumerate(schema.channels)
         if column.role == "condition" and (column.kind in ("category", "boolean") or column.levels)
     ]
-    found, states = ((), ()) if named else find_states(schema.channels, runs)
+    fixed = find_fixed(schema.channels, runs, same)
+    found, states = ((), ()) if named else find_states(schema.channels, runs, schema.clock.periods())
     conditions = (*named, *found)
-    places = [place for place in range(len(schema.channels)) if place not in (*conditions, *dict(same))]
+    places = [place for place in range(len(schema.channels)) if place not in (*conditions, *dict(same), *fixed)]
     if not places:
         raise OptionError("Every column that varies is a condition; leave at least one column that is not.")
     regimes = np.unique(_levels(values, conditions, states), axis=0) if conditions or states else np.zeros((1, 0))
@@ -306,6 +356,7 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
         regimes=regimes,
         columns=values.shape[1],
         same=tuple(same),
+        fixed=fixed,
         setpoints=Setpoints(blank, blank),
         levels=no_levels(0),
     )
@@ -314,7 +365,8 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
     if set(places) <= set(setpoints.columns):  # something must be left to model
         setpoints = replace(setpoints, columns=(), followers=())
     led = np.concatenate([setpoints.led(setpoints.told(regime, known)) for known, regime in courses])
-    codes = [_code(i, schema.channels[i], (values - led)[:, i]) for i in places if i not in setpoints.columns]
+    moving = _moving(values - led, states)
+    codes = [_code(i, schema.channels[i], moving[:, i]) for i in places if i not in setpoints.columns]
     coded = replace(plain, codes=tuple(codes), setpoints=setpoints)
     return replace(coded, levels=fit_levels([run.key for run in runs], [coded.encode(run.values) for run in runs]))
 

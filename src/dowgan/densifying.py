@@ -8,6 +8,7 @@ import numpy as np
 from dowgan.channels import Channels
 from dowgan.courses import Course
 from dowgan.fitting import stretch_of
+from dowgan.levels import last_known
 from dowgan.model import Model
 from dowgan.resting import Resting, find_resting
 from dowgan.rng import Streams
@@ -88,13 +89,15 @@ class Densifier:
         told = model.channels.setpoints.told(rows.regime, given)
         every = [level.on(path) for path in (filled.middle, *filled.paths[:paths])]
         decoded = [model.channels.decode(path, rows.regime, told) for path in every]
+        fixed = list(model.channels.fixed)
         for values in decoded:
+            values[:, fixed] = last_known(part.values)[fixed]
             for found in standing:
                 for column in found.columns:
                     must = found.between(part.values[:, column], factor, position, ratio).ravel()[: len(values)]
                     np.copyto(values[:, column], must, where=~np.isnan(must))
         rules = model.relations.unbroken(part.values)
-        middle, *kept = [rules.keep(values, given) for values in decoded]
+        middle, *kept = [rules.keep(values, model.channels.with_rests(given, values)) for values in decoded]
         model.totals.between(run.values, factor, middle)
         for values in kept:
             model.totals.between(run.values, factor, values, drawn=True)

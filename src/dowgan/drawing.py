@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from dowgan.config import Config
 from dowgan.errors import OptionError
 from dowgan.holds import Hold
+from dowgan.idle import Idle
 from dowgan.levels import Level
 from dowgan.model import Model
 from dowgan.plan import AROUND, Plan
@@ -65,14 +66,14 @@ class Drawer:
 
     def summed(self, runs: Sequence[Run], plans: Sequence[Plan], fixed: np.ndarray | None) -> list[Run]:
         """Runs with totals in place of what rows add, from the first value of the table's run on."""
-        totals, first = self.model.totals, {past.key: past.first for past in self.model.past}
+        totals = self.model.totals
         if not totals.columns:
             return list(runs)
         out = []
         for run, plan in zip(runs, plans, strict=True):
             values = run.values.copy()
             values[0, list(totals.columns)] = 0.0
-            values = totals.summed(values, first[plan.like])
+            values = totals.summed(values, self._first[plan.like])
             if fixed is not None:
                 np.copyto(values, fixed[: len(values)], where=~np.isnan(fixed[: len(values)]))
             out.append(replace(run, values=values))
@@ -86,14 +87,14 @@ class Drawer:
         for polish, chosen in ((model.polish, short), (model.polish_long, ~short)):
             if polish is not None:
                 out[chosen] = polish.apply(values[chosen], regime[chosen])
-        told = list(model.channels.setpoints.columns)
+        told = [*model.channels.setpoints.columns, *model.channels.fixed]
         out[:, told] = values[:, told]
         return out
 
     def kept(self, values: np.ndarray, fixed: np.ndarray | None) -> np.ndarray:
         """Values [N C] with those that are given put in and the table's rules kept."""
         given = np.full(values.shape, np.nan) if fixed is None else fixed[: len(values)]
-        return self.model.relations.keep(values, given)
+        return self.model.relations.keep(values, self.model.channels.with_rests(given, values))
 
     def told(self, plan: Plan, fixed: np.ndarray | None) -> np.ndarray:
         """What regimes tell [T C] of a planned run of which some values are given."""
@@ -163,7 +164,7 @@ class Drawer:
                 else windows.runs(told, streams, "run", first // CHUNK)
             )
             for plan, start, series in zip(part, self._starts(part), drawn, strict=True):
-                values = values_of(channels, series[: plan.rows], plan.regime, space)
+                values = self._of_run(values_of(channels, series[: plan.rows], plan.regime, space), plan)
                 out.append(Run(plan.key, start, plan.position, self.kept(values, fixed)))
         return out
 
@@ -180,16 +181,32 @@ class Drawer:
             parts = [self.told(plan, fixed) for plan in plans]
             told = np.concatenate([np.pad(part, ((0, rows - len(part)), (0, 0)), mode="edge") for part in parts])
         values = model.channels.decode(channels.reshape(-1, width), regime, told)  # [PN C]
+        positions = np.array([plan.position for plan in plans])
+        for hold in model.holds:
+            if isinstance(hold, Idle):  # what stands is no part of the quantiles of what moves
+                hold.apply(values.reshape(paths, rows, -1), np.empty((paths, rows)), positions)
         values = self.polished(values, np.repeat([plan.rows for plan in plans], rows), regime)
         if model.holds:
             chances = [streams.numpy("holds", first + number) for number in range(paths)]
             chance = np.stack([own.random((rows, len(model.holds))) for own in chances])
-            positions = np.array([plan.position for plan in plans])
             for number, hold in enumerate(model.holds):
                 hold.apply(values.reshape(paths, rows, -1), chance[:, :, number], positions)
+        for plan, own in zip(plans, values.reshape(paths, rows, -1), strict=True):
+            self._of_run(own, plan)
         by_plan = self.kept(values, fixed).reshape(paths, rows, -1)
         both = zip(plans, self._starts(plans), by_plan, strict=True)
         return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]
+
+    def _of_run(self, values: np.ndarray, plan: Plan) -> np.ndarray:
+        """Values with what never changes within a run put in, in place: that of the run that it is like."""
+        fixed = list(self.model.channels.fixed)
+        if fixed:
+            values[:, fixed] = self._first[plan.like][fixed]
+        return values
+
+    @cached_property
+    def _first(self) -> dict[tuple[Any, ...], np.ndarray]:
+        return {past.key: past.first for past in self.model.past}
 
     def _place(self, plan: Plan) -> Place:
         pace = self.model.channels.pace(plan.rows)

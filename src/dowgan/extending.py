@@ -11,10 +11,11 @@ from dowgan.fitting import stretch_of
 from dowgan.given import with_given
 from dowgan.levels import last_known
 from dowgan.model import Model
-from dowgan.plan import going_on, named_conditions, wander
+from dowgan.plan import going_on, named_conditions, timetable_of, wander
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import path_normals
 from dowgan.stretch import Stretch
+from dowgan.succession import Timetable
 from dowgan.table import Run, Table
 from dowgan.verbs import Rows, Solver, extend, rows_after
 
@@ -62,6 +63,10 @@ class Extender:
     @cached_property
     def _solver(self) -> Solver:
         return Solver(self.model.path.process, self.model.path.frame())
+
+    @cached_property
+    def _timetable(self) -> Timetable | None:
+        return timetable_of(self.model)
 
     def histories(self, table: Table | None) -> list[History]:
         """The runs of a table, or of the fitted one as far as the model keeps them.
@@ -123,6 +128,9 @@ class Extender:
         decoded = [model.channels.decode(level.on(middle), regime, told[0])]
         for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
             decoded.append(model.channels.decode(level.on(path), course, own))
+        fixed = list(model.channels.fixed)
+        for values in decoded:
+            values[:, fixed] = last_known(run.values)[fixed]
         if model.holds:
             chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
             chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
@@ -141,7 +149,8 @@ class Extender:
         changes = np.flatnonzero(np.diff(stretch.regime))
         lasted = len(stretch.regime) - 1 - (changes[-1] if len(changes) else -1)
         every, now = np.ones(len(channels.regimes), dtype=bool), (int(stretch.regime[-1]), int(lasted))
-        return [wander(self.model.past, len(regime), every, rng, now) for _ in range(count)]
+        at = stretch.position + len(stretch.values)
+        return [wander(self.model.past, self._timetable, len(regime), at, every, rng, now) for _ in range(count)]
 
     def _middle_of(self, paths: np.ndarray) -> np.ndarray:
         """The median [H C] of paths; of states and labels the most frequent."""
@@ -217,7 +226,9 @@ class Extender:
         """Middle and paths with the rules, the totals and the given values put in."""
         model, rules = self.model, self.model.relations.unbroken(history.rises.values)
         before = last_known(history.run.values)
-        kept = [model.totals.summed(rules.keep(path, ahead.given), before) for path in decoded]
+        given = [model.channels.with_rests(ahead.given, path) for path in decoded]
+        ruled = [rules.keep(path, known) for path, known in zip(decoded, given, strict=True)]
+        kept = [model.totals.summed(path, before) for path in ruled]
         for path in kept:
             np.copyto(path, ahead.given, where=~np.isnan(ahead.given))
         middle, *values = kept

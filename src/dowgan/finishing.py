@@ -9,6 +9,7 @@ from jaxtyping import Float
 from dowgan.drawing import Drawer
 from dowgan.fitting import Fitted, drawn_coordinates
 from dowgan.holds import find_holds
+from dowgan.idle import find_idle
 from dowgan.lines import find_lines
 from dowgan.model import Model
 from dowgan.plan import Plan, plan_runs
@@ -34,8 +35,9 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
         calibrated: whether windows and columns are carried to the data, or only put on the numbers they may hold.
     """
     columns, regime_of = model.table_schema.channels, fitted.channels.regime
+    idle = find_idle(columns, table.runs, table.schema.clock.periods())
     # the polish is fitted to what breaks the rules: it is what mends most of it
-    model = replace(model, relations=Relations())
+    model = replace(model, relations=Relations(), holds=tuple(idle))
     if calibrated:
         windows = _windows(Drawer(model), table, fitted, streams)
         directions = fitted.coordinates.value_directions, streams.numpy("directions")
@@ -63,7 +65,7 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
     runs = [replace(run, values=finished(run.values)) for run in drawn]
     lines = find_lines(columns, table.runs, runs)
     straight = [column for line in lines for column in line.columns]
-    return replace(model, holds=(*lines, *find_holds(columns, table.runs, runs, straight)))
+    return replace(model, holds=(*idle, *lines, *find_holds(columns, table.runs, runs, straight)))
 
 
 def _moved(model: Model) -> list[int]:

@@ -233,6 +233,14 @@ def unheld(channels: Channels, beats: Sequence[Hold], stretch: Stretch) -> Stret
     return replace(stretch, values=values)
 
 
+def unflagged(stretches: Sequence[Stretch]) -> list[Stretch]:
+    """Leave out channels that have but two values, such as an alarm's: set against a normal distribution their few
+    jumps would be all that windows are carried by, and the hours of all other channels would be lost."""
+    values = np.concatenate([s.values for s in stretches])
+    flags = [len(np.unique(channel[~np.isnan(channel)])) <= 2 for channel in values.T]
+    return [replace(s, values=np.where(flags, np.nan, s.values)) for s in stretches]
+
+
 def whole_series(prior: Prior, stretches: Sequence[Stretch], streams: Streams) -> list[Float[np.ndarray, "_T D"]]:
     """Return all runs in channels, their missing values drawn."""
     scores = without_gaps(prior.process, [prior.to_normal(s) for s in stretches], streams)
@@ -320,6 +328,7 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     """
     relations = find_relations(table.schema.channels, np.concatenate([run.values for run in table.runs]))
     channels = fit_channels(table.schema, table.runs, relations.same)
+    relations = relations.without(channels.fixed)
     steps = window_steps(table.runs, channels.width, window)
     channels = replace(channels, typical=typical_rows([stretch_of(channels, run).values for run in table.runs]))
     stretches = [_calm(stretch_of(channels, run)) for run in table.runs]
@@ -337,7 +346,7 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     calibration = calibrate(refit(split(stretches)[0]), stretches, refit, streams)
     path = refit(stretches)
     beats = find_beats(table.schema.channels, table.runs)
-    sampled = [unheld(channels, beats, stretch) for stretch in stretches]
+    sampled = unflagged([unheld(channels, beats, stretch) for stretch in stretches])
     coordinates, windows, sided, held = window_coordinates(generated, stretches, sampled, steps, streams)
     notes = () if steps >= (window or steps) else (NARROWED.format(asked=window, steps=steps, width=channels.width),)
     return Fitted(relations, channels, generated, path, calibration, coordinates, windows, sided, held, notes)

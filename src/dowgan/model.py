@@ -15,6 +15,7 @@ from dowgan.channels import Channels, Code
 from dowgan.coordinates import Coordinates
 from dowgan.courses import Course
 from dowgan.holds import Deadband, Hold
+from dowgan.idle import Idle
 from dowgan.lengths import Lengths
 from dowgan.levels import Levels, last_known
 from dowgan.lines import Lines
@@ -198,6 +199,7 @@ KINDS: dict[str, type] = {
         End,
         Gap,
         Hold,
+        Idle,
         Lengths,
         Levels,
         Lines,

@@ -62,7 +62,7 @@ def values_of(
     """Return a series of a space in the user's units."""
     if space != "raw":
         return channels.decode(series, regime)
-    out = np.empty((len(series), channels.columns))
+    out = np.full((len(series), channels.columns), np.nan)
     out[:, raw_places(channels)] = series
     return channels.complete(out, regime)
 

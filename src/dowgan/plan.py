@@ -11,6 +11,7 @@ from jaxtyping import Bool, Float, Int
 from dowgan.errors import OptionError
 from dowgan.model import Model, Past
 from dowgan.stretch import MANY_RUNS
+from dowgan.succession import Timetable, find_timetable
 from dowgan.table.schema import Column, Schema
 
 AROUND = 96  # rows before and behind a planned run of which the regimes are planned too
@@ -66,22 +67,35 @@ def _unroll(segments: Int[np.ndarray, "S 2"]) -> Int[np.ndarray, " T"]:
     return np.repeat(segments[:, 0], segments[:, 1])
 
 
+def timetable_of(model: Model) -> Timetable | None:
+    """What the clock tells of the regimes of the fitted table."""
+    courses = [(p.offset, _unroll(p.regime)) for p in model.past]
+    return find_timetable(courses, len(model.channels.regimes), model.table_schema.clock.periods())
+
+
 def wander(
     past: Sequence[Past],
+    timetable: Timetable | None,
     rows: int,
+    position: int,
     allowed: Bool[np.ndarray, " R"],
     rng: np.random.Generator,
     now: tuple[int, int] | None = None,
 ) -> Int[np.ndarray, " T"]:
-    """Draw a course of regimes: from each stretch on to one that followed the same regime in the table.
+    """Draw a course of regimes: by the clock, or from each stretch on to one that followed the same in the table.
 
     Args:
         past: the runs whose stretches are drawn from.
+        timetable: what the clock tells; where only some regimes are allowed it is left aside.
         rows: length of the course.
+        position: of its first row.
         allowed: which regimes may occur.
         rng: draws.
-        now: the regime before the first row and for how many rows it has lasted; None to begin as the table does.
+        now: the regime before the first row and for how many rows it has lasted; None if nothing was before: stretches
+            then begin as the table does.
     """
+    if timetable is not None and allowed.all():
+        return timetable.draw(rows, position, rng, None if now is None else now[0])
     lists = [p.regime[allowed[p.regime[:, 0]]] for p in past]
     lists = [s for s in lists if len(s)]
     if not lists:
@@ -104,12 +118,16 @@ def wander(
 def _going_on_for(
     lists: Sequence[Int[np.ndarray, "_S 2"]], regime: int, lasted: int, rng: np.random.Generator
 ) -> tuple[int, int]:
-    """The regime and for how many rows more it goes on, as stretches of the table do that lasted longer."""
-    lengths = np.concatenate([s[s[:, 0] == regime, 1] for s in lists])
-    longer = lengths[lengths > lasted] - lasted
-    if len(longer):
-        return regime, int(rng.choice(longer))
-    return regime, int(rng.choice(lengths)) if len(lengths) else 1
+    """The regime and for how many rows more it goes on, as stretches of the table did that lasted as long.
+
+    The last stretch of each run was cut off, and tells only where no other does.
+    """
+    whole, every = (
+        np.concatenate([s[s[:, 0] == regime, 1] for s in part]) for part in ([s[:-1] for s in lists], lists)
+    )
+    longer = whole[whole >= lasted] - lasted
+    known = longer if len(longer) else whole if len(whole) else every
+    return regime, int(rng.choice(known)) if len(known) else 1
 
 
 def _level_texts(column: Column) -> dict[str, float]:
@@ -232,6 +250,7 @@ def plan_runs(
         rng: draws starts and regimes.
     """
     allowed = chosen_regimes(model, schema, where)
+    timetable = timetable_of(model)
     wanted = [p for p in model.past if allowed[p.regime[:, 0]].all()] or list(model.past)
     plans, unrolled = [], [_unroll(p.regime) for p in wanted]
     for number in range(runs):
@@ -241,12 +260,16 @@ def plan_runs(
         start = own.offset + first
         regime, before, after = whole[first : first + length], whole[max(first - AROUND, 0) : first], whole[:0]
         drawn = model.channels.found and len(model.past) < MANY_RUNS  # those of many runs belong to their place in it
-        if drawn or len(regime) < length or not allowed[regime].all():
-            now = (int(rng.choice(np.flatnonzero(allowed), p=_shares(model, allowed))), 0) if drawn else None
-            before, longer = whole[:0], wander(model.past, length + AROUND, allowed, rng, now)
-            regime, after = longer[:length], longer[length:]
+        at = start if position is None else position
+        elsewhen = timetable is not None and (at - start) % timetable.period != 0
+        if drawn or elsewhen or len(regime) < length or not allowed[regime].all():
+            by_clock = timetable is not None and allowed.all()
+            any_ = int(rng.choice(np.flatnonzero(allowed), p=_shares(model, allowed))) if drawn and not by_clock else 0
+            now = (any_, 0) if drawn and not by_clock else None
+            longer = wander(model.past, timetable, length + AROUND, at, allowed, rng, now)
+            before, regime, after = whole[:0], longer[:length], longer[length:]
         else:
             after = whole[first + length : first + length + AROUND]
         key = new_key(wanted, number, schema)
-        plans.append(Plan(key, length, start if position is None else position, regime, own.key, before, after))
+        plans.append(Plan(key, length, at, regime, own.key, before, after))
     return plans

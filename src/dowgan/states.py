@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from dowgan.succession import follows_clock
 from dowgan.table.schema import Column, Run
 
 MOST_LEVELS = 8  # of a number that is a state
@@ -93,13 +94,19 @@ class Sides:
 State = Rest | Sides
 
 
-def find_states(columns: Sequence[Column], runs: Sequence[Run]) -> tuple[tuple[int, ...], tuple[State, ...]]:
-    """Return the columns of states that last and the numbers that tell one, all combinations of which are seen often.
+def find_states(
+    columns: Sequence[Column], runs: Sequence[Run], periods: Sequence[float] = ()
+) -> tuple[tuple[int, ...], tuple[State, ...]]:
+    """Return the columns of states and the numbers that tell one, all combinations of which are seen often.
+
+    A state lasts, or follows the clock, as a shop does that is closed on Sundays.
 
     Args:
         columns: of the table, with the number of each.
         runs: of the table.
+        periods: seasons of the clock in rows.
     """
+    positions = [run.offset for run in runs]
     found: list[int] = []
     told: list[State] = []
     flags = np.empty((sum(len(run.values) for run in runs), 0))
@@ -107,11 +114,12 @@ def find_states(columns: Sequence[Column], runs: Sequence[Run]) -> tuple[tuple[i
         if column.role != "value":
             continue
         parts, state = [run.values[:, place] for run in runs], None
-        together = _seen_with(flags, parts) if _is_state(column, parts) else None
+        together = _seen_with(flags, parts, positions, periods) if _is_state(column, parts) else None
         if together is None and column.kind in ("float", "integer"):
             known = [part[~np.isnan(part)] for part in parts]
             state = _rest(place, known) or _sides(place, known)
-            together = None if state is None else _seen_with(flags, [filled(state.flag(part)) for part in parts])
+            told_by = [] if state is None else [filled(state.flag(part)) for part in parts]
+            together = None if state is None else _seen_with(flags, told_by, positions, periods)
         if together is None:
             continue
         flags = together
@@ -123,10 +131,17 @@ def find_states(columns: Sequence[Column], runs: Sequence[Run]) -> tuple[tuple[i
 
 
 def _seen_with(
-    flags: Float[np.ndarray, "N F"], parts: Sequence[Float[np.ndarray, " _T"]]
+    flags: Float[np.ndarray, "N F"],
+    parts: Sequence[Float[np.ndarray, " _T"]],
+    positions: Sequence[int],
+    periods: Sequence[float],
 ) -> Float[np.ndarray, "N G"] | None:
-    """States so far and one more, None if it does not last or some combination is too rare."""
-    if not _lasts(parts):
+    """States so far and one more, None if it neither lasts nor follows the clock, or some combination is too rare."""
+    if any(np.isnan(part).any() for part in parts):
+        return None
+    values, codes = np.unique(np.concatenate(parts), return_inverse=True)
+    courses = list(zip(positions, np.split(codes, np.cumsum([len(part) for part in parts])[:-1]), strict=True))
+    if not _lasts(parts) and not (len(values) <= MOST_LEVELS and follows_clock(courses, len(values), periods)):
         return None
     out = np.column_stack([flags, np.concatenate(parts)])
     together, count = np.unique(out, axis=0, return_counts=True)
@@ -152,8 +167,7 @@ def _lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
     """Whether states without gaps change, and last."""
     changes = sum(int(np.count_nonzero(np.diff(part))) for part in parts)
     rows = sum(map(len, parts))
-    gaps = any(np.isnan(part).any() for part in parts)
-    return not gaps and changes >= CHANGES and rows >= LASTS * (changes + len(parts))
+    return changes >= CHANGES and rows >= LASTS * (changes + len(parts))
 
 
 def _each_lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:

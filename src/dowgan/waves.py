@@ -140,7 +140,8 @@ def choose_waves(early: Sequence[Stretch], late: Sequence[Stretch], candidates: 
     for period in sorted(candidates):
         if span < CYCLES * period or period < 2.5:
             continue
-        most = [k for k in HARMONICS if period / k >= 2 and 2 * k * 4 < len(positions)]
+        counts = sorted({*HARMONICS, min(int(period / 2), HARMONICS[-1])})  # of a week all: a Sunday stands alone
+        most = [k for k in counts if period / k >= 2 and 2 * k * 4 < len(positions)]
         tried = [(chosen.with_one(period, k, every), squares(chosen.with_one(period, k, every))) for k in most]
         together = min(tried, key=lambda one: mean_square(one[1]), default=None)
         if together is not None and _gains(best, together[1]):

@@ -1,0 +1,190 @@
+"""How regimes follow one another: each for as long as it lasted in the table, or as the clock tells.
+
+A pump runs until a tank is full; a shift ends at six. Where the phase of the day, week or year foretells changes on
+later rows as well as how long a regime has lasted, and better than chance, regimes are drawn by it.
+
+Shapes: T rows, R regimes, S steps from row to row, F phases.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+CYCLES = 4  # of a period, at least
+EARLY = 0.5  # share of the rows from which the others are foretold
+DOUBTS = (0.05, 0.5, 4.0)  # rows as which what holds at all phases counts beside a phase's own
+GAIN = 10.0  # of log likelihood on the later rows, over what holds at all phases
+SHORTER = 2.0  # the same by which a longer period must be better
+TIE = 1.0  # and by which how long a regime has lasted may be better
+SURE = 0.95  # share of the rows that are foretold where regimes follow the clock closely
+NEVER = 1e-9  # least chance
+MOST_CHANCES = 4_000_000  # of a timetable
+
+Course = tuple[int, Int[np.ndarray, " _T"]]  # clock position of its first row, and regimes
+
+
+@dataclass(frozen=True)
+class Timetable:
+    """What regimes follow each other at each phase of the clock.
+
+    Attributes:
+        chance: [F R R] of the regime of a row of that phase (last), by that of the row before.
+        share: [F R] of the rows of that phase.
+    """
+
+    chance: Float[np.ndarray, "F R R"]
+    share: Float[np.ndarray, "F R"]
+
+    @property
+    def period(self) -> int:
+        return len(self.chance)
+
+    @cached_property
+    def _lasting(self) -> Float[np.ndarray, "F R"]:
+        """Minus the logarithm of the chance that no regime changes from the first phase up to each."""
+        stays = np.clip(np.einsum("frr->fr", self.chance), NEVER, 1 - NEVER)
+        return np.cumsum(-np.log(stays), axis=0)
+
+    def draw(
+        self, rows: int, position: int, rng: np.random.Generator, before: int | None = None
+    ) -> Int[np.ndarray, " T"]:
+        """Return regimes of rows.
+
+        Args:
+            position: of the first of them on the clock.
+            before: regime of the row before; None if it is not known.
+        """
+        place = 0
+        if before is None:
+            regime = int(rng.choice(len(self.share[0]), p=self.share[position % self.period]))
+            place = 1
+        else:
+            regime = before
+        out = np.full(rows, regime)
+        while place < rows:
+            place += self._rows_until_change(regime, position + place, rng.exponential())
+            if place < rows:
+                follow = self.chance[(position + place) % self.period, regime].copy()
+                follow[regime] = 0.0
+                regime = int(rng.choice(len(follow), p=follow / follow.sum())) if follow.sum() > 0 else regime
+                out[place:] = regime
+                place += 1
+        return out
+
+    def _rows_until_change(self, regime: int, position: int, wait: float) -> int:
+        """Rows from a position on that keep their regime, by an exponential wait."""
+        lasting, phase = self._lasting[:, regime], position % self.period
+        until = wait + (lasting[phase - 1] if phase else 0.0)
+        turns, rest = divmod(until, lasting[-1])
+        return int(turns) * self.period + int(np.searchsorted(lasting, rest, side="right")) - phase
+
+
+@dataclass(frozen=True)
+class _Steps:
+    """Steps from row to row: regime before and behind, position of the latter, rows for which the former has lasted."""
+
+    before: Int[np.ndarray, " S"]
+    behind: Int[np.ndarray, " S"]
+    position: Int[np.ndarray, " S"]
+    age: Int[np.ndarray, " S"]
+
+    def part(self, rows: Bool[np.ndarray, " S"]) -> "_Steps":
+        return _Steps(self.before[rows], self.behind[rows], self.position[rows], self.age[rows])
+
+
+def _steps(courses: Sequence[Course]) -> tuple[_Steps, Bool[np.ndarray, " S"]]:
+    """The steps of courses, and which of them are early."""
+    parts, early = [], []
+    for position, regime in courses:
+        begun = np.maximum.accumulate(np.where(np.append(True, np.diff(regime) != 0), np.arange(len(regime)), 0))
+        rows = np.arange(1, len(regime))
+        parts.append((regime[:-1], regime[1:], position + rows, (rows - begun[:-1]).astype(int)))
+        early.append(rows < EARLY * len(regime))
+    return _Steps(*(np.concatenate(column) for column in zip(*parts, strict=True))), np.concatenate(early)
+
+
+def _usual(steps: _Steps, regimes: int) -> Float[np.ndarray, "R R"]:
+    """Chances at all phases."""
+    counts = np.zeros((regimes, regimes))
+    np.add.at(counts, (steps.before, steps.behind), 1.0)
+    counts += np.eye(regimes) + 1 / regimes
+    return counts / counts.sum(axis=1, keepdims=True)
+
+
+def _by_phase(steps: _Steps, usual: Float[np.ndarray, "R R"], period: int, doubt: float) -> Float[np.ndarray, "F R R"]:
+    counts = np.zeros((period, *usual.shape))
+    np.add.at(counts, (steps.position % period, steps.before, steps.behind), 1.0)
+    return (counts + doubt * usual) / (counts.sum(axis=2, keepdims=True) + doubt)
+
+
+def _by_age(early: _Steps, later: _Steps, usual: Float[np.ndarray, "R R"], doubt: float) -> float:
+    """Log likelihood of later steps by how long regimes have lasted."""
+    most = int(max(early.age.max(), later.age.max())) + 1
+    seen, changed = np.zeros((2, len(usual), most))
+    np.add.at(seen, (early.before, early.age), 1.0)
+    np.add.at(changed, (early.before, early.age), (early.before != early.behind).astype(float))
+    leaves = 1 - np.diag(usual)
+    hazard = (changed + doubt * leaves[:, None]) / (seen + doubt)
+    own, moves = hazard[later.before, later.age], later.before != later.behind
+    to = usual[later.before, later.behind] / np.maximum(leaves[later.before], NEVER)
+    return float(np.log(np.where(moves, own * to, 1 - own) + NEVER).sum())
+
+
+def find_timetable(courses: Sequence[Course], regimes: int, periods: Sequence[float]) -> Timetable | None:
+    """Return what the clock tells of the regimes, None if it tells less than how long they have lasted.
+
+    Args:
+        courses: by run.
+        periods: seasons of the clock in rows.
+    """
+    courses = [(position, regime) for position, regime in courses if len(regime) > 1]
+    rows = sum(len(regime) for _, regime in courses)
+    whole = [round(period) for period in periods if abs(period - round(period)) < 1e-6 * period]
+    whole = [period for period in sorted(whole) if CYCLES * period <= rows and period * regimes**2 <= MOST_CHANCES]
+    if regimes < 2 or not whole:
+        return None
+    steps, first = _steps(courses)
+    early, later = steps.part(first), steps.part(~first)
+    if not len(early.before) or not len(later.before):
+        return None
+    usual = _usual(early, regimes)
+    least = max(
+        float(np.log(usual[later.before, later.behind]).sum()) + GAIN,
+        max(_by_age(early, later, usual, doubt) for doubt in DOUBTS) - TIE,
+    )
+    best: tuple[int, float] | None = None
+    for period in whole:
+        gains = []
+        for doubt in DOUBTS:
+            chance = _by_phase(early, usual, period, doubt)[later.position % period, later.before, later.behind]
+            gains.append((float(np.log(chance + NEVER).sum()), doubt))
+        gain, doubt = max(gains)
+        if gain > least:
+            best, least = (period, doubt), gain + SHORTER
+    return None if best is None else _timetable(steps, courses, regimes, *best)
+
+
+def _timetable(steps: _Steps, courses: Sequence[Course], regimes: int, period: int, doubt: float) -> Timetable:
+    share = np.zeros((period, regimes))
+    for position, regime in courses:
+        np.add.at(share, ((position + np.arange(len(regime))) % period, regime), 1.0)
+    usual = share.sum(axis=0) / share.sum()
+    share = (share + doubt * usual) / (share.sum(axis=1, keepdims=True) + doubt)
+    return Timetable(_by_phase(steps, _usual(steps, regimes), period, doubt), share)
+
+
+def follows_clock(courses: Sequence[Course], regimes: int, periods: Sequence[float]) -> bool:
+    """Whether the clock foretells nearly all regimes of the later rows."""
+    early = [(position, regime[: round(EARLY * len(regime))]) for position, regime in courses]
+    table = find_timetable(courses, regimes, periods) and find_timetable(early, regimes, periods)
+    if table is None:
+        return False
+    right, rows = 0, 0
+    for (position, regime), (_, begun) in zip(courses, early, strict=True):
+        later = np.arange(len(begun), len(regime))
+        right += int((table.share[(position + later) % table.period].argmax(axis=1) == regime[later]).sum())
+        rows += len(later)
+    return right >= SURE * rows

@@ -1,0 +1,93 @@
+"""What the clock tells is at its hours in all that is made; what is a run's own stays so."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dowgan
+from dowgan.succession import find_timetable, follows_clock
+
+HOURS = 1_999  # the last one is 06:00
+DAYS = 900
+
+
+def shift() -> pd.DataFrame:
+    """A machine that delivers 80 from 08 to 17 h and rests else, and one that idles at 20 then."""
+    rng = np.random.default_rng(3)
+    times = pd.date_range("2024-02-05", periods=HOURS, freq="h")
+    on = (times.hour >= 8) & (times.hour < 18)
+    rests = np.where(on, 80 * (1 + 0.03 * rng.standard_normal(HOURS)), 0.0).round(1)
+    return pd.DataFrame({"time": times, "rests": rests, "idles": (20 + 80 * on + rng.normal(0, 3, HOURS)).round(1)})
+
+
+def shop() -> pd.DataFrame:
+    """A shop that is closed on Sundays and on a few other days, when nothing is sold."""
+    rng = np.random.default_rng(4)
+    days = pd.date_range("2021-01-01", periods=DAYS)
+    closed = (days.dayofweek == 6) | np.isin(np.arange(DAYS), rng.choice(DAYS, 20, replace=False))
+    usual = np.array([149, 133, 144, 157, 197, 238, 200])[days.dayofweek]
+    sold = np.where(closed, 0, usual * np.exp(rng.normal(0, 0.1, DAYS))).round().astype(int)
+    frame = pd.DataFrame({"day": days, "open": np.where(closed, "no", "yes"), "sold": sold})
+    return frame.assign(alarm=(rng.random(DAYS) < 0.03).astype(int))
+
+
+def sun() -> pd.DataFrame:
+    rng = np.random.default_rng(5)
+    times = pd.date_range("2024-05-01", periods=1_200, freq="h")
+    height = np.maximum(0, np.sin((times.hour - 6) / 12 * np.pi))
+    cloud = np.clip(0.7 + np.convolve(rng.normal(0, 0.1, 1_209), np.ones(10), "valid") / 2, 0.05, 1)
+    return pd.DataFrame({"time": times, "power": (500 * height * cloud).round(1)})
+
+
+def test_shifts_begin_and_end_at_their_hours() -> None:
+    frame = shift()
+    model = dowgan.Synthesizer().fit(frame)
+    for table in (model.generate(rows=2_000), model.extend(steps=240).median):
+        on = (table["time"].dt.hour >= 8) & (table["time"].dt.hour < 18)
+        assert ((table["rests"] > 0) == on).mean() > 0.97
+        assert ((table["idles"] > 60) == on).mean() > 0.97
+        assert table["rests"][table["rests"] > 0].mean() == pytest.approx(80, abs=1)
+
+
+def test_a_shop_is_closed_when_it_was_and_sells_nothing_then() -> None:
+    frame = shop()
+    model = dowgan.Synthesizer().fit(frame)
+    usual = frame["sold"].groupby(frame["day"].dt.dayofweek).mean()
+    for seed in range(2):
+        made = model.generate(random_state=seed)
+        assert (made["sold"][made["open"] == "no"] == 0).all()
+        assert (made["open"][made["day"].dt.dayofweek == 6] == "no").mean() > 0.85
+        assert (made["sold"].groupby(made["day"].dt.dayofweek).mean() - usual).abs().max() < 25
+    later = model.extend(steps=28).median
+    assert ((later["sold"] == 0) == (later["day"].dt.dayofweek == 6)).all()
+
+
+def test_there_is_no_sun_at_night() -> None:
+    frame = sun()
+    model = dowgan.Synthesizer().fit(frame)
+    for table in (model.generate(rows=1_000), model.extend(steps=72, paths=20).paths):
+        night = (table["time"].dt.hour < 6) | (table["time"].dt.hour > 18)
+        assert (table["power"][night] == 0).all()
+        assert table["power"][table["time"].dt.hour == 12].mean() > 200
+
+
+def test_what_never_changes_within_a_run_does_not_in_what_is_made() -> None:
+    rng = np.random.default_rng(6)
+    patient = np.repeat(np.arange(30), rng.integers(12, 50, 30))
+    own = pd.DataFrame({"sex": rng.choice(["m", "f"], 30), "age": rng.integers(20, 90, 30)}).loc[patient]
+    frame = own.reset_index(drop=True).assign(patient=patient, pulse=rng.normal(70, 5, len(patient)).round())
+    model = dowgan.Synthesizer("prior", runs=["patient"]).fit(frame)
+    first = frame.groupby("patient")[["sex", "age"]].first()
+    for table in (model.generate(), model.densify(frame, factor=2), model.extend(steps=4, paths=3).paths):
+        assert (table.groupby("patient")[["sex", "age"]].nunique() == 1).all().all()
+        assert table.groupby("patient")[["sex", "age"]].first().equals(first)
+
+
+def test_only_what_the_clock_tells_is_told_by_it() -> None:
+    rng = np.random.default_rng(7)
+    by_hour = (np.arange(HOURS) % 24 > 8).astype(int)
+    by_chance = np.cumsum(rng.random(HOURS) < 0.05) % 2
+    of_its_own = (np.arange(HOURS) % 37 < 12).astype(int)
+    found = [find_timetable([(0, x)], 2, (24.0, 168.0)) for x in (by_hour, by_chance, of_its_own)]
+    assert [None if table is None else table.period for table in found] == [24, None, None]
+    assert [follows_clock([(0, x)], 2, (24.0,)) for x in (by_hour, by_chance, of_its_own)] == [True, False, False]
