@@ -103,6 +103,7 @@ def widened(schema: Schema, fixed: np.ndarray | None) -> Schema:
         exact = column.decimals is None or np.array_equal(np.round(known, column.decimals), known)
         column = replace(
             column,
+            step=column.step if column.in_steps(known) else None,
             levels=tuple(np.union1d(np.array(column.levels, float), known).tolist()) if column.levels else (),
             lower=None if column.lower is None else min(column.lower, float(known[0])),
             upper=None if column.upper is None else max(column.upper, float(known[-1])),

@@ -56,6 +56,7 @@ class Sum:
         total: the column that they add up to, None for a constant.
         constant: that is added to them.
         decimals: of all of them, None for all that a float has.
+        step: of which all are multiples, None for none.
         slack: by how much rounding lets rows miss.
         lowest, highest: bounds of the parts, infinite for none.
         widths: how far the parts spread.
@@ -65,6 +66,7 @@ class Sum:
     total: int | None
     constant: float
     decimals: int | None
+    step: float | None
     slack: float
     lowest: tuple[float, ...]
     highest: tuple[float, ...]
@@ -83,9 +85,7 @@ class Sum:
         """
         parts, sure = list(self.parts), known[:, list(self.parts)]
         even = np.clip(values[:, parts], self.lowest, self.highest)
-        if self.decimals is not None:
-            even = np.round(even, self.decimals)
-        values[:, parts] = np.where(sure, values[:, parts], even)
+        values[:, parts] = np.where(sure, values[:, parts], self._rounded(even))
         told = np.ones(len(values), dtype=bool) if self.total is None else known[:, self.total]
         wanted = np.zeros(len(values)) if self.total is None else values[:, self.total]
         left = wanted - self.constant - np.where(sure, values[:, parts], 0.0).sum(axis=1)
@@ -94,26 +94,26 @@ class Sum:
         sizes = np.where(sure[rows], 0.0, np.maximum(values[rows][:, parts], 0.0) + SMALL)
         yielding = open_.any(axis=1, keepdims=True)
         start = np.where(yielding, np.where(sure[rows], 0.0, values[rows][:, parts]), sizes)
-        divided = _divided(left[rows], start, np.where(yielding, open_ * np.array(self.widths), sizes), self.decimals)
+        divided = self._divided(left[rows], start, np.where(yielding, open_ * np.array(self.widths), sizes))
         for number, part in enumerate(parts):
             values[rows, part] = np.where(sure[rows, number], values[rows, part], divided[:, number])
         if self.total is not None:
             values[~told, self.total] = values[~told][:, parts].sum(axis=1) + self.constant
 
+    def _divided(
+        self, left: Float[np.ndarray, " N"], start: Float[np.ndarray, "N P"], sizes: Float[np.ndarray, "N P"]
+    ) -> Float[np.ndarray, "N P"]:
+        """Change numbers in proportion to sizes, into such as the columns have, that add up to what is left."""
+        missing = left - start.sum(axis=1)
+        out = start + missing[:, None] * sizes / sizes.sum(axis=1, keepdims=True)
+        if self.decimals is not None:
+            out = self._rounded(out)
+            out[np.arange(len(out)), np.argmax(sizes, axis=1)] += left - out.sum(axis=1)
+        return out
 
-def _divided(
-    left: Float[np.ndarray, " N"],
-    start: Float[np.ndarray, "N P"],
-    sizes: Float[np.ndarray, "N P"],
-    decimals: int | None,
-) -> Float[np.ndarray, "N P"]:
-    """Change numbers in proportion to sizes, into numbers of so many decimals that add up to what is left."""
-    missing = left - start.sum(axis=1)
-    out = start + missing[:, None] * sizes / sizes.sum(axis=1, keepdims=True)
-    if decimals is not None:
-        out = np.round(out, decimals)
-        out[np.arange(len(out)), np.argmax(sizes, axis=1)] += left - out.sum(axis=1)
-    return out
+    def _rounded(self, values: Float[np.ndarray, "N P"]) -> Float[np.ndarray, "N P"]:
+        values = values if self.step is None else np.round(values / self.step) * self.step
+        return values if self.decimals is None else np.round(values, self.decimals)
 
 
 @dataclass(frozen=True)
@@ -247,11 +247,11 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) 
 
 def find_sums(columns: Sequence[Column], values: Float[np.ndarray, "N C"], places: Sequence[int]) -> list[Sum]:
     """Find columns that add up to another one, or to a constant, within what rounding allows."""
-    groups: dict[tuple[str, int | None], list[int]] = {}
+    groups: dict[tuple[str, int | None, float | None], list[int]] = {}
     for place in places:
-        groups.setdefault((columns[place].kind, columns[place].decimals), []).append(place)
+        groups.setdefault((columns[place].kind, columns[place].decimals, columns[place].step), []).append(place)
     found: list[Sum] = []
-    for (kind, decimals), group in groups.items():
+    for (kind, decimals, _), group in groups.items():
         digits, free = 0 if kind == "integer" else decimals, list[int]()
         for place in group:
             rule = _sum_of(columns, values, place, free, digits)
@@ -292,7 +292,7 @@ def _sum_of(
     lower = tuple(-np.inf if bound is None else float(bound) for bound in lowest)
     upper = tuple(np.inf if bound is None else float(bound) for bound in highest)
     widths = tuple(float(width) for width in rows[:, parts].std(axis=0))
-    return Sum(tuple(parts), total, constant, digits, float(slack), lower, upper, widths)
+    return Sum(tuple(parts), total, constant, digits, columns[place].step, float(slack), lower, upper, widths)
 
 
 def find_empty(values: Float[np.ndarray, "N C"], places: Sequence[int]) -> list[tuple[int, float, float]]:

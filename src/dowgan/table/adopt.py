@@ -117,6 +117,7 @@ def _wider(model: Column, own: Column, values: np.ndarray) -> Column:
     levels = model.levels if set(values.tolist()) <= {float(v) for v in model.levels} else ()  # type: ignore[arg-type]
     return replace(
         model,
+        step=model.step if model.in_steps(values) else None,
         kind=model.kind if whole else "float",
         dtype=own.dtype if (own.missing < 1 and own.kind != "constant") or own.dtype == model.dtype else model.dtype,
         decimals=decimals,

@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -15,6 +16,8 @@ MOST_LABELS = 50  # a text column with more is no category of a plant
 MOST_CONDITION_LABELS = 1000
 MOST_LEVELS = 12  # distinct values of a number that jumps between settings
 ROWS_PER_LEVEL = 20
+FEWEST_STEPS = 5  # distinct values of a number that moves in steps
+MOST_COUNTED = 2.0**53  # of the last decimal
 MOST_SUFFIXED = 12  # labels like 2h, 4h; more of them are numbers with a unit
 HELD_ROWS = 8  # rows that a set-point stays where it is, in the mean
 STRAY_ROWS = 2  # a value far from all others that comes back is a code rather than a measurement
@@ -193,7 +196,19 @@ def _number(cells: Cells, role: Role, known: np.ndarray, missing: float) -> Colu
     levels = tuple(int(v) if cells.whole else float(v) for v in distinct) if few else ()
     lower = float(distinct[0]) if _piles(counts, len(known)) else 0.0 if distinct[0] >= 0 else None
     upper = float(distinct[-1]) if _piles(counts[::-1], len(known)) else _natural(cells, distinct, int(counts[-1]))
-    return _column(cells, role, kind, missing, lower, upper, levels)
+    return replace(_column(cells, role, kind, missing, lower, upper, levels), step=_step(cells, known, len(distinct)))
+
+
+def _step(cells: Cells, known: np.ndarray, distinct: int) -> float | None:
+    """The step of which all values are multiples, if it is wider than their last decimal."""
+    digits = 0 if cells.whole else cells.decimals
+    if digits is None or distinct < FEWEST_STEPS or len(known) < ROWS_PER_LEVEL:
+        return None
+    counted = np.rint(known * 10.0**digits)
+    if np.abs(counted).max() >= MOST_COUNTED:
+        return None
+    common = int(np.gcd.reduce(counted.astype(np.int64)))
+    return round(common / 10.0**digits, digits) if common > 1 else None
 
 
 def _natural(cells: Cells, distinct: np.ndarray, often: int) -> float | None:

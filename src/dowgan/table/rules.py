@@ -18,6 +18,8 @@ def keep(column: Column, values: np.ndarray) -> np.ndarray:
     values = np.clip(values, column.lower, column.upper) if _bounded(column) else values
     if column.levels:
         return nearest(values, np.array(column.levels, float))
+    if column.step is not None:
+        values = np.round(values / column.step) * column.step
     if column.kind == "integer":
         return rounded(values, 0)
     return values if column.decimals is None else rounded(values, column.decimals)

@@ -26,6 +26,7 @@ class Column:
         decimals: decimals of the text, or of the values if they are fixed (<= 10); None = full float precision.
         lower: learned physical bound: 0 if no value is negative, or the value that the column piles up at.
         upper: only where the values pile up at the maximum (saturation).
+        step: of which all values are multiples, where that is more than their decimals say: a valve's 5 %; None if not.
         levels: a category's values in order; a number's distinct values if they are few (<= 12) on many rows.
         missing: share of missing values.
         value: a constant column's value, NaN if all is missing.
@@ -43,6 +44,7 @@ class Column:
     decimals: int | None = None
     lower: float | None = None
     upper: float | None = None
+    step: float | None = None
     levels: tuple[object, ...] = ()
     missing: float = 0.0
     value: object = None
@@ -51,6 +53,10 @@ class Column:
     level_dtype: str = ""
     told: str = ""
     codes: tuple[float, ...] = ()
+
+    def in_steps(self, values: np.ndarray) -> bool:
+        """Whether there is a step, and all values [N] are multiples of it."""
+        return self.step is not None and bool(np.all(np.abs(values / self.step % 1 - 0.5) > 0.5 - 1e-6))
 
 
 @dataclass(frozen=True)

@@ -84,7 +84,9 @@ def _rules(column: Column, schema: Schema) -> list[str]:
     elif column.role not in ("time", "run"):
         rules += [f"at least {column.lower:g}"] if column.lower is not None else []
         rules += [f"at most {column.upper:g}"] if column.upper is not None else []
-    if column.kind == "float" and column.decimals is not None and column.role == "value":
+    if column.step is not None and not column.levels:
+        rules.append(f"in steps of {column.step:.10g}")
+    elif column.kind == "float" and column.decimals is not None and column.role == "value":
         rules.append(f"{column.decimals} decimal{'' if column.decimals == 1 else 's'}")
     if column.kind == "constant":
         rules.append("empty" if is_missing(column.value) else "given back as it is")
