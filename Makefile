@@ -19,7 +19,7 @@ browser:  # the page and the report are tested in a Chromium; where there is non
 	&& apt-get install --yes -qq --no-install-recommends chromium > /dev/null; } || true
 
 docs: $(STAMP)  # the site, into build/site
-	$(BIN)/mkdocs build --quiet --strict
+	$(BIN)/mkdocs build --strict
 
 lint: $(STAMP)
 	$(BIN)/ruff check src tests

@@ -71,9 +71,11 @@ def _watch(desk: Desk, fit: Fit) -> None:
         _losses(fit)
     if not fit.config.trained:
         st.caption(WITHOUT_NETWORK)
+    if not fit.training:
+        st.button("Give up", on_click=desk.drop_fit, icon=":material/close:")
         return
     st.button(
-        f"Stop and keep the {fit.config.train.keep}", on_click=fit.stop, disabled=not fit.training,
+        f"Stop and keep the {fit.config.train.keep}", on_click=fit.stop,
         icon=":material/stop:",
     )  # fmt: skip
 

@@ -126,7 +126,7 @@ def _roles(desk: Desk) -> Roles:
     fixed = desk.fit is not None or desk.model is not None
     own = [name for name in (EXAMPLE_CONDITIONS if desk.example else ()) if name in names]
     if desk.fit is not None:
-        st.caption("A model stands on it. To change it, press 'Fit again' below first.")
+        st.caption("A model stands on it. To change it, press 'Give up' or 'Fit again' below first.")
     elif fixed:
         st.caption("It is read as the table of the opened model.")
     time = st.selectbox(

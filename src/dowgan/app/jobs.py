@@ -4,6 +4,7 @@ One job computes at a time, over all sessions: networks draw on torch's global r
 disturb, and a plain machine has few processors.
 """
 
+import ctypes
 import shlex
 import sys
 import threading
@@ -45,15 +46,20 @@ class Job(ABC):
         self.error = ""
         self.done = False
         self.began = time.monotonic()
-        self._abandoned = False
+        self._abandoned = self._working = False
+        self._guard = threading.Lock()
         self._thread = threading.Thread(target=self._run, daemon=True)
 
     def start(self) -> None:
         self._thread.start()
 
     def abandon(self) -> None:
-        """Give the work up, as soon as it can be."""
-        self._abandoned = True
+        """Give the work up: at the next Python instruction of its thread, wherever that is."""
+        with self._guard:
+            self._abandoned = True
+            if self._working and self._thread.ident is not None:
+                thread = ctypes.c_ulong(self._thread.ident)
+                ctypes.pythonapi.PyThreadState_SetAsyncExc(thread, ctypes.py_object(Abandoned))
 
     def note(self, step: int, steps: int, figures: Mapping[str, float]) -> None:
         """Take note of a training step."""
@@ -70,18 +76,29 @@ class Job(ABC):
                 self.done = True
                 return
         try:
-            self.began = time.monotonic()
-            self.work()
-        except UserError as error:
-            self.error = str(error)
+            self._watched()
         except Abandoned:
             self.error = "The work was given up."
+        finally:
+            ENGINE.release()
+            self.done = True
+
+    def _watched(self) -> None:
+        """Do the work and take note of what went wrong; only meanwhile it can be given up."""
+        try:
+            with self._guard:
+                self._working = not self._abandoned
+            self.began = time.monotonic()
+            if self._working:
+                self.work()
+        except UserError as error:
+            self.error = str(error)
         except Exception:
             self.error = BUG
             traceback.print_exc(file=sys.stderr)
         finally:
-            ENGINE.release()
-            self.done = True
+            with self._guard:
+                self._working = False
 
 
 class Fit(Job):

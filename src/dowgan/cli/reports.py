@@ -44,7 +44,7 @@ def report(
     from dowgan.synthesizer import load
 
     check_file(out, [model, data])
-    result = load(model).report(data, slow=slow)
+    result = load(model).report(data, slow=slow, tell=lambda text: talk(f"{text} ...", quiet))
     return _give_report(result, out, fail_under, as_json, quiet)
 
 
@@ -68,7 +68,8 @@ def compare(
     from dowgan.report import compare as judge
 
     check_file(out, [real, synthetic])
-    found = judge(real, synthetic, slow, time, runs or (), conditions or (), missing or ())
+    tell = lambda text: talk(f"{text} ...", quiet)  # noqa: E731
+    found = judge(real, synthetic, slow, time, runs or (), conditions or (), missing or (), tell)
     return _give_report(found, out, fail_under, as_json, quiet)
 
 

@@ -188,7 +188,8 @@ def _line(sides: dict[str, np.ndarray], better: str, best: float, common: float 
     sign = 1.0 if better == "lower" else -1.0
     worst = sign * float(np.max(sign * sides["floor"]))
     told, ratio = mark(value, max(worst, common) if better == "lower" else worst, better, best)
-    return plain({"value": value, "floor": floor, "floor_worst": worst, "naive": naive, "ratio": ratio, "mark": told})
+    known = told if np.isfinite(value) and np.isfinite(worst) else None
+    return plain({"value": value, "floor": floor, "floor_worst": worst, "naive": naive, "ratio": ratio, "mark": known})
 
 
 def _spreads(
@@ -344,8 +345,8 @@ def judge_copying(
             "side_by_side": beside,
             "sure": sure,
             "mark": told if sure else LOOK,
-            "quantiles": plain_list(np.quantile(distances, quantiles)),
-            "quantiles_held_out": plain_list(np.quantile(usual, quantiles)),
+            "quantiles": plain_list(np.quantile(distances, quantiles, method="inverted_cdf")),
+            "quantiles_held_out": plain_list(np.quantile(usual, quantiles, method="inverted_cdf")),
         }
     )
 

@@ -29,7 +29,8 @@ from dowgan.metrics.marginal import moments
 
 SPARK_POINTS = 300
 SPARK_HEIGHT = 74
-MOST_LABELS = 30  # tags whose names are written at a heat map
+MOST_LABELS = 30  # tags whose names are written at a heat map, each; of more every other, or every third ...
+LONGEST = 18  # letters of a name at a heat map
 DIVERGING = [[0.0, "#b2182b"], [0.25, "#ef8a62"], [0.5, "#f7f7f7"], [0.75, "#67a9cf"], [1.0, "#2166ac"]]
 
 
@@ -38,7 +39,8 @@ def raw(values: Float[np.ndarray, "T C"], names: Sequence[str], most: int = 60) 
     shown = names[:most]
     columns = min(4, len(shown))
     rows = -(-len(shown) // columns)
-    figure = make_subplots(rows, columns, subplot_titles=[plain_text(n) for n in shown], vertical_spacing=0.42 / rows)
+    titles = [plain_text(n[:LONGEST]) for n in shown]
+    figure = make_subplots(rows, columns, subplot_titles=titles, vertical_spacing=0.42 / rows)
     for i in range(len(shown)):
         place, y = thin(values[:, i], SPARK_POINTS)
         trace = go.Scatter(x=place.astype(np.float32), y=y, mode="lines", line={"color": REAL, "width": 1})
@@ -62,7 +64,9 @@ def heat(values: Float[np.ndarray, "C C"], names: Sequence[str], title: str, one
         greatest = float(np.nanmax(values)) if values.size else 0.0
         scale = {"zmin": 0, "zmax": max(0.2, greatest), "colorscale": "Oranges"}
     trace = go.Heatmap(z=values.astype(np.float32), x=shown, y=shown, colorbar={"thickness": 10}, **scale)
-    axis = {"showticklabels": len(shown) <= MOST_LABELS, "tickfont": {"size": 9}}
+    every = -(-len(shown) // MOST_LABELS)
+    short = [plain_text(n if len(n) <= LONGEST else f"{n[: LONGEST - 1]}…") for n in names]
+    axis = {"tickvals": shown[::every], "ticktext": short[::every], "tickfont": {"size": 9}}
     return drawn([trace], title, height=420, xaxis=axis, yaxis=axis | {"autorange": "reversed"})
 
 

@@ -71,7 +71,8 @@ def spread_ratio(real: Float[Array, "*n C"], fake: Float[Array, "*m C"]) -> Floa
 
 
 def _measure_spread(real: Array, fake: Array, seed: int) -> Score:
-    return mean_score(np.abs(spread_ratio(real, fake) - 1))
+    ratio = spread_ratio(real, fake)
+    return mean_score(np.abs(np.where(np.isinf(ratio), np.nan, ratio) - 1))  # of a constant there is no share
 
 
 def _measure_ks(real: Array, fake: Array, seed: int) -> Score:

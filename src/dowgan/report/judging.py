@@ -172,9 +172,13 @@ def compare(
     """Judge any generator's table against a real one; no model is needed.
 
     Args:
-        real, synthetic: tables of the same columns; frames, or paths of CSV or Parquet files.
+        real: a frame, or the path of a CSV or Parquet file.
+        synthetic: the same of a table with its columns.
         slow: also the scores that train networks (minutes).
-        time, runs, conditions, missing: of the real table, as for `Synthesizer`.
+        time: the time column of the real table, as for `Synthesizer`.
+        runs: its run columns.
+        conditions: its conditions.
+        missing: what stands for a missing value in it.
         tell: called with a word on what is going on.
 
     Raises:

@@ -55,7 +55,7 @@ def rows_of(scores: Mapping[str, Any]) -> list[Row]:
             m["value"],
             m["floor"],
             {"bootstrap": m["naive"]},
-            m["mark"],
+            m["mark"] or "",
             m["floor_worst"],
         )
         for n, m in scores["generate"]["metrics"].items()

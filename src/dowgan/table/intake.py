@@ -51,7 +51,7 @@ def read(
     called = "The frame" if isinstance(source, pd.DataFrame) else f"'{source}'"
     codes = _names(missing) if schema is None else schema.source.codes
     parts = _open(source, wish, schema, codes)
-    _check_names(parts, wish, schema, called)
+    _check_names(parts, wish, schema, called, "the real table has" if judged else "the model knows")
     if schema is not None:
         parts = _only_known(parts, wish, schema)
     _check_rows(parts, 1 if schema is not None else LEAST_ROWS, called)
@@ -115,12 +115,12 @@ def _refuse_copies(names: tuple[str, ...]) -> None:
         raise DataError(f"Two columns are called '{twice}': give each its own name.")
 
 
-def _check_names(parts: Parts, wish: Wish, schema: Schema | None, called: str) -> None:
+def _check_names(parts: Parts, wish: Wish, schema: Schema | None, called: str, other: str) -> None:
     names = [cells.name for cells in parts.columns]
     if schema is not None:
         for column in schema.columns:
             if column.name not in names and column.role != "time":
-                raise DataError(f"{called} lacks column '{column.name}', which the model knows: add it.")
+                raise DataError(f"{called} lacks column '{column.name}', which {other}: add it.")
     known = [*names, *([parts.index.name] if parts.index is not None and parts.index.name else [])]
     for name in (*wish.runs, *wish.conditions, *([wish.time] if schema is None and wish.time else [])):
         if name not in known:
