@@ -91,3 +91,15 @@ def test_only_what_the_clock_tells_is_told_by_it() -> None:
     found = [find_timetable([(0, x)], 2, (24.0, 168.0)) for x in (by_hour, by_chance, of_its_own)]
     assert [None if table is None else table.period for table in found] == [24, None, None]
     assert [follows_clock([(0, x)], 2, (24.0,)) for x in (by_hour, by_chance, of_its_own)] == [True, False, False]
+
+
+def test_columns_keep_the_steps_that_they_move_in() -> None:
+    rng = np.random.default_rng(8)
+    wander = np.convolve(rng.standard_normal(809), np.ones(10) / 3, "valid")
+    frame = pd.DataFrame({"valve": np.clip(np.round(10 + 4 * wander) * 5, 0, 100), "other": wander.round(3)})
+    model = dowgan.Synthesizer().fit(frame)
+    for table in (model.generate(rows=900), model.densify(frame, factor=3), model.extend(steps=9).median):
+        assert (table["valve"] % 5 == 0).all()
+    odd = frame.head(60).copy()
+    odd.loc[7, "valve"] = 52.0
+    assert model.densify(odd, factor=2)["valve"][14] == 52

@@ -373,6 +373,16 @@ TABLES = {
         steady(lambda i: "abc" if i in (4, 9) else f"{i}"),
         "Column 'x' holds numbers, but row 5 holds 'abc': correct or empty that cell, or drop the column.",
     ),
+    "beyond a limit": (
+        steady(lambda i: "<0.05" if i % 3 == 0 else f"{i}.25"),
+        "Column 'x' holds numbers, and marks of values beyond a limit such as '<0.05': put a number in their place, "
+        "such as half of the limit; or call them missing with --missing '<0.05', which loses that they are so low.",
+    ),
+    "mostly beyond a limit": (
+        steady(lambda i: "<0.05" if i % 3 else f"{i}.25"),
+        "Column 'x' holds numbers, and marks of values beyond a limit such as '<0.05': put a number in their place, "
+        "such as half of the limit; or call them missing with --missing '<0.05', which loses that they are so low.",
+    ),
     "infinite": (
         steady(lambda i: "inf" if i == 3 else f"{i % 7}"),
         "Column 'x' is infinite in row 4 (1 in all): put a number there or leave it empty.",

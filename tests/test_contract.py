@@ -14,7 +14,9 @@ import pytest
 from dowgan import Synthesizer
 from dowgan.cli import run
 from dowgan.demo import simulate
-from dowgan.errors import OptionError
+from dowgan.errors import DataError, OptionError
+from dowgan.synthesizer import whole
+from dowgan.table import read
 
 Data = Callable[[str], Path]
 FAST = {"calibrated": False}
@@ -507,3 +509,20 @@ def test_a_set_point_is_a_condition(plant: pd.DataFrame) -> None:
     assert off[1] < 2 * off[0], "the temperature follows its set-point in a calibrated model too"
     other = {"A": "B", "B": "A"}[plant["grade"].iloc[-1]]
     assert set(model.extend(plant, steps=5, paths=4, where={"grade": other}).median["grade"]) == {other}
+
+
+def test_what_is_no_table_or_no_count_is_refused_in_a_sentence() -> None:
+    frame = pd.DataFrame({"x": waves(60)})
+    for other, said in ((frame["x"], r"this is a Series: use \.to_frame"), (frame.to_numpy(), "this is a ndarray")):
+        with pytest.raises(DataError, match=said):
+            read(other)
+    assert whole(10.0, "rows") == 10
+    with pytest.raises(OptionError, match="'10' rows are not possible; give a whole number"):
+        whole("10", "rows")
+    assert len(repr(Synthesizer("prior", FAST).fit(frame).extend(steps=3))) < 100
+
+
+def test_a_step_may_be_a_pandas_time() -> None:
+    frame = pd.DataFrame({"x": waves(60)}, index=pd.date_range("2024-01-01", periods=60, freq="h"))
+    finer = Synthesizer("prior", FAST).fit(frame).densify(frame, every=pd.Timedelta("20min"))
+    assert len(finer) == 59 * 3 + 1

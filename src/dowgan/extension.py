@@ -34,6 +34,10 @@ class Extension:
     schema: Schema
     starts: tuple[Run, ...]
 
+    def __repr__(self) -> str:
+        count, steps = self.runs[0].shape[:2]
+        return f"<Extension: {len(self.runs)} x {steps} rows, {count} paths; .median, .band(), .paths, .plot()>"
+
     def band(self, coverage: float = BANDS) -> DataFrame:
         """Return the new rows with columns NAME_lo90 and NAME_hi90 of each number between which paths lie.
 

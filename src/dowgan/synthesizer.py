@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import operator
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from datetime import timedelta
 from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +30,7 @@ from dowgan.plan import Plan
 from dowgan.rng import Streams
 from dowgan.table import Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
+from dowgan.table.layout import step_text
 from dowgan.totals import Totals, find_totals
 from dowgan.versions import versions
 
@@ -207,6 +210,7 @@ class Synthesizer:
         random_state: int = 0,
     ) -> tuple[DataFrame, tuple[str, ...]]:
         """Do what `generate` does; also return the names of leading columns that the table does not have."""
+        rows, runs = (None if n is None else whole(n, name) for n, name in ((rows, "rows"), (runs, "runs")))
         for name, count in (("rows", rows), ("runs", runs)):
             if count is not None and count < 1:
                 raise OptionError(f"{count} {name} cannot be generated; ask for at least 1.")
@@ -264,7 +268,7 @@ class Synthesizer:
         self,
         data: DataFrame | str | Path,
         factor: int | None = None,
-        every: str | None = None,
+        every: str | timedelta | None = None,
         random_state: int = 0,
     ) -> DataFrame:
         """Return a table with more rows between the given ones; every given value is kept as it is.
@@ -272,7 +276,7 @@ class Synthesizer:
         Args:
             data: a table like the fitted one, with the same step or a multiple of it.
             factor: new steps per old step.
-            every: the new step instead, such as "10min".
+            every: the new step instead, such as "10min", or a pandas Timedelta.
             random_state: seed; the result is the best single estimate and hardly depends on it.
 
         Raises:
@@ -282,14 +286,15 @@ class Synthesizer:
         return self.densified(read(data, schema=self.schema), factor, every, random_state)[0]
 
     def densified(
-        self, table: Table, factor: int | None, every: str | None, random_state: int
+        self, table: Table, factor: int | None, every: str | timedelta | None, random_state: int
     ) -> tuple[DataFrame, Schema, tuple[str, ...]]:
         """Do what `densify` does with a table that was read; also return the finer table's schema and notes on it."""
         if (factor is None) == (every is None):
             raise OptionError("Say either a factor (4: four steps where there was one) or a step (every '10min').")
         if factor is None:
             assert every is not None
-            factor = table.schema.clock.factor(every)
+            factor = table.schema.clock.factor(step_text(every))
+        factor = whole(factor, "times as many steps")
         if factor < 1:
             raise OptionError(f"The factor is {factor}; it must be a whole number from 1 up.")
         schema, notes = refined(table.schema, factor)
@@ -344,6 +349,7 @@ class Synthesizer:
         random_state: int = 0,
     ) -> Extension:
         """Do what `extend` does with a table that was read."""
+        steps, paths = whole(steps, "steps"), whole(paths, "paths")
         for name, count in (("steps", steps), ("paths", paths)):
             if count < 1:
                 raise OptionError(f"{count} {name} are not possible; ask for at least 1.")
@@ -375,6 +381,18 @@ class Synthesizer:
         median = to_frame(schema, [replace(s, values=m) for s, m in zip(starts, medians, strict=True)])
         check(median, schema, rows=steps * len(starts))
         return Extension(median, tuple(drawn), schema, tuple(starts))
+
+
+def whole(number: object, what: str) -> int:
+    """Return a number of something as an int.
+
+    Raises:
+        OptionError: it is no whole number.
+    """
+    try:
+        return int(number) if isinstance(number, float) and number.is_integer() else operator.index(number)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise OptionError(f"{number!r} {what} are not possible; give a whole number.") from error
 
 
 def load(path: str | Path) -> Synthesizer:

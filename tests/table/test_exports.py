@@ -176,7 +176,8 @@ REFUSED = {
     ),
     "below detection": (
         [NAMES, *replaced(1, "<0.5", 10)],
-        "Column 'temp' holds numbers, but row 1 holds '<0.5': correct or empty that cell, or drop the column.",
+        "Column 'temp' holds numbers, and marks of values beyond a limit such as '<0.5': put a number in their place, "
+        "such as half of the limit; or call them missing with --missing '<0.5', which loses that they are so low.",
     ),
     "a total below": (
         [NAMES, *ROWS, "Total,,700"],

@@ -82,7 +82,7 @@ def test_a_full_disk(table: Table, frame: pd.DataFrame, tmp_path: Path, monkeypa
         ("in.csv", "'in.csv' is an input, which is never overwritten: give another name."),
         ("./in.csv", "'./in.csv' is an input, which is never overwritten: give another name."),
         ("out.xlsx", "'out.xlsx' is no kind of table that can be written: it must end in .csv, .csv.gz, .tsv, .tsv.gz, "
-         ".txt, .parquet, .pq."),
+         ".txt, .txt.gz, .parquet, .pq."),
         ("folder.csv", "'folder.csv' is a folder: give a file name in it."),
         ("none/out.csv", "There is no folder 'none': make it first."),
     ],
@@ -159,7 +159,7 @@ def test_values_are_brought_within_their_rules(table: Table) -> None:
     run = table.runs[0]
     wild = np.tile([[-3.0, 2.6, 1.7], [1.23456, -4.0, -1.0]], (4, 1))
     frame = to_frame(table.schema, [Run(run.key, run.start, 0, wild)])
-    assert frame.iloc[:2, 1:].to_numpy().tolist() == [[0.0, 3, "b"], [1.23, 0, "a"]]
+    assert frame.iloc[:2, 1:].to_numpy().tolist() == [[0.0, 3, "b"], [1.25, 0, "a"]]
     check(frame, table.schema, rows=8)
 
 

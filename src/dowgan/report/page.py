@@ -41,6 +41,9 @@ class Report:
     verdict: tuple[Judgement, ...]
     material: Material
 
+    def __repr__(self) -> str:
+        return "\n".join(["<Report>", *map(str, self.verdict)])
+
     @cached_property
     def panels(self) -> tuple[Panel, ...]:
         """All figures with the sentence that says what good looks like; drawn when first asked for."""

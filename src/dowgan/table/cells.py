@@ -22,6 +22,7 @@ STATUS = (  # missing in a column of numbers: words that plant historians write 
     "#num!", "#name?",
 )  # fmt: skip
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
+LIMIT = re.compile(r"\s*[<>≤≥]=?\s*[+-]?\d*[.,]?\d+(?:[eE][+-]?\d+)?\s*")  # beyond what is measured: <0.05
 _TRUTHS = (("False", "True"), ("false", "true"), ("FALSE", "TRUE"))
 TEXT = str(pd.Series(["a"]).dtype)  # what this pandas holds text in: "object" up to 2, "str" from 3 on
 MOST_CODES = 100  # digits with leading zeros that are names
@@ -207,7 +208,19 @@ def _refuse_mixed(name: str, trimmed: pa.Array, masked: pa.Array) -> None:
     if 2 * (pc.sum(like).as_py() or 0) <= known:
         return
     row = pc.index(pc.fill_null(like, True), False).as_py()
+    odd = pc.unique(pc.filter(masked, pc.invert(pc.fill_null(like, True)))).to_pylist()
+    if all(map(LIMIT.fullmatch, odd)):
+        raise beyond_limit(name, odd)
     raise mixed(name, row + 1, trimmed[row].as_py())
+
+
+def beyond_limit(name: str, marks: Sequence[str]) -> DataError:
+    """The error for a column of numbers with such as <0.05 among them."""
+    told = " ".join(f"--missing '{mark}'" for mark in marks[:3])
+    return DataError(
+        f"Column '{name}' holds numbers, and marks of values beyond a limit such as '{marks[0]}': put a number in "
+        f"their place, such as half of the limit; or call them missing with {told}, which loses that they are so low."
+    )
 
 
 def mixed(name: str, row: int, value: object, what: str = "numbers") -> DataError:

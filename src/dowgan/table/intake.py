@@ -23,7 +23,7 @@ LEAST_ROWS = 8
 
 
 def read(
-    source: str | Path | pd.DataFrame,
+    source: object,
     *,
     time: str | None = None,
     runs: str | Sequence[str] = (),
@@ -47,6 +47,10 @@ def read(
         DataError: the table cannot be used as it is.
         OptionError: an option names a column that the table does not have, or one column twice.
     """
+    if not isinstance(source, str | Path | pd.DataFrame):
+        came = type(source).__name__
+        cure = "use .to_frame()" if isinstance(source, pd.Series) else "make it a frame, such as pd.DataFrame(values)"
+        raise DataError(f"A table is a pandas frame or the path of a file, and this is a {came}: {cure}.")
     wish = _wish(time, _names(runs), _names(conditions), schema)
     called = "The frame" if isinstance(source, pd.DataFrame) else f"'{source}'"
     codes = _names(missing) if schema is None else schema.source.codes

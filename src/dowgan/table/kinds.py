@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from dowgan.errors import DataError
-from dowgan.table.cells import Cells
+from dowgan.table.cells import LIMIT, STATUS, Cells, beyond_limit, is_number
 from dowgan.table.clocks import mostly_times, surely_named
 from dowgan.table.schema import Column, Role, Run, Schema
 
@@ -125,14 +125,18 @@ def _refuse_dressed_numbers(cells: Cells) -> None:
     if len(levels) <= MOST_SUFFIXED:
         return
     first = levels[0]
+    limits = [level for level in levels if LIMIT.fullmatch(level)]
+    if limits and all(is_number(level) or level in limits for level in levels if level.lower() not in STATUS):
+        raise beyond_limit(cells.name, limits)
     if surely_named(cells.name) and not mostly_times(cells):
         raise DataError(
             f"Column '{cells.name}' is called a time and holds '{first}', which cannot be read as one: "
             "write times such as 2024-01-31 08:00, or drop the column."
         )
-    if sum(bool(_THOUSANDS.fullmatch(level)) for level in levels) > 0.8 * len(levels):
+    marked = [level for level in levels if _THOUSANDS.fullmatch(level)]
+    if len(marked) > 0.8 * len(levels):
         raise DataError(
-            f"Column '{cells.name}' holds numbers with marks between thousands, such as '{first}': "
+            f"Column '{cells.name}' holds numbers with marks between thousands, such as '{marked[0]}': "
             "write them without the marks."
         )
     units = Counter(match["unit"] for level in levels if (match := _SUFFIXED.fullmatch(level)))

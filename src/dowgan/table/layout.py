@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import timedelta
 from itertools import combinations
 from typing import Any
 
@@ -181,13 +182,16 @@ def _uneven(times: Times, runs: Sequence[np.ndarray]) -> DataError:
     a, b = show(times, int(rows[odd])), show(times, int(rows[odd + 1]))
     return DataError(
         f"The times in {times.clock.called} are not evenly spaced: after '{a}' comes '{b}', and the usual step is "
-        f"{_step_text(usual)}. Up to half of the rows may be missing, but each time must lie on the grid: "
+        f"{step_text(usual)}. Up to half of the rows may be missing, but each time must lie on the grid: "
         f"{_cure(times, usual, runs)}."
     )
 
 
-def _step_text(step: Any) -> str:
-    return freq_text(step) if isinstance(step, pd.Timedelta) else f"{step:g}"
+def step_text(step: Any) -> str:
+    """A step in words, as pandas writes it where it is a time; a text stays as it is."""
+    if isinstance(step, str):
+        return step
+    return freq_text(pd.Timedelta(step)) if isinstance(step, pd.Timedelta | timedelta) else f"{step:g}"
 
 
 def freq_text(step: pd.Timedelta) -> str:
