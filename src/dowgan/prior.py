@@ -22,6 +22,7 @@ WIDTH = 2400  # most values of a window (steps times channels) that is condition
 LONGEST = 192  # most steps of a window
 JUDGE_STEPS = 24  # length of the windows on which covariances are judged
 SMALL = 1000.0  # rows at which measured quantiles weigh as much as a normal distribution
+CHANGED = 0.25  # logarithm of a spread, in the mean of regimes, from which they change it much
 
 
 @dataclass(frozen=True)
@@ -81,11 +82,31 @@ def fit_prior(
         ahead: it is to foretell from long histories, see `fit_process`.
     """
     season = fit_season(stretches, candidates, regimes, trend)
+    seasons = [season] if ahead or regimes == 1 else [season, *_steadier(season)]
+    priors = [_with_season(season, stretches, ahead) for season in seasons]
+    return min(priors, key=lambda found: found[1])[0] if len(priors) > 1 else priors[0][0]
+
+
+def _steadier(season: Season) -> list[Season]:
+    """The season with a spread that regimes change less: only of channels that they change much, or of none.
+
+    What ties two channels, such as a temperature and the valve that holds it, is the same in all regimes, and no longer
+    so where each regime evens each channel by a measurement of its own.
+    """
+    much = np.sqrt(np.mean(season.regime_log_spread**2, axis=0)) > CHANGED
+    return [replace(season, regime_log_spread=season.regime_log_spread * kept) for kept in (much, np.zeros_like(much))]
+
+
+def _with_season(season: Season, stretches: Sequence[Stretch], ahead: bool) -> tuple[Prior, float]:
+    """A prior with a season, and the mean negative log density of late values, without the constant."""
     rests = [season.remove(s) for s in stretches]
     rows = sum(len(r) for r in rests)
     marginals = fit_marginals(np.concatenate(rests), weight=rows / (rows + SMALL))
     scores = [replace(s, values=marginals.to_normal(r)) for s, r in zip(stretches, rests, strict=True)]
     early, late = split(scores)
     parts = [[s.values for s in part] for part in (early, late, scores)]
-    process, blend = fit_process(parts[0], parts[1], parts[2], JUDGE_STEPS, ahead)
-    return Prior(season, marginals, process, blend)
+    process, blend, cost = fit_process(parts[0], parts[1], parts[2], JUDGE_STEPS, ahead)
+    widths = [season.mean_and_spread(s.positions.astype(float), s.regime, s.places)[1] for s in stretches]
+    steep = [marginals.log_slopes(rest) - np.log(width) for rest, width in zip(rests, widths, strict=True)]
+    known = ~np.isnan(np.concatenate(rests))
+    return Prior(season, marginals, process, blend), cost - float(np.concatenate(steep)[known].mean())

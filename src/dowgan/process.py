@@ -322,7 +322,7 @@ def fit_process(
     everything: Sequence[Float[np.ndarray, "_T D"]],
     window: int,
     ahead: bool = False,
-) -> tuple[Process, str]:
+) -> tuple[Process, str, float]:
     """Choose on the late rows how far the early covariances are simplified, then fit all rows that way.
 
     Args:
@@ -333,7 +333,7 @@ def fit_process(
             then the rule, since values are foretold and filled better by fewer numbers.
 
     Returns:
-        The process, and the blend that won, in words.
+        The process, the blend that won, in words, and its cost on the late rows; NaN where there are none.
     """
     longest, rows = max(len(run) for run in everything), sum(len(run) for run in everything)
     filtered = ahead or rows < SHORT
@@ -345,7 +345,7 @@ def fit_process(
     windows = cut_windows(late, steps, max(1, steps // 2))
     stride = max(1, len(windows) // SCORE_WINDOWS)
     alike, *others = ALIKE if ahead else ALIKE[-1:]
-    best = Form(orders[0], alike, STEADIEST)
+    best, cost = Form(orders[0], alike, STEADIEST), np.nan
     if windows:
         judge = Judge(early, min(lags, JUDGED), windows[::stride])
         if not filtered:
@@ -356,8 +356,9 @@ def fit_process(
             best = min((Form(order, alike, blend) for order in orders for blend in BLENDS), key=judge.cost)
         for other in (replace(best, alike=share) for share in others):
             best = other if judge.cost(other) < judge.cost(best) - CLEARLY else best
+        cost = judge.cost(best)
     process = best.process(parts_of(everything, lags, best.order, best.alike))
-    return Process(process.lagged[:LAGS]), best.words
+    return Process(process.lagged[:LAGS]), best.words, float(cost)
 
 
 class Judge:

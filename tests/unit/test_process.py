@@ -140,7 +140,7 @@ def test_simpler_structures_keep_what_they_say() -> None:
 def test_few_rows_of_many_channels_are_kept_apart() -> None:
     """100 rows x 20 independent channels: what is between channels is chance and must be shrunk away."""
     x = np.random.default_rng(3).standard_normal((100, 20))
-    process, _ = fit_process([x[:75]], [x[75:]], [x], 24)
+    process, *_ = fit_process([x[:75]], [x[75:]], [x], 24)
     between = process.lagged[0] - np.diag(np.diag(process.lagged[0]))
     raw = lagged_covariance([x], 1)[0]
     assert np.abs(between).max() < 0.8 * np.abs(raw - np.diag(np.diag(raw))).max()
@@ -155,7 +155,7 @@ def test_a_smooth_series_stays_smooth() -> None:
         push = 0.9 * push + rng.standard_normal(5)
         slow[row] = 0.98 * slow[row - 1] + 0.02 * push
     slow = (slow[100:] - slow[100:].mean(axis=0)) / slow[100:].std(axis=0)
-    process, _ = fit_process([slow[:4_500]], [slow[4_500:]], [slow], 24)
+    process, *_ = fit_process([slow[:4_500]], [slow[4_500:]], [slow], 24)
     steps = np.diag(process.lagged[0] - process.lagged[1]) * 2
     assert (steps < 1.3 * np.mean(np.diff(slow, axis=0) ** 2, axis=0)).all()
 
@@ -216,7 +216,7 @@ def test_a_level_that_stays_is_foretold_to_stay() -> None:
         x = (x - x.mean()) / x.std()
         x[-30:] += 3 - x[-30]
         cut = 300
-        filtered, _ = fit_process([x[:cut]], [x[cut:]], [x], 24, ahead=True)
+        filtered, *_ = fit_process([x[:cut]], [x[cut:]], [x], 24, ahead=True)
         for process in (Process(lagged_covariance([x], 399)), filtered):
             frame = Frame(144, 48, 0)
             known = np.concatenate([x[-144:], np.full((1, 1), np.nan)])
