@@ -35,6 +35,14 @@ def test_rules_are_found_where_they_hold_by_more_than_chance() -> None:
     assert find_relations(columns(frame), frame.to_numpy(float)) == found
 
 
+def test_columns_of_unlike_units_are_not_put_in_order() -> None:
+    frame = prices()
+    units = ["", "EUR", "kg", "", ""]
+    found = find_relations(columns(frame), frame.to_numpy(float), units)
+    assert found.below == ((1, 0), (0, 2))  # of one of the two no unit is known
+    assert find_relations(columns(frame), frame.to_numpy(float), ["t", "EUR", "kg", "", ""]).below == ()
+
+
 def balances(rows: int = 400) -> pd.DataFrame:
     """Two flows that make up a third, three fractions that make up one, and a pump that stands or delivers."""
     rng = np.random.default_rng(4)

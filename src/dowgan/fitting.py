@@ -326,7 +326,8 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
         DataError: there are fewer rows than two windows.
         OptionError: every column is a condition.
     """
-    relations = find_relations(table.schema.channels, np.concatenate([run.values for run in table.runs]))
+    units = [table.schema.unit(column.name) for column in table.schema.channels]
+    relations = find_relations(table.schema.channels, np.concatenate([run.values for run in table.runs]), units)
     channels = fit_channels(table.schema, table.runs, relations.same)
     relations = relations.without(channels.fixed)
     steps = window_steps(table.runs, channels.width, window)

@@ -215,12 +215,13 @@ def _said(rule: Sum, names: Sequence[str]) -> str:
     return f"'{names[rule.total]}' = {parts}{more}, and is kept so"
 
 
-def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) -> Relations:
+def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], units: Sequence[str] = ()) -> Relations:
     """Find the rules that hold in every row between numeric values of one kind.
 
     Args:
         columns: the schema's channels.
         values: in the user's units, NaN missing.
+        units: of each, "" where it is not known; what has another one is neither above nor below.
     """
     usable = [i for i, c in enumerate(columns) if c.role == "value" and c.kind in ("float", "integer") and not c.levels]
     some = values[:: max(1, len(values) // LOOK)]
@@ -234,6 +235,7 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) 
         for high in leaders
         if low != high
         and _alike(columns[low], columns[high])
+        and (not units or units[low] == units[high] or not (units[low] and units[high]))
         and _never_above(some, low, high)
         and _never_above(values, low, high)
         and _by_more_than_chance(values[:, low], values[:, high], rng)

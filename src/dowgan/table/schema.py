@@ -153,6 +153,12 @@ class Schema:
         """The same schema with one column replaced by the one of the same name."""
         return replace(self, columns=tuple(column if c.name == column.name else c for c in self.columns))
 
+    def unit(self, name: str) -> str:
+        """The unit that a column has in the row of units, "" if none is known."""
+        units = self.source.units or ()
+        found = {text.name: unit for text, unit in zip(self.source.texts, units, strict=False)}
+        return found.get(name, "").strip().strip("-")
+
     def refuse_taken(self, *names: str) -> None:
         """Refuse names of columns that are to stand beside those of the table.
 

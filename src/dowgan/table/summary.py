@@ -73,7 +73,7 @@ def _line(column: Column, table: Table) -> Line:
 
 def _rules(column: Column, schema: Schema) -> list[str]:
     rules = []
-    units = _units(column.name, schema)
+    units = schema.unit(column.name)
     if units:
         rules.append(f"in {units}")
     if column.told:
@@ -91,12 +91,6 @@ def _rules(column: Column, schema: Schema) -> list[str]:
     if column.kind == "constant":
         rules.append("empty" if is_missing(column.value) else "given back as it is")
     return rules
-
-
-def _units(name: str, schema: Schema) -> str:
-    units = schema.source.units or ()
-    found = {text.name: unit for text, unit in zip(schema.source.texts, units, strict=False)}
-    return found.get(name, "").strip().strip("-")
 
 
 def _example(column: Column, table: Table) -> str:
