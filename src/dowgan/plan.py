@@ -259,13 +259,14 @@ def plan_runs(
         first = int(rng.integers(0, max(own.rows - length, 0) + 1)) if len(model.past) == 1 else 0
         start = own.offset + first
         regime, before, after = whole[first : first + length], whole[max(first - AROUND, 0) : first], whole[:0]
-        drawn = model.channels.found and len(model.past) < MANY_RUNS  # those of many runs belong to their place in it
+        few = len(model.past) < MANY_RUNS  # the regimes of many runs belong to their place in the run
         at = start if position is None else position
-        elsewhen = timetable is not None and (at - start) % timetable.period != 0
+        elsewhen = few and timetable is not None and (at - start) % timetable.period != 0
+        drawn = few and model.channels.found
         if drawn or elsewhen or len(regime) < length or not allowed[regime].all():
-            by_clock = timetable is not None and allowed.all()
-            any_ = int(rng.choice(np.flatnonzero(allowed), p=_shares(model, allowed))) if drawn and not by_clock else 0
-            now = (any_, 0) if drawn and not by_clock else None
+            now = None
+            if drawn and (timetable is None or not allowed.all()):
+                now = int(rng.choice(np.flatnonzero(allowed), p=_shares(model, allowed))), 0
             longer = wander(model.past, timetable, length + AROUND, at, allowed, rng, now)
             before, regime, after = whole[:0], longer[:length], longer[length:]
         else:

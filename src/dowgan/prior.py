@@ -98,7 +98,8 @@ def _steadier(season: Season) -> list[Season]:
 
 
 def _with_season(season: Season, stretches: Sequence[Stretch], ahead: bool) -> tuple[Prior, float]:
-    """A prior with a season, and the mean negative log density of late values, without the constant."""
+    """A prior with a season, and its cost: the mean negative log density of a value, without the constant; of late
+    windows on the scale of scores, and of all rows of how far that is drawn out."""
     rests = [season.remove(s) for s in stretches]
     rows = sum(len(r) for r in rests)
     marginals = fit_marginals(np.concatenate(rests), weight=rows / (rows + SMALL))
