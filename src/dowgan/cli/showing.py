@@ -6,6 +6,9 @@ if TYPE_CHECKING:
     from dowgan.table import Table
 
 
+WIDE = 160  # letters of a line that is written to no terminal
+
+
 def show(table: "Table", quiet: bool) -> None:
     """What was understood of the table, and how to change it."""
     if quiet:
@@ -24,7 +27,9 @@ def show(table: "Table", quiet: bool) -> None:
     for line in said.lines:
         grid.add_row(*map(escape, (line.name, line.kind, line.rules, line.missing, line.example)))
     console = Console(stderr=True)
+    if not console.is_terminal:  # a file or a pipe, which has no edge to wrap at
+        console = Console(stderr=True, width=WIDE)
     console.print(grid)
     for note in said.notes:
-        console.print(f"note: {note}", markup=False)
+        console.print(f"note: {note}", markup=False, soft_wrap=True)
     console.print("To change this: --time COL, --run COL, --condition COL, --missing VALUE.", style="dim")
