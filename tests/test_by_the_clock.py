@@ -69,6 +69,10 @@ def test_there_is_no_sun_at_night() -> None:
         night = (table["time"].dt.hour < 6) | (table["time"].dt.hour > 18)
         assert (table["power"][night] == 0).all()
         assert table["power"][table["time"].dt.hour == 12].mean() > 200
+    lost = frame.copy()
+    lost.loc[lost.index[-3:], "power"] = np.nan
+    later = model.extend(lost, steps=24, paths=20).paths
+    assert (later["power"][(later["time"].dt.hour < 6) | (later["time"].dt.hour > 18)] == 0).all()
 
 
 def test_what_never_changes_within_a_run_does_not_in_what_is_made() -> None:

@@ -9,6 +9,7 @@ import numpy as np
 from dowgan.errors import OptionError
 from dowgan.fitting import stretch_of
 from dowgan.given import with_given
+from dowgan.idle import Idle
 from dowgan.levels import last_known
 from dowgan.model import Model
 from dowgan.plan import going_on, named_conditions, timetable_of, wander
@@ -211,7 +212,7 @@ class Extender:
         last, position = history.rises.values[-2:], history.stretch.position + len(history.stretch.values)
         for place, course in enumerate(self.model.holds):
             columns = list(course.columns)
-            if len(last) < 2 or np.isnan(last[:, columns]).any():
+            if not isinstance(course, Idle) and (len(last) < 2 or np.isnan(last[:, columns]).any()):
                 continue
             if not course.by_chance:
                 for path in decoded:
