@@ -92,9 +92,9 @@ def test_only_what_the_clock_tells_is_told_by_it() -> None:
     by_hour = (np.arange(HOURS) % 24 > 8).astype(int)
     by_chance = np.cumsum(rng.random(HOURS) < 0.05) % 2
     of_its_own = (np.arange(HOURS) % 37 < 12).astype(int)
-    found = [find_timetable([(0, x)], 2, (24.0, 168.0)) for x in (by_hour, by_chance, of_its_own)]
+    found = [find_timetable([(0, x)], 2, (24, 168)) for x in (by_hour, by_chance, of_its_own)]
     assert [None if table is None else table.period for table in found] == [24, None, None]
-    assert [follows_clock([(0, x)], 2, (24.0,)) for x in (by_hour, by_chance, of_its_own)] == [True, False, False]
+    assert [follows_clock([(0, x)], 2, (24,)) for x in (by_hour, by_chance, of_its_own)] == [True, False, False]
 
 
 def test_columns_keep_the_steps_that_they_move_in() -> None:

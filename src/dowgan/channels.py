@@ -202,6 +202,15 @@ class Channels:
             values[:, place] = values[:, first]
         return values
 
+    def put_fixed(self, values: Float[np.ndarray, "T C"], own: Float[np.ndarray, " C"]) -> None:
+        """Put in, in place, what never changes within a run.
+
+        Args:
+            values: of rows of a run.
+            own: of the run.
+        """
+        values[:, list(self.fixed)] = own[list(self.fixed)]
+
     def with_rests(self, given: Float[np.ndarray, "T C"], values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
         """Return what is given, and where numbers are at rest: no rule between columns moves them from there."""
         out = given.copy()
@@ -307,19 +316,16 @@ def find_fixed(columns: Sequence[Column], runs: Sequence[Run], same: Sequence[tu
     """
     if len(runs) < 2:
         return ()
-    spans = np.array([[np.ptp(known) if len(known) else 0.0 for known in _known(run.values)] for run in runs])
-    seen = np.array([[max(len(known) - 1, 0) for known in _known(run.values)] for run in runs]).sum(axis=0)
-    first = np.array([[known[0] if len(known) else np.nan for known in _known(run.values)] for run in runs])
+    known = [[column[~np.isnan(column)] for column in run.values.T] for run in runs]
+    spans = np.array([[np.ptp(values) if len(values) else 0.0 for values in own] for own in known])
+    seen = np.array([[max(len(values) - 1, 0) for values in own] for own in known]).sum(axis=0)
+    first = np.array([[values[0] if len(values) else np.nan for values in own] for own in known])
     steady = (spans == 0).all(axis=0) & (seen >= FEWEST_FIXED)
     return tuple(
         place
         for place, column in enumerate(columns)
         if column.role == "value" and steady[place] and place not in dict(same) and len(set(first[:, place])) > 1
     )
-
-
-def _known(values: Float[np.ndarray, "T C"]) -> list[Float[np.ndarray, " _T"]]:
-    return [column[~np.isnan(column)] for column in values.T]
 
 
 def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, int]] = ()) -> Channels:
@@ -339,7 +345,7 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
         if column.role == "condition" and (column.kind in ("category", "boolean") or column.levels)
     ]
     fixed = find_fixed(schema.channels, runs, same)
-    found, states = ((), ()) if named else find_states(schema.channels, runs, schema.clock.periods())
+    found, states = ((), ()) if named else find_states(schema.channels, runs, schema.clock.cycles())
     conditions = (*named, *found)
     places = [place for place in range(len(schema.channels)) if place not in (*conditions, *dict(same), *fixed)]
     if not places:

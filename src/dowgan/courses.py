@@ -26,6 +26,11 @@ class Course(ABC):
         """Whether it is a matter of chance how a table goes on: each path is then brought onto its own course."""
         return True
 
+    @property
+    def by_clock(self) -> bool:
+        """Whether the clock alone tells it: it needs no last rows, and what stands so is no part of how values move."""
+        return False
+
     @abstractmethod
     def apply(
         self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]

@@ -89,9 +89,8 @@ class Densifier:
         told = model.channels.setpoints.told(rows.regime, given)
         every = [level.on(path) for path in (filled.middle, *filled.paths[:paths])]
         decoded = [model.channels.decode(path, rows.regime, told) for path in every]
-        fixed = list(model.channels.fixed)
         for values in decoded:
-            values[:, fixed] = last_known(part.values)[fixed]
+            model.channels.put_fixed(values, last_known(part.values))
             for found in standing:
                 for column in found.columns:
                     must = found.between(part.values[:, column], factor, position, ratio).ravel()[: len(values)]

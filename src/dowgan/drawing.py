@@ -12,7 +12,6 @@ import numpy as np
 from dowgan.config import Config
 from dowgan.errors import OptionError
 from dowgan.holds import Hold
-from dowgan.idle import Idle
 from dowgan.levels import Level
 from dowgan.model import Model
 from dowgan.plan import AROUND, Plan
@@ -183,7 +182,7 @@ class Drawer:
         values = model.channels.decode(channels.reshape(-1, width), regime, told)  # [PN C]
         positions = np.array([plan.position for plan in plans])
         for hold in model.holds:
-            if isinstance(hold, Idle):  # what stands is no part of the quantiles of what moves
+            if hold.by_clock:  # before columns are carried to their quantiles
                 hold.apply(values.reshape(paths, rows, -1), np.empty((paths, rows)), positions)
         values = self.polished(values, np.repeat([plan.rows for plan in plans], rows), regime)
         if model.holds:
@@ -199,9 +198,8 @@ class Drawer:
 
     def _of_run(self, values: np.ndarray, plan: Plan) -> np.ndarray:
         """Values with what never changes within a run put in, in place: that of the run that it is like."""
-        fixed = list(self.model.channels.fixed)
-        if fixed:
-            values[:, fixed] = self._first[plan.like][fixed]
+        if self.model.channels.fixed:
+            self.model.channels.put_fixed(values, self._first[plan.like])
         return values
 
     @cached_property

@@ -9,14 +9,12 @@ import numpy as np
 from dowgan.errors import OptionError
 from dowgan.fitting import stretch_of
 from dowgan.given import with_given
-from dowgan.idle import Idle
 from dowgan.levels import last_known
 from dowgan.model import Model
-from dowgan.plan import going_on, named_conditions, timetable_of, wander
+from dowgan.plan import going_on, named_conditions, wander
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import path_normals
 from dowgan.stretch import Stretch
-from dowgan.succession import Timetable
 from dowgan.table import Run, Table
 from dowgan.verbs import Rows, Solver, extend, rows_after
 
@@ -64,10 +62,6 @@ class Extender:
     @cached_property
     def _solver(self) -> Solver:
         return Solver(self.model.path.process, self.model.path.frame())
-
-    @cached_property
-    def _timetable(self) -> Timetable | None:
-        return timetable_of(self.model)
 
     def histories(self, table: Table | None) -> list[History]:
         """The runs of a table, or of the fitted one as far as the model keeps them.
@@ -129,9 +123,8 @@ class Extender:
         decoded = [model.channels.decode(level.on(middle), regime, told[0])]
         for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
             decoded.append(model.channels.decode(level.on(path), course, own))
-        fixed = list(model.channels.fixed)
         for values in decoded:
-            values[:, fixed] = last_known(run.values)[fixed]
+            model.channels.put_fixed(values, last_known(run.values))
         if model.holds:
             chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
             chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
@@ -151,7 +144,7 @@ class Extender:
         lasted = len(stretch.regime) - 1 - (changes[-1] if len(changes) else -1)
         every, now = np.ones(len(channels.regimes), dtype=bool), (int(stretch.regime[-1]), int(lasted))
         at = stretch.position + len(stretch.values)
-        return [wander(self.model.past, self._timetable, len(regime), at, every, rng, now) for _ in range(count)]
+        return [wander(self.model.past, self.model.timetable, len(regime), at, every, rng, now) for _ in range(count)]
 
     def _middle_of(self, paths: np.ndarray) -> np.ndarray:
         """The median [H C] of paths; of states and labels the most frequent."""
@@ -212,7 +205,7 @@ class Extender:
         last, position = history.rises.values[-2:], history.stretch.position + len(history.stretch.values)
         for place, course in enumerate(self.model.holds):
             columns = list(course.columns)
-            if not isinstance(course, Idle) and (len(last) < 2 or np.isnan(last[:, columns]).any()):
+            if not course.by_clock and (len(last) < 2 or np.isnan(last[:, columns]).any()):
                 continue
             if not course.by_chance:
                 for path in decoded:

@@ -35,6 +35,10 @@ class Idle(Course):
     def by_chance(self) -> bool:
         return False
 
+    @property
+    def by_clock(self) -> bool:
+        return True
+
     def _stands(self, position: int, rows: int) -> Bool[np.ndarray, " N"]:
         return self.phases[(position + np.arange(rows)) % len(self.phases)]
 
@@ -48,25 +52,24 @@ class Idle(Course):
         values[self._stands(position, len(values)), self.columns[0]] = self.value
 
 
-def find_idle(columns: Sequence[Column], runs: Sequence[Run], periods: Sequence[float]) -> list[Idle]:
+def find_idle(columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence[int]) -> list[Idle]:
     """Find the columns that stand at their most frequent value in some phases of the day or week, and move in others.
 
     Args:
         columns: the schema's channels.
         runs: of the table.
-        periods: seasons of the clock in rows; of those that are whole rows the shortest that tells phases is taken.
+        cycles: of the clock in rows, see `Clock.cycles`; the shortest that tells phases is taken.
     """
     out = []
     positions = np.concatenate([run.offset + np.arange(len(run.values)) for run in runs])
     values = np.concatenate([run.values for run in runs])
-    whole = [round(period) for period in sorted(periods) if abs(period - round(period)) < 1e-6 * period]
     for place in numbers(columns):
         known = ~np.isnan(values[:, place])
         levels, count = np.unique(values[known, place], return_counts=True)
         if len(levels) < 2:
             continue
         value = float(levels[count.argmax()])
-        for period in (p for p in whole if FEWEST * p <= len(values)):
+        for period in (c for c in cycles if FEWEST * c <= len(values)):
             phase = positions[known] % period
             rows = np.bincount(phase, minlength=period)
             stood = np.bincount(phase, values[known, place] == value, minlength=period)

@@ -28,6 +28,7 @@ from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.setpoints import Setpoints
 from dowgan.states import Rest, Sides
+from dowgan.succession import Timetable, find_timetable
 from dowgan.table.schema import Run, Schema, Table
 from dowgan.totals import Totals
 from dowgan.transport import Slice, Transport
@@ -55,6 +56,11 @@ class Past:
     regime: Int[np.ndarray, "S 2"]
     tail: Float[np.ndarray, "K C"]
     first: Float[np.ndarray, " C"]
+
+    @property
+    def course(self) -> Int[np.ndarray, " T"]:
+        """The regime of each row."""
+        return np.repeat(self.regime[:, 0], self.regime[:, 1])
 
 
 @dataclass(frozen=True)
@@ -166,6 +172,12 @@ class Model:
     past: tuple[Past, ...]
     training: Training
     notes: tuple[str, ...]
+
+    @cached_property
+    def timetable(self) -> Timetable | None:
+        """What the clock tells of the regimes of the fitted table."""
+        courses = [(past.offset, past.course) for past in self.past]
+        return find_timetable(courses, len(self.channels.regimes), self.table_schema.clock.cycles())
 
     @cached_property
     def table_schema(self) -> Schema:

@@ -11,7 +11,7 @@ from jaxtyping import Bool, Float, Int
 from dowgan.errors import OptionError
 from dowgan.model import Model, Past
 from dowgan.stretch import MANY_RUNS
-from dowgan.succession import Timetable, find_timetable
+from dowgan.succession import Timetable
 from dowgan.table.schema import Column, Schema
 
 AROUND = 96  # rows before and behind a planned run of which the regimes are planned too
@@ -61,16 +61,6 @@ class Plan:
     def following(self, regime: Int[np.ndarray, " T"]) -> "Plan":
         """Return the plan with other regimes, around which none are known."""
         return replace(self, regime=regime, before=regime[:0], after=regime[:0])
-
-
-def _unroll(segments: Int[np.ndarray, "S 2"]) -> Int[np.ndarray, " T"]:
-    return np.repeat(segments[:, 0], segments[:, 1])
-
-
-def timetable_of(model: Model) -> Timetable | None:
-    """What the clock tells of the regimes of the fitted table."""
-    courses = [(p.offset, _unroll(p.regime)) for p in model.past]
-    return find_timetable(courses, len(model.channels.regimes), model.table_schema.clock.periods())
 
 
 def wander(
@@ -250,9 +240,9 @@ def plan_runs(
         rng: draws starts and regimes.
     """
     allowed = chosen_regimes(model, schema, where)
-    timetable = timetable_of(model)
+    timetable = model.timetable
     wanted = [p for p in model.past if allowed[p.regime[:, 0]].all()] or list(model.past)
-    plans, unrolled = [], [_unroll(p.regime) for p in wanted]
+    plans, unrolled = [], [p.course for p in wanted]
     for number in range(runs):
         own, whole = wanted[number % len(wanted)], unrolled[number % len(wanted)]
         length = own.rows if rows is None else rows

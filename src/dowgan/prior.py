@@ -84,7 +84,9 @@ def fit_prior(
     season = fit_season(stretches, candidates, regimes, trend)
     seasons = [season] if ahead or regimes == 1 else [season, *_steadier(season)]
     priors = [_with_season(season, stretches, ahead) for season in seasons]
-    return min(priors, key=lambda found: found[1])[0] if len(priors) > 1 else priors[0][0]
+    if len(priors) == 1:
+        return priors[0][0]
+    return min(priors, key=lambda found: found[1] - _drawn_out(found[0], stretches))[0]
 
 
 def _steadier(season: Season) -> list[Season]:
@@ -98,8 +100,7 @@ def _steadier(season: Season) -> list[Season]:
 
 
 def _with_season(season: Season, stretches: Sequence[Stretch], ahead: bool) -> tuple[Prior, float]:
-    """A prior with a season, and its cost: the mean negative log density of a value, without the constant; of late
-    windows on the scale of scores, and of all rows of how far that is drawn out."""
+    """A prior with a season, and the cost of late windows on the scale of scores, see `fit_process`."""
     rests = [season.remove(s) for s in stretches]
     rows = sum(len(r) for r in rests)
     marginals = fit_marginals(np.concatenate(rests), weight=rows / (rows + SMALL))
@@ -107,7 +108,12 @@ def _with_season(season: Season, stretches: Sequence[Stretch], ahead: bool) -> t
     early, late = split(scores)
     parts = [[s.values for s in part] for part in (early, late, scores)]
     process, blend, cost = fit_process(parts[0], parts[1], parts[2], JUDGE_STEPS, ahead)
+    return Prior(season, marginals, process, blend), cost
+
+
+def _drawn_out(prior: Prior, stretches: Sequence[Stretch]) -> float:
+    """How far channels are drawn out to scores: the mean logarithm of the slope at a known value."""
+    season, rests = prior.season, [prior.season.remove(s) for s in stretches]
     widths = [season.mean_and_spread(s.positions.astype(float), s.regime, s.places)[1] for s in stretches]
-    steep = [marginals.log_slopes(rest) - np.log(width) for rest, width in zip(rests, widths, strict=True)]
-    known = ~np.isnan(np.concatenate(rests))
-    return Prior(season, marginals, process, blend), cost - float(np.concatenate(steep)[known].mean())
+    steep = [prior.marginals.log_slopes(rest) - np.log(width) for rest, width in zip(rests, widths, strict=True)]
+    return float(np.concatenate(steep)[~np.isnan(np.concatenate(rests))].mean())

@@ -69,7 +69,7 @@ class Timetable:
             if place < rows:
                 follow = self.chance[(position + place) % self.period, regime].copy()
                 follow[regime] = 0.0
-                regime = int(rng.choice(len(follow), p=follow / follow.sum())) if follow.sum() > 0 else regime
+                regime = int(rng.choice(len(follow), p=follow / follow.sum()))
                 out[place:] = regime
                 place += 1
         return out
@@ -133,17 +133,16 @@ def _by_age(early: _Steps, later: _Steps, usual: Float[np.ndarray, "R R"], doubt
     return float(np.log(np.where(moves, own * to, 1 - own) + NEVER).sum())
 
 
-def find_timetable(courses: Sequence[Course], regimes: int, periods: Sequence[float]) -> Timetable | None:
+def find_timetable(courses: Sequence[Course], regimes: int, cycles: Sequence[int]) -> Timetable | None:
     """Return what the clock tells of the regimes, None if it tells less than how long they have lasted.
 
     Args:
         courses: by run.
-        periods: seasons of the clock in rows.
+        cycles: of the clock in rows, see `Clock.cycles`.
     """
     courses = [(position, regime) for position, regime in courses if len(regime) > 1]
     rows = sum(len(regime) for _, regime in courses)
-    whole = [round(period) for period in periods if abs(period - round(period)) < 1e-6 * period]
-    whole = [period for period in sorted(whole) if CYCLES * period <= rows and period * regimes**2 <= MOST_CHANCES]
+    whole = [period for period in cycles if CYCLES * period <= rows and period * regimes**2 <= MOST_CHANCES]
     if regimes < 2 or not whole:
         return None
     steps, first = _steps(courses)
@@ -176,10 +175,10 @@ def _timetable(steps: _Steps, courses: Sequence[Course], regimes: int, period: i
     return Timetable(_by_phase(steps, _usual(steps, regimes), period, doubt), share)
 
 
-def follows_clock(courses: Sequence[Course], regimes: int, periods: Sequence[float]) -> bool:
+def follows_clock(courses: Sequence[Course], regimes: int, cycles: Sequence[int]) -> bool:
     """Whether the clock foretells nearly all regimes of the later rows."""
     early = [(position, regime[: round(EARLY * len(regime))]) for position, regime in courses]
-    table = find_timetable(courses, regimes, periods) and find_timetable(early, regimes, periods)
+    table = find_timetable(courses, regimes, cycles) and find_timetable(early, regimes, cycles)
     if table is None:
         return False
     right, rows = 0, 0

@@ -74,10 +74,7 @@ def _watch(desk: Desk, fit: Fit) -> None:
     if not fit.training:
         st.button("Give up", on_click=desk.drop_fit, icon=":material/close:")
         return
-    st.button(
-        f"Stop and keep the {fit.config.train.keep}", on_click=fit.stop,
-        icon=":material/stop:",
-    )  # fmt: skip
+    st.button(f"Stop and keep the {fit.config.train.keep}", on_click=fit.stop, icon=":material/stop:")
 
 
 def _state(fit: Fit) -> str:

@@ -1,6 +1,7 @@
 """Commands that judge, and the demo."""
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
@@ -44,7 +45,7 @@ def report(
     from dowgan.synthesizer import load
 
     check_file(out, [model, data])
-    result = load(model).report(data, slow=slow, tell=lambda text: talk(f"{text} ...", quiet))
+    result = load(model).report(data, slow=slow, tell=_teller(quiet))
     return _give_report(result, out, fail_under, as_json, quiet)
 
 
@@ -68,9 +69,13 @@ def compare(
     from dowgan.report import compare as judge
 
     check_file(out, [real, synthetic])
-    tell = lambda text: talk(f"{text} ...", quiet)  # noqa: E731
-    found = judge(real, synthetic, slow, time, runs or (), conditions or (), missing or (), tell)
+    found = judge(real, synthetic, slow, time, runs or (), conditions or (), missing or (), _teller(quiet))
     return _give_report(found, out, fail_under, as_json, quiet)
+
+
+def _teller(quiet: bool) -> Callable[[str], None]:
+    """What says how the judging gets on: its stages, which are phrases, and not each score by its name."""
+    return lambda text: talk(f"{text} ...", quiet or " " not in text)
 
 
 def _give_report(result: "Report", out: str, least: Literal["good", "look"] | None, as_json: bool, quiet: bool) -> int:

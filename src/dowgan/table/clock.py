@@ -62,6 +62,11 @@ class Clock:
 
         return seasons(self.step, self.divide)
 
+    def cycles(self) -> tuple[int, ...]:
+        """Those of the `periods` that are whole rows, so that rows have phases in them, the shortest first."""
+        whole = (round(period) for period in sorted(self.periods()) if abs(period - round(period)) < 1e-6 * period)
+        return tuple(whole)
+
     @property
     def even(self) -> bool:
         """Whether steps are of one length, to the last bit: from any of its times the same times are told."""
