@@ -49,6 +49,15 @@ def test_shifts_begin_and_end_at_their_hours() -> None:
         assert table["rests"][table["rests"] > 0].mean() == pytest.approx(80, abs=1)
 
 
+def test_shifts_are_found_again_between_every_fourth_row() -> None:
+    frame = shift()
+    model = dowgan.Synthesizer("prior").fit(frame.head(1_200))
+    late = frame[1_200:][:793].reset_index(drop=True)
+    finer = model.densify(late[::4].reset_index(drop=True), factor=4)
+    assert ((finer["rests"] > 0) == (late["rests"] > 0)).all()
+    assert (finer["idles"] - late["idles"]).abs().max() < 15
+
+
 def test_a_shop_is_closed_when_it_was_and_sells_nothing_then() -> None:
     frame = shop()
     model = dowgan.Synthesizer().fit(frame)

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from math import gcd
 
 import numpy as np
+from jaxtyping import Bool
 
-from dowgan.channels import Channels
 from dowgan.courses import Course
 from dowgan.fitting import stretch_of
 from dowgan.levels import last_known
@@ -20,6 +20,7 @@ from dowgan.verbs import Rows, densify, regimes_between
 
 LOOKED_AT = 200  # windows that tell of what step the rows of a table without a clock are
 SHORT = 8  # rows of them
+SURE = 0.9  # chance of a regime from which it is taken as known
 
 
 class Densifier:
@@ -76,13 +77,13 @@ class Densifier:
         part = model.totals.blank(run)
         stretch = stretch_of(model.channels, part)
         position = run.offset * ratio + model.shift(table)
-        rows = _fine_rows(stretch, position, ratio, factor, model.channels)
+        rows, sure = _fine_rows(stretch, position, ratio, factor, model)
         common = gcd(ratio, factor)
         process = model.path.process
         process = (process if factor == common else process.finer(factor // common)).every(ratio // common)
         mixture = model.calibration.mixture(factor, factor > common, model.path.channels)
         normals = path_normals(streams, f"densify/{number}", 0) if paths else None
-        filled = densify(model.path, process, stretch.values, factor, rows, normals, mixture)
+        filled = densify(model.path, process, stretch.values, factor, rows, normals, mixture, sure)
         given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
         given[::factor] = part.values
         level = model.channels.level(run.key, model.channels.encode(part.values))
@@ -121,12 +122,21 @@ class Densifier:
         return min(costs, key=lambda k: costs[k])
 
 
-def _fine_rows(stretch: Stretch, position: int, ratio: int, factor: int, channels: Channels) -> Rows:
-    """Where the rows of the finer series lie, on the model's clock and in a run.
+def _fine_rows(
+    stretch: Stretch, position: int, ratio: int, factor: int, model: Model
+) -> tuple[Rows, Bool[np.ndarray, " N"]]:
+    """Where the rows of the finer series lie, on the model's clock and in a run, and of which the regime is known.
 
-    When a state that was found has changed is not known; conditions go on until told otherwise.
+    When a state that was found has changed the clock may tell, else nothing does; conditions go on until told
+    otherwise.
     """
+    channels = model.channels
     fine = np.arange((len(stretch.values) - 1) * factor + 1)
     regime = regimes_between(stretch.regime, factor, middle=channels.found)
+    sure = np.zeros(len(fine), dtype=bool)
+    if channels.found and model.timetable is not None and ratio % factor == 0:
+        likely, chance = model.timetable.between(stretch.regime, factor, position, ratio // factor)
+        in_gap = np.append(np.repeat(chance[:-1].reshape(-1, factor).min(axis=1) >= SURE, factor), True)
+        regime, sure = np.where(in_gap, likely, regime), in_gap
     place = fine * (stretch.pace if channels.typical > 0 else ratio) / factor
-    return Rows(position + fine * ratio / factor, regime, place)
+    return Rows(position + fine * ratio / factor, regime, place), sure

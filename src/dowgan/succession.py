@@ -74,12 +74,47 @@ class Timetable:
                 place += 1
         return out
 
+    def between(
+        self, given: Int[np.ndarray, " K"], factor: int, position: int, step: int
+    ) -> tuple[Int[np.ndarray, " N"], Float[np.ndarray, " N"]]:
+        """Return the likeliest regimes of factor - 1 rows between any two given ones, of these too, and how sure they are.
+
+        Each row's chance follows from the given rows before and behind it (forward and backward, Rabiner 1989).
+
+        Args:
+            given: regimes of every factor-th row.
+            position: of the first of them on the clock.
+            step: clock steps from row to row.
+        """
+        before, behind = (np.eye(len(self.share[0]))[rows] for rows in (given[:-1], given[1:]))
+        starts = position + np.arange(len(before)) * factor * step
+        moves = [self._moves(starts + row * step, step) for row in range(factor)]
+        forward, backward = [before], [behind]
+        for there, back in zip(moves[:-1], moves[:0:-1], strict=True):
+            forward.append(_scaled(np.einsum("kr,krs->ks", forward[-1], there)))
+            backward.append(_scaled(np.einsum("krs,ks->kr", back, backward[-1])))
+        chances = np.stack([f * b for f, b in zip(forward[1:], backward[:0:-1], strict=True)], axis=1)
+        chances = np.concatenate([before[:, None], _scaled(chances)], axis=1).reshape(-1, before.shape[1])
+        last = np.append(chances, behind[-1:], axis=0)
+        return last.argmax(axis=1), last.max(axis=1)
+
+    def _moves(self, positions: Int[np.ndarray, " K"], step: int) -> Float[np.ndarray, "K R R"]:
+        """Chances of the regimes so many steps behind rows at these positions."""
+        out = self.chance[(positions + 1) % self.period]
+        for more in range(2, step + 1):
+            out = out @ self.chance[(positions + more) % self.period]
+        return out
+
     def _rows_until_change(self, regime: int, position: int, wait: float) -> int:
         """Rows from a position on that keep their regime, by an exponential wait."""
         lasting, phase = self._lasting[:, regime], position % self.period
         until = wait + (lasting[phase - 1] if phase else 0.0)
         turns, rest = divmod(until, lasting[-1])
         return int(turns) * self.period + int(np.searchsorted(lasting, rest, side="right")) - phase
+
+
+def _scaled(chances: Float[np.ndarray, "*K R"]) -> Float[np.ndarray, "*K R"]:
+    return chances / np.maximum(chances.sum(axis=-1, keepdims=True), NEVER)
 
 
 @dataclass(frozen=True)

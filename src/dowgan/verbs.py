@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 
 from dowgan.complete import Draw, Frame, Regression, complete, conditional_mean
 from dowgan.interpolation import WAYS, interpolate
@@ -268,6 +268,7 @@ def densify(
     rows: Rows,
     normals: Normals | None,
     mixture: Mixture,
+    sure: Bool[np.ndarray, " N"] | None = None,
 ) -> Paths:
     """Fill factor - 1 new rows between any two old ones.
 
@@ -279,6 +280,7 @@ def densify(
         rows: where all rows of the fine grid lie, (K - 1) * factor + 1 of them.
         normals: the randomness, one row per path; None for no paths.
         mixture: how the prior's median and plain interpolation are weighed.
+        sure: rows of which the regime is known although it changes in their gap; None for none.
     """
     mean, spread = _expected(prior, rows)
     to_normal, back = prior.marginals.seen, prior.marginals.from_normal
@@ -294,12 +296,14 @@ def densify(
         known[::step] = middle
     best = back(middle + drift) * spread + mean
     ways = [interpolate(coarse, factor, way) for way in WAYS]
-    switched = np.append(np.repeat(np.diff(rows.regime[::factor]) != 0, factor), False)
+    changed = rows.regime[1:] != rows.regime[:-1]
+    switched = np.append(np.repeat(changed.reshape(-1, factor).any(axis=1), factor), False)[:, None]
     plain = ways[WAYS.index("linear")]
     guesses = np.stack([best, *(np.where(np.isnan(way), best, way) for way in ways)])
     mixed = mixture.of(guesses)
-    # when within a gap the regime has changed is not known
-    mixed = np.where(switched[:, None] & ~np.isnan(plain), plain, mixed)
+    mixed = np.where(switched, best, mixed)  # plain ways know nothing of regimes
+    guessed = switched if sure is None else switched & ~sure[:, None]
+    mixed = np.where(guessed & ~np.isnan(plain), plain, mixed)
     return Paths(mixed, back(paths + drift) * spread + mean + (mixed - best), np.ones_like(mixed), guesses)
 
 
