@@ -10,9 +10,10 @@ from dowgan.baselines import block_bootstrap
 from dowgan.evaluate import Ahead, Dense, generation_verdict, judge_densify, judge_extend, paired_verdict
 from dowgan.evaluate.blocks import halves
 from dowgan.evaluate.contest import ahead, contest, stretches
+from dowgan.evaluate.direction import asymmetry
 from dowgan.evaluate.findings import find_traits
 from dowgan.evaluate.generation import find, judge_faults, nearest_by_chance
-from dowgan.evaluate.traits import asymmetry, joined, normal_places
+from dowgan.evaluate.traits import joined, normal_places
 from dowgan.evaluate.values import _never
 from dowgan.evaluate.verdict import mark
 
@@ -170,8 +171,27 @@ def test_too_few_rows_for_blocks_are_no_error() -> None:
 
 
 def test_asymmetry_turns_its_sign_with_time() -> None:
-    forward, backward = (asymmetry(x, 1, 8)[0] for x in (REAL, REAL[::-1]))
-    np.testing.assert_allclose(backward, -forward, atol=1e-8)
+    forward, backward = (asymmetry(x, 1, 8).views() for x in (REAL, REAL[::-1]))
+    for view in ("all", "own", "mean"):
+        np.testing.assert_allclose(backward[view], -forward[view], atol=1e-8)
+
+
+def test_a_lost_week_is_named() -> None:
+    rng = np.random.default_rng(9)
+    week = np.tile([0, 0, 1, 1, 2, 4, 3], 120)
+    real, other = (week + rng.normal(0, 0.7, (2, 840)))[..., None]
+    lost = rng.permuted(other.reshape(-1, 7, 1), axis=1).reshape(-1, 1)
+    assert find([real], [other], ["sold"], (7,)) == []
+    assert any(f["kind"] == "rhythm 7" for f in find([real], [lost], ["sold"], (7,)))
+
+
+def test_a_natural_end_that_is_reached_more_often_is_no_clipping() -> None:
+    rng = np.random.default_rng(10)
+    many, few = rng.poisson(2.5, (400, 1)).astype(float), rng.poisson(1.7, (400, 1)).astype(float)
+    many[:20] += 20  # more than a few levels
+    few[:20] += np.arange(20)[:, None] + 5
+    assert not any(f["kind"] == "pile" for f in find([many], [few], ["count"]))
+    assert any(f["kind"] == "pile" for f in find([many], [np.maximum(few, 1)], ["count"]))
 
 
 def test_normal_places_are_ranks_whatever_the_scale() -> None:

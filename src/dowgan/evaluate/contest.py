@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import t as student
 
-from dowgan.evaluate.findings import FEWEST_BLOCKS, with_error
+from dowgan.evaluate.sides import FEWEST_BLOCKS, with_error
 from dowgan.evaluate.plain import known_mean, plain
 
 Array = np.ndarray

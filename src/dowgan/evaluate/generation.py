@@ -15,8 +15,9 @@ from dowgan.baselines import block_bootstrap
 from dowgan.errors import DataError
 from dowgan.evaluate.blocks import Split, against_held_out, halves, hop_for, rows_in, window_for, windows
 from dowgan.evaluate.checks import CHECKS
-from dowgan.evaluate.findings import Finding, block_count, find_traits
+from dowgan.evaluate.findings import find_traits
 from dowgan.evaluate.plain import known_mean, plain, plain_list
+from dowgan.evaluate.sides import Finding, block_count
 from dowgan.evaluate.traits import joined
 from dowgan.evaluate.values import few_levels, find_values
 from dowgan.evaluate.verdict import ALARM, BAD, GOOD, LOOK, mark
@@ -30,16 +31,7 @@ from dowgan.rng import Streams
 
 CERTAIN = 1e-4  # probability below which what is off is bad
 SLIGHT = 0.1  # on the scale of a trait, what is off by less is no more than worth a look
-MEASURED = (
-    "spread",
-    "steps",
-    "memory 3",
-    "memory 8",
-    "calm",
-    "quiet",
-    "level",
-    "relation",
-)  # logarithms, or deviations
+MEASURED = ("spread", "steps", "memory", "rhythm", "calm", "quiet", "level", "relation")  # logarithms, or deviations
 BY_ITSELF = ("authenticity",)  # is about the training windows, so `judge_copying` measures it
 MOST_KNOWN = 6_000  # windows that copies are looked for in; of more, every n-th, since a copy may begin at any row
 LOOKS = 600  # windows of each other kind that are looked at for that
@@ -67,6 +59,7 @@ def judge_generation(
     window: int = 24,
     slow: bool = False,
     seed: int = 0,
+    cycles: Sequence[int] = (),
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Score generated series against real ones.
@@ -80,6 +73,7 @@ def judge_generation(
         window: steps of a window, at most.
         slow: also the metrics that train a network (minutes).
         seed: of the bootstrap and the judges.
+        cycles: rows of a day, a week and so on, see `Clock.cycles`.
         progress: called with the name of each score before it is measured.
 
     Returns:
@@ -101,7 +95,7 @@ def judge_generation(
     known = real if train is None else train
     out["spread"] = _spreads(known, real if train is not None else halves(real, fake, steps)[0].real, fake, names)
     tell("what is off, by name")
-    return out | judge_faults(known, fake, names, real if train is not None else None, steps)
+    return out | judge_faults(known, fake, names, real if train is not None else None, steps, cycles)
 
 
 def _cut(split: Split, steps: int, streams: Streams, number: int) -> Cut:
@@ -209,6 +203,7 @@ def judge_faults(
     names: Sequence[str],
     unseen: Sequence[Float[np.ndarray, "_ C"]] | None,
     steps: int,
+    cycles: Sequence[int] = (),
 ) -> dict[str, Any]:
     """What the verdict is made of: findings by name, seams and copies.
 
@@ -216,10 +211,11 @@ def judge_faults(
         known: real runs; those that the generator was fitted on, if `unseen` is given.
         unseen: real runs that it has not seen; None if halves of the known ones must take their place.
         steps: of a window.
+        cycles: rows of a day, a week and so on.
     """
     return {
         "blocks": block_count(min(len(joined(known)), len(joined(fake)))),
-        "findings": find(known, fake, names),
+        "findings": find(known, fake, names, cycles),
         "seams": judge_seams(known, fake),
         "memorisation": judge_copying(known, fake, unseen, steps),
     }
@@ -240,7 +236,10 @@ def cuts_of(
 
 
 def find(
-    real: Sequence[Float[np.ndarray, "_ C"]], fake: Sequence[Float[np.ndarray, "_ C"]], names: Sequence[str]
+    real: Sequence[Float[np.ndarray, "_ C"]],
+    fake: Sequence[Float[np.ndarray, "_ C"]],
+    names: Sequence[str],
+    cycles: Sequence[int] = (),
 ) -> list[dict[str, Any]]:
     """What is off in generated rows, the most certain first; empty for real rows but once in some hundred tables."""
     of_numbers = np.flatnonzero(~few_levels(np.concatenate(list(real))))
@@ -248,7 +247,7 @@ def find(
     if len(of_numbers):
         own, made = ([x[:, of_numbers] for x in side] for side in (real, fake))
         with np.errstate(invalid="ignore", divide="ignore"):
-            for f in find_traits(own, made):
+            for f in find_traits(own, made, cycles):
                 tag = None if f.tag is None else int(of_numbers[f.tag])
                 detail = int(of_numbers[f.detail]) if f.kind == "swapped" else f.detail
                 found.append(replace(f, tag=tag, detail=detail))
@@ -270,7 +269,7 @@ def _told(found: Finding, names: Sequence[str]) -> dict[str, Any]:
 
 def _slight(found: Finding) -> bool:
     """Whether it is certain but of little weight: a tenth off, or a tenth of a standard deviation."""
-    return found.kind in MEASURED and abs(found.fake - found.real) < SLIGHT
+    return found.kind.partition(" ")[0] in MEASURED and abs(found.fake - found.real) < SLIGHT
 
 
 def judge_seams(
@@ -312,6 +311,7 @@ def judge_copying(
     fake: Sequence[Float[np.ndarray, "_ C"]],
     unseen: Sequence[Float[np.ndarray, "_ C"]] | None,
     steps: int,
+    cycles: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Distances of generated and of unseen real windows to the nearest known window.
 

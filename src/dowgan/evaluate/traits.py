@@ -1,4 +1,4 @@
-"""Traits of a stretch of time, tag by tag: level, spread, memory, ties to other tags, direction, relations.
+"""Traits of a stretch of time, tag by tag: level, spread, memory, ties to other tags, relations.
 
 Each trait is one number per block of time and channel, so that the blocks of real rows show by how much it varies
 there; `dowgan.evaluate.findings` puts the blocks of generated rows beside them. Channels are taken as normal scores
@@ -19,10 +19,8 @@ from dowgan.metrics.marginal import moments
 Array = np.ndarray
 GAP = 16  # unknown rows between two series, so that no lag reaches over a border
 LAGS = (3, 8)  # of the memory
-WAYS = (1, 2, 4, 8, 13, 20, 26)  # lags at which the direction of time is looked at
 MOST_LATE = 12  # steps by which a tag may be late
 CALMEST = 1e-3  # standard deviations that are taken as no change
-CUT = 4.0  # standard deviations at which a step is cut before its cube is taken
 
 
 def joined(series: Sequence[Float[Array, "_ C"]]) -> Float[Array, "T C"]:
@@ -44,7 +42,7 @@ def normal_places(real: Float[Array, "T C"], values: Float[Array, "S C"]) -> Flo
     return out
 
 
-def _mean(values: Float[Array, "T C"]) -> Float[Array, "C"]:
+def mean_of(values: Float[Array, "T C"]) -> Float[Array, "C"]:
     """Mean of the known values of each channel, NaN where there are fewer than 4."""
     known = ~np.isnan(values)
     count = known.sum(0)
@@ -52,7 +50,7 @@ def _mean(values: Float[Array, "T C"]) -> Float[Array, "C"]:
 
 
 def _centred(block: Float[Array, "T C"]) -> Float[Array, "T C"]:
-    return block - _mean(block)
+    return block - mean_of(block)
 
 
 def _log(values: Float[Array, "C"]) -> Float[Array, "C"]:
@@ -61,68 +59,28 @@ def _log(values: Float[Array, "C"]) -> Float[Array, "C"]:
 
 def level(block: Float[Array, "T C"]) -> Float[Array, "C"]:
     """Mean."""
-    return _mean(block)
+    return mean_of(block)
 
 
 def spread(block: Float[Array, "T C"]) -> Float[Array, "C"]:
     """Logarithm of the standard deviation."""
-    return _log(_mean(_centred(block) ** 2))
+    return _log(mean_of(_centred(block) ** 2))
 
 
 def steps(block: Float[Array, "T C"]) -> Float[Array, "C"]:
     """Logarithm of the usual change from step to step."""
-    return _log(_mean(np.diff(block, axis=0) ** 2))
+    return _log(mean_of(np.diff(block, axis=0) ** 2))
 
 
 def memory(block: Float[Array, "T C"], lag: int) -> Float[Array, "C"]:
     """Logarithm of the usual change over `lag` steps (structure function, Kolmogorov 1941), great without memory."""
-    return _log(_mean((block[lag:] - block[:-lag]) ** 2))
-
-
-def asymmetry(series: Float[Array, "T C"], blocks: int, reach: int) -> Float[Array, "K F"]:
-    """All that turns its sign when time runs backwards, one row per block.
-
-    E z_t² z_(t+h) - E z_t z_(t+h)² of each channel and of their common part (Ramsey and Rothman 1996, eq. 1), the
-    skewness of the changes over h steps, and the antisymmetric part of the cross-covariances; h up to `reach`.
-    """
-    mean, scale = moments(series)
-    z = (series - mean) / scale
-    z = np.column_stack([z, _common(z)])
-    parts = []
-    for h in (w for w in WAYS if w <= max(reach, 1)):
-        change = z[h:] - z[:-h]
-        turned = z[:-h] ** 2 * z[h:] - z[:-h] * z[h:] ** 2
-        turned = np.column_stack([turned, np.clip(change / moments(change)[1], -CUT, CUT) ** 3])
-        parts.append(np.stack([np.nan_to_num(_mean(x)) for x in np.array_split(turned, blocks)]))
-        now, then = (np.array_split(np.nan_to_num(x), blocks) for x in (z[:-h, :-1], z[h:, :-1]))
-        cross = [a.T @ b / len(a) for a, b in zip(now, then, strict=True)]
-        above = np.triu_indices(series.shape[1], 1)
-        parts.append(np.stack([(x - x.T)[above] for x in cross]))
-    return np.concatenate(parts, axis=1)
-
-
-def reversible(series: Float[Array, "T C"], rng: np.random.Generator) -> Float[Array, "T C"]:
-    """A series with the same power along its principal axes that looks the same backwards (Theiler et al. 1992)."""
-    filled = np.nan_to_num(series)
-    axes = np.linalg.eigh(filled.T @ filled)[1]
-    power = np.fft.rfft(filled @ axes, axis=0)
-    turned = power * np.exp(2j * np.pi * rng.random(power.shape))
-    return np.fft.irfft(turned, n=len(series), axis=0) @ axes.T
-
-
-def _common(z: Float[Array, "T C"]) -> Float[Array, "T 1"]:
-    """The first principal component, in standard deviations."""
-    filled = np.nan_to_num(z)
-    axis = np.linalg.eigh(filled.T @ filled)[1][:, -1]
-    axis = axis * np.sign(axis.sum() or 1.0)
-    out = np.where(np.isnan(z).all(1), np.nan, filled @ axis)[:, None]
-    return out / moments(out)[1]
+    return _log(mean_of((block[lag:] - block[:-lag]) ** 2))
 
 
 def ties(block: Float[Array, "T C"]) -> Float[Array, "C C"]:
     """Correlation of each channel with each other one, nothing on the diagonal."""
     z = _centred(block)
-    z = np.nan_to_num(z / np.sqrt(np.maximum(_mean(z**2), 1e-9)))
+    z = np.nan_to_num(z / np.sqrt(np.maximum(mean_of(z**2), 1e-9)))
     found = z.T @ z / max(len(z), 1)
     np.fill_diagonal(found, 0.0)
     return found
@@ -144,7 +102,7 @@ def lateness(
     for s in range(-most, most + 1):
         moved = np.full(z.shape, np.nan)
         moved[max(-s, 0) : len(z) - max(s, 0)] = z[max(s, 0) : len(z) + min(s, 0)]
-        out.append(np.stack([_mean(x) for x in np.array_split(moved * others, blocks)]))
+        out.append(np.stack([mean_of(x) for x in np.array_split(moved * others, blocks)]))
     return np.stack(out, axis=1)
 
 
@@ -165,14 +123,14 @@ def calm(block: Float[Array, "T C"]) -> Float[Array, "C"]:
     change = np.sort(np.abs(np.diff(block, axis=0)), axis=0)  # unknown ones come last
     count = (~np.isnan(change)).sum(0)
     small = np.where(np.arange(len(change))[:, None] < (count + 1) // 2, change, np.nan)
-    return np.log(_mean(small) + CALMEST)
+    return np.log(mean_of(small) + CALMEST)
 
 
 def quiet(block: Float[Array, "T C"], below: Float[Array, "C"]) -> Float[Array, "C"]:
     """Logarithm of the changes where the values are low: noise of one size shows where the process is at rest."""
     change = np.diff(block, axis=0)
     low = (block[1:] + block[:-1]) / 2 <= below
-    return 0.5 * np.log(_mean(np.where(low, change, np.nan) ** 2) + CALMEST**2)
+    return 0.5 * np.log(mean_of(np.where(low, change, np.nan) ** 2) + CALMEST**2)
 
 
 Trait = Callable[[Float[Array, "T C"]], Float[Array, "C"]]

@@ -11,7 +11,7 @@ from jaxtyping import Float
 from scipy.stats import poisson
 
 from dowgan.evaluate.checks import FEW_LEVELS
-from dowgan.evaluate.findings import Finding, sides_of, welch, with_error
+from dowgan.evaluate.sides import Finding, sides_of, welch, with_error
 from dowgan.evaluate.traits import joined
 from dowgan.metrics.marginal import moments
 
@@ -25,6 +25,7 @@ ON_GRID = 0.995  # share of the real values that must have no more digits
 OFF_GRID = 0.9  # share of the generated values below which they have more
 CLOSE = 1e-6  # relative room for 32-bit numbers
 MANIFOLD = 2.0  # times the share of real values at an end that a pile has at least
+NATURAL = 6.0  # the same at an end to which real values come back again and again, such as 0 of a count
 PILE = 4  # separate times at one end value from which a pile may be one
 
 
@@ -50,7 +51,8 @@ def _piles(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding
         for c in channels:
             usual, seen = (_times_at_end(side * x[:, c]) for x in (real, fake))
             shares = [_share_at_end(side * x[:, c]) for x in (real, fake)]
-            if shares[1] < MANIFOLD * shares[0]:
+            natural = usual > 1 and np.nanmax(side * real[:, c]) == np.nanmax(side * fake[:, c])
+            if shares[1] < (NATURAL if natural else MANIFOLD) * shares[0]:
                 usual, seen = 0, 0
             p = float(poisson.sf(seen - 1, (usual + 1) * ratio)) * 2 * len(channels)
             if seen >= PILE and p < RARE:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from dowgan.evaluate.contest import ahead
-from dowgan.evaluate.findings import FEWEST_BLOCKS, SHORTEST_BLOCK
+from dowgan.evaluate.sides import FEWEST_BLOCKS, SHORTEST_BLOCK
 
 Mark = Literal["good", "look", "bad"]
 GOOD: Mark = "good"
@@ -27,7 +27,7 @@ AIM = 0.9  # coverage of the bands
 COVERAGE_ROOM = 0.05  # that a band may be off, beside its own sampling error
 SHARE_OF_TAGS = 0.1  # share of tags that are off before the verb as a whole is
 
-CONSEQUENCES = ("level", "spread", "steps", "memory 3", "memory 8", "ties", "calm", "relation")  # of other findings
+CONSEQUENCES = ("level", "spread", "steps", "memory", "rhythm", "ties", "calm", "relation")  # of other findings
 CAUSES = ("swapped", "late")  # explain others
 BY_RULE = ("rounding",)
 
@@ -127,7 +127,7 @@ def _overall(count: int, tags: list[Judgement]) -> list[Judgement]:
 
 def _tag_judgements(findings: Iterable[Mapping[str, Any]], rules: Mapping[str, Any]) -> list[Judgement]:
     out = {tag: Judgement("generate", tag, BAD, f"{tag} {text}.", "rules") for tag, text in rules.items() if text}
-    ranked = sorted(findings, key=lambda f: (f["kind"] not in CAUSES, f["kind"] in CONSEQUENCES, f["p"]))
+    ranked = sorted(findings, key=lambda f: (f["kind"] not in CAUSES, f["kind"].partition(" ")[0] in CONSEQUENCES, f["p"]))
     for f in ranked:
         if f["tag"] is not None and f["kind"] not in BY_RULE:
             first = out.get(f["tag"])

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Sequence
 
-from dowgan.evaluate.findings import Finding
+from dowgan.evaluate.sides import Finding
 
 
 def words(found: Finding, names: Sequence[str]) -> str:
@@ -12,7 +12,7 @@ def words(found: Finding, names: Sequence[str]) -> str:
     who = "Rows" if found.tag is None else f"{names[found.tag]}:"
     if found.tag is None:
         return _of_whole(found, kind, lag)
-    if kind in ("spread", "steps", "memory", "calm"):
+    if kind in ("spread", "steps", "memory", "rhythm", "calm"):
         return f"{who} {_AMOUNT[kind].format(lag=lag)} {_times(found)} in real rows{_reason(found, kind)}."
     return {
         "level": lambda: f"{who} its level is {_shift(found)} the real one.",
@@ -35,6 +35,7 @@ _AMOUNT = {
     "spread": "its spread is",
     "steps": "its changes from step to step are",
     "memory": "its changes over {lag} steps are",
+    "rhythm": "its changes from one cycle of {lag} steps to the next are",
     "calm": "its smallest changes are",
     "quiet": "the changes at low values are",
 }
@@ -69,6 +70,7 @@ def _reason(found: Finding, kind: str) -> str:
     more = found.fake > found.real
     return {
         "memory": ", so rows are out of order or soon forgotten" if more else ", so rows move too little",
+        "rhythm": ", so its rhythm is weaker or less regular" if more else ", so each cycle is too much like the last",
         "steps": "" if more else ", so they are smoothed or shrunk",
         "calm": ", so noise was added" if more else ", so they are smoothed or shrunk",
         "quiet": ", so noise was added" if more else ", so they are smoothed or shrunk",

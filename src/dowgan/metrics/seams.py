@@ -12,10 +12,10 @@ Where the real data have a rhythm with the same period as the blocks (days of 24
 replaced by its place among the real sizes at the same phase of the rhythm.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Float
 from scipy.stats import norm, rankdata
 
 from dowgan.metrics.marginal import moments
@@ -23,7 +23,8 @@ from dowgan.metrics.marginal import moments
 Array = np.ndarray
 STATISTICS = ("jump", "kink", "lag1")
 FEWEST_BORDERS = 5
-RHYTHM = 2.0  # times the z of a rhythm of that length in the real series, that a seam has at least
+RHYTHM = 1.3  # times the z of a rhythm of that length in the real series, that a seam has at least beyond it
+UNLIKE = 1.2  # times the difference of two rhythms, of which what is left over is measured
 USUAL = (8, 10, 12, 16, 20, 24, 32, 36, 48, 50, 64, 96, 100, 128, 256)  # lengths of windows that generators draw
 
 
@@ -146,33 +147,47 @@ def find_seams(
     most = len(series) // FEWEST_BORDERS
     looked = tuple(range(4, min(256, most) + 1)) if lengths is None else lengths
     assert looked, f"{len(series)} steps are too few to look for seams"
-    score = pooled(sizes(series)["jump"])[:, 0]
-    other = None if real is None else pooled(sizes(real)["jump"])[:, 0]
+    score, other = _breaks(series), None if real is None else _breaks(real)
     every = [_above_rhythm(score, other, length) for length in looked]
-    anywhere = [(float(z.max()), int(z.argmax()), length) for (z, _), length in zip(every, looked, strict=True)]
-    usual = [(float(z[0] * clear[0]), 0, n) for (z, clear), n in zip(every, looked, strict=True) if n in USUAL]
-    likely = [_likely(anywhere, sum(looked)), *([_likely(usual, len(usual))] if usual else [])]
-    if not every[looked.index(likely[0].length)][1][likely[0].offset]:
-        likely[0] = replace(likely[0], p=1.0)
-    best = min(likely, key=lambda found: found.p)
-    return FoundSeams(best.length, best.offset, best.z, min(1.0, len(likely) * best.p))
+    anywhere = _chance(max(float((z / beside).max()) for z, beside in every), sum(looked))
+    first = [float(z[0] / beside) for (z, beside), length in zip(every, looked, strict=True) if length in USUAL]
+    p = min(1.0, 2 * min(anywhere, _chance(max(first), len(first)))) if first else anywhere
+    z, offset, length = max((float(z.max()), int(z.argmax()), n) for (z, _), n in zip(every, looked, strict=True))
+    return FoundSeams(length, offset, z, p)
 
 
-def _likely(found: list[tuple[float, int, int]], looks: int) -> FoundSeams:
-    """The most striking of some (z, offset, length), its probability corrected for the number of looks."""
-    z, offset, length = max(found)
-    return FoundSeams(length, offset, z, float(-np.expm1(looks * np.log1p(-min(norm.sf(z), 0.5)))))
+def _chance(z: float, looks: int) -> float:
+    """Probability that the greatest of so many z is no less."""
+    return float(-np.expm1(looks * np.log1p(-min(norm.sf(z), 0.5))))
 
 
-def _above_rhythm(
-    score: Array, other: Array | None, length: int
-) -> tuple[Float[Array, "length"], Bool[Array, "length"]]:
-    """z at each offset, less what a rhythm of the real series explains, and whether it stands clear of that rhythm."""
+def _breaks(series: Float[Array, "T C"]) -> Float[Array, " T"]:
+    """How large a break lies before each step: its jump, and that of the means of two steps, which noise hides less."""
+    mean, scale = moments(series)
+    z = (series - mean) / scale
+    broad = np.full(z.shape, np.nan)
+    broad[2:-1] = np.abs(z[3:] + z[2:-1] - z[1:-2] - z[:-3])
+    return pooled(np.column_stack([pooled(sizes(series)["jump"]), pooled(broad)]))[:, 0]
+
+
+def _above_rhythm(score: Array, other: Array | None, length: int) -> tuple[Float[Array, "length"], float]:
+    """z at each offset beyond what a rhythm of the real series explains, and beside what it is to be seen.
+
+    Where the rhythm begins is not known: it is turned to where it leaves the least. What does not stand clear of it is
+    nothing. The rest stands beside what is left elsewhere, since no two rhythms are quite the same.
+    """
     z = folded(score, length)
-    own = 0.0 if other is None else max(float(folded(other, length).max()), 0.0)
-    taken = own * np.sqrt(len(score) / (len(score) if other is None else len(other)))
-    usual = np.sqrt(2 * np.log(length))  # what the best of so many offsets has by chance
-    return z - max(taken - usual, 0.0), z > RHYTHM * own
+    if other is None:
+        return z, 1.0
+    ratio = np.sqrt(len(score) / len(other))
+    own = folded(other, length) * ratio
+    own = np.sign(own) * np.maximum(np.abs(own) - ratio * np.sqrt(2 * np.log(length)), 0.0)  # beyond chance
+    if not own.any():
+        return z, 1.0
+    turned = own[(np.arange(length) - np.arange(length)[:, None]) % length]
+    rest = z - turned[np.abs(z - turned).sum(axis=1).argmin()]
+    elsewhere = np.sort(np.abs(rest))[:-1]
+    return np.where(rest > RHYTHM * own.max(), rest, 0.0), max(UNLIKE * float(np.sqrt((elsewhere**2).mean())), 1.0)
 
 
 def folded(score: Array, length: int) -> Float[Array, "length"]:

@@ -135,7 +135,10 @@ def _judge_generated(
     real = [run.values for run in (trial.late if trial.seen else table).runs]
     names = [c.name for c in table.schema.channels]
     own, made, before = _by_the_row(table, real, fake, known)
-    found = judge_generation(own, made, names, train=before or None, window=window, slow=slow, seed=SEED, progress=say)
+    cycles = table.schema.clock.cycles()
+    found = judge_generation(
+        own, made, names, train=before or None, window=window, slow=slow, seed=SEED, cycles=cycles, progress=say
+    )
     return found | audit(table, known or real, fake)
 
 
@@ -191,8 +194,9 @@ def compare(
     own, fake = ([run.values for run in t.runs] for t in (table, made))
     names = [c.name for c in table.schema.channels]
     rows, other = _by_the_row(table, own, fake)
-    scores: dict[str, Any] = {"generate": judge_generation(rows, other, names, slow=slow, seed=SEED, progress=say)}
-    scores["generate"] |= audit(table, own, fake)
+    cycles = table.schema.clock.cycles()
+    found = judge_generation(rows, other, names, slow=slow, seed=SEED, cycles=cycles, progress=say)
+    scores: dict[str, Any] = {"generate": found | audit(table, own, fake)}
     lanes = [tuple(lane(t, run) for run in t.runs) for t in (table, made)]
     material = Material(table.schema.channels, lanes[0], lanes[1], (), (), None)
     how = (
