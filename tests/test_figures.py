@@ -23,7 +23,7 @@ def test_thinning_keeps_the_peaks() -> None:
     assert np.abs(place[shown.argmax()] - 777) < 100
 
 
-@pytest.mark.parametrize("kind", ["distribution", "quantiles", "memory", "spectrum", "ramps"])
+@pytest.mark.parametrize("kind", ["distribution", "quantiles", "memory", "spectrum", "ramps", "sides"])
 def test_each_tag_figure_has_both_sides(kind: str) -> None:
     figure = getattr(figures, kind)([X], [Y], "tag")
     assert set(names(figure)) & {"generated", "quantiles"}
@@ -60,6 +60,20 @@ def test_a_seam_is_a_spike_of_the_rhythm() -> None:
     assert made.y.argmax() == 23
     assert made.y.max() > 2 * np.median(made.y) > 0
     assert real.y.max() < 2 * np.median(real.y)
+
+
+def test_a_late_tag_peaks_at_another_lag() -> None:
+    lead = np.random.default_rng(0).standard_normal(400)
+    real, made = figures.crossed(([lead[3:]], [lead[:-3]]), ([lead], [lead]), "flow", "level").data
+    lags = [float(line.x0 + line.dx * line.y.argmax()) for line in (real, made)]
+    assert lags == [3.0, 0.0]
+    assert max(real.y) == pytest.approx(1.0, abs=0.02)
+
+
+def test_bars_show_what_each_band_holds() -> None:
+    figure = figures.covered([0.9, None], ["flow", "level"], "bands")
+    assert list(figure.data[0].y) == [0.9, None]
+    assert figure.layout.shapes[0].y0 == 0.9
 
 
 def test_stays_are_counted_in_rows() -> None:

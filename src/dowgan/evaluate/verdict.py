@@ -127,7 +127,9 @@ def _overall(count: int, tags: list[Judgement]) -> list[Judgement]:
 
 def _tag_judgements(findings: Iterable[Mapping[str, Any]], rules: Mapping[str, Any]) -> list[Judgement]:
     out = {tag: Judgement("generate", tag, BAD, f"{tag} {text}.", "rules") for tag, text in rules.items() if text}
-    ranked = sorted(findings, key=lambda f: (f["kind"] not in CAUSES, f["kind"].partition(" ")[0] in CONSEQUENCES, f["p"]))
+    ranked = sorted(
+        findings, key=lambda f: (f["kind"] not in CAUSES, f["kind"].partition(" ")[0] in CONSEQUENCES, f["p"])
+    )
     for f in ranked:
         if f["tag"] is not None and f["kind"] not in BY_RULE:
             first = out.get(f["tag"])

@@ -2,6 +2,7 @@
 
 from dowgan.figures.style import MADE, MOST_POINTS, PLAIN, REAL, thin
 from dowgan.figures.tags import (
+    crossed,
     distribution,
     dots_and_line,
     dwell,
@@ -10,10 +11,11 @@ from dowgan.figures.tags import (
     overlay,
     quantiles,
     ramps,
+    sides,
     spectrum,
     states,
 )
-from dowgan.figures.whole import by_place, cloud, distances, gaps, heat, losses, parity, pit, raw, rhythm
+from dowgan.figures.whole import by_place, cloud, covered, distances, gaps, heat, losses, parity, pit, raw, rhythm
 
 __all__ = [
     "MADE",
@@ -22,6 +24,8 @@ __all__ = [
     "REAL",
     "by_place",
     "cloud",
+    "covered",
+    "crossed",
     "distances",
     "distribution",
     "dots_and_line",
@@ -38,6 +42,7 @@ __all__ = [
     "ramps",
     "raw",
     "rhythm",
+    "sides",
     "spectrum",
     "states",
     "thin",

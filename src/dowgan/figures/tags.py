@@ -30,6 +30,7 @@ from dowgan.metrics.spectrum import power
 Series = Sequence[Float[np.ndarray, " _"]]
 BINS = 48
 LAGS = 120
+CROSS_LAGS = 24
 SEGMENT = 256  # most steps of a piece whose power is averaged
 LEVELS = np.concatenate([[0.001, 0.003], np.linspace(0.01, 0.99, 99), [0.997, 0.999]])
 
@@ -108,27 +109,53 @@ def ramps(real: Series, made: Series, tag: str) -> go.Figure:
     return _histogram(ours, theirs, f"{tag}: ramp rates", "change per step", LOGARITHMIC)
 
 
-def _autocorrelation(series: Series, lags: int) -> Float[np.ndarray, " L"]:
-    """Autocorrelation over all runs with their common mean; gaps are left out."""
+def _correlation(early: Series, late: Series, lags: int) -> Float[np.ndarray, " L"]:
+    """Correlation of one series with another so many rows later, over all runs with their common mean, without gaps."""
+    (a, known), (b, also) = _centred(early), _centred(late)
+    found = [_products(a, b, h) / max(_products(known, also, h), 1.0) for h in range(lags + 1)]
+    return np.array(found) / (_deviation(a, known) * _deviation(b, also) + 1e-300)
+
+
+def _centred(series: Series) -> tuple[Series, Series]:
     mean = _joined(series).mean()
-    centred = [np.nan_to_num(v - mean) for v in series]
-    known = [(~np.isnan(v)).astype(float) for v in series]
-    found = [_products(centred, h) / max(_products(known, h), 1.0) for h in range(lags + 1)]
-    return np.array(found) / (found[0] + 1e-300)
+    return [np.nan_to_num(v - mean) for v in series], [(~np.isnan(v)).astype(float) for v in series]
 
 
-def _products(series: Series, lag: int) -> float:
-    return float(sum(v[: len(v) - lag] @ v[lag:] for v in series if len(v) > lag))
+def _deviation(centred: Series, known: Series) -> float:
+    return float(np.sqrt(_products(centred, centred, 0) / max(_products(known, known, 0), 1.0)))
+
+
+def _products(early: Series, late: Series, lag: int) -> float:
+    return float(sum(a[: len(a) - lag] @ b[lag:] for a, b in zip(early, late, strict=True) if len(a) > lag))
 
 
 def memory(real: Series, made: Series, tag: str) -> go.Figure:
     """Draw the autocorrelation of real and of generated rows."""
-    lags = max(1, min(LAGS, max(map(len, real)) // 3, max(map(len, made)) // 3))
+    lags = _lags(real, made, LAGS)
     at = np.arange(lags + 1)
     traces = [
-        line(name, at, _autocorrelation(side, lags), colour, width=2) for name, side, colour in _sides(real, made)
+        line(name, at, _correlation(side, side, lags), colour, width=2) for name, side, colour in _sides(real, made)
     ]
     return drawn(traces, f"{tag}: autocorrelation", "lag in steps", "correlation")
+
+
+def _lags(real: Series, made: Series, most: int) -> int:
+    return max(1, min(most, max(map(len, real)) // 3, max(map(len, made)) // 3))
+
+
+def crossed(real: tuple[Series, Series], made: tuple[Series, Series], tag: str, other: str) -> go.Figure:
+    """Draw the correlation of a tag with another one at lags: on the right the other one comes later.
+
+    Args:
+        real, made: runs of the tag, and of the other one.
+    """
+    lags = _lags(real[0], made[0], CROSS_LAGS)
+    traces = []
+    for name, (own, tied), colour in (("real", real, REAL), ("generated", made, MADE)):
+        before, behind = _correlation(tied, own, lags)[:0:-1], _correlation(own, tied, lags)
+        found = np.append(before, behind)
+        traces.append(line(name, np.arange(-lags, lags + 1), found, colour, width=2))
+    return drawn(traces, f"{tag} with {other}, by lag", f"steps that {other} is later", "correlation")
 
 
 def _filled(series: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
@@ -171,7 +198,14 @@ def states(real: Series, made: Series, tag: str, levels: Sequence[object]) -> go
     return drawn(traces, f"{tag}: share of each state", "", "share of rows", xaxis={"type": "category"})
 
 
-def dwell(real: Series, made: Series, tag: str) -> go.Figure:
+def sides(real: Series, made: Series, tag: str) -> go.Figure:
+    """Draw how long a number stays on one side of its real median, as `dwell` does."""
+    middle = np.median(_joined(real))
+    own, other = ([np.where(np.isnan(v), np.nan, v > middle) for v in side] for side in (real, made))
+    return dwell(own, other, tag, "how long it stays on one side of its median")
+
+
+def dwell(real: Series, made: Series, tag: str, title: str = "how long a state lasts") -> go.Figure:
     """Draw how long a state lasts: the share of stays that are at least so many rows long, both axes logarithmic."""
     traces = []
     for name, side, colour in _sides(real, made):
@@ -180,8 +214,8 @@ def dwell(real: Series, made: Series, tag: str) -> go.Figure:
             share = 1 - np.arange(len(stays)) / len(stays)
             style = {"color": colour, "width": 2, "shape": "hv"}
             traces.append(go.Scatter(x=stays, y=share, name=name, mode="lines", line=style))
-    title, axis = f"{tag}: how long a state lasts", {"type": "log"}
-    return drawn(traces, title, "rows", "share of stays at least as long", xaxis=axis, yaxis=LOGARITHMIC)
+    axis = {"type": "log"}
+    return drawn(traces, f"{tag}: {title}", "rows", "share of stays at least as long", xaxis=axis, yaxis=LOGARITHMIC)
 
 
 def _stays(values: Float[np.ndarray, " T"]) -> Float[np.ndarray, " S"]:

@@ -146,6 +146,13 @@ def pit(shares: Sequence[float | None], title: str) -> go.Figure:
     return figure.update_layout(shapes=[level(1 / len(shares))])
 
 
+def covered(shares: Sequence[float | None], names: Sequence[str], title: str) -> go.Figure:
+    """Draw what share of the true values the 90 % band of each tag holds."""
+    bars = go.Bar(x=[plain_text(n) for n in names], y=list(shares), marker={"color": MADE, "opacity": 0.7}, name="held")
+    figure = drawn([bars], title, "", "share of true values", xaxis={"type": "category"}, yaxis={"range": [0, 1]})
+    return figure.update_layout(shapes=[level(0.9)])
+
+
 def distances(fake: Sequence[float | None], held_out: Sequence[float | None]) -> go.Figure:
     """Draw the distances to the nearest training window, smallest first, of generated and of unseen real windows."""
     at = np.linspace(0, 100, len(fake))

@@ -47,6 +47,9 @@ NOTES = {
     "spectrum": "Good: both lines lie together; more at short periods is noise, less is smoothing, peaks are seasons.",
     "ramps": "Good: both shapes agree down to the rare large changes at the sides.",
     "dwell": "Good: both lines fall together; a line further left is a process that changes its state too often.",
+    "sides": "How many rows it stays above or below the real median at a time. Good: both lines fall together; a line "
+    "further left is a process that crosses it too often.",
+    "crossed": "The tag that it is tied to most. Good: both lines have the same shape, and peak at the same lag.",
     "seams": "The most striking block length that the seam test found. Good: the generated line has no spike that the "
     "real one lacks.",
     "gaps": "Good: generated rows have no gaps at all, or about as many as the real ones.",
@@ -64,6 +67,7 @@ NOTES = {
     "parity": "Good: the points lie on the line. This is a fair test, since each hidden value has a true one.",
     "position": "Good: the model's line is the lowest; all rise in the middle of the gap, furthest from known rows.",
     "horizon": "Good: the model's line is the lowest at every horizon.",
+    "covered": "Good: all bars near the dotted line. A lower one is a tag whose bands are too narrow.",
     "pit": "Good: all bars near the dotted line. High ends are paths that are too narrow, a high middle too wide.",
     "dense": "Dots are the original points, kept as they are. Good: the line of new points meets the hidden truth "
     "between them, and nine of ten true values lie in the band.",
@@ -244,14 +248,14 @@ def _dense(material: Material, scores: Mapping[str, Any]) -> Iterator[Panel]:
     yield _scaled_parity("Densify", truth, middle, scores)
     title, x = "Densify: error by position in the gap", "rows behind the last given one"
     yield Panel("Densify", NOTES["position"], figures.by_place(scores["by_position"], title, x))
+    yield from _coverage("Densify", scores)
 
 
 def _scaled_parity(verb: str, truth: np.ndarray, middle: np.ndarray, scores: Mapping[str, Any]) -> Panel:
     """True against predicted values of all tags, each in its standard deviations."""
     centre, scale = moments(truth)
-    r2 = scores["model"]["r2_median"]
-    told = "" if r2 is None else f", R² = {r2:.2f} (median tag)"
-    drawn = figures.parity((truth - centre) / scale, (middle - centre) / scale, f"{verb}: true against predicted{told}")
+    told = f"R² = {_number(scores['model']['r2_median'])} (median tag), MSE = {_number(scores['model']['mse'])}"
+    drawn = figures.parity((truth - centre) / scale, (middle - centre) / scale, f"{verb}: {told}")
     drawn.update_xaxes(title_text="true (standard deviations)").update_yaxes(title_text="predicted")
     return Panel(verb, NOTES["parity"], drawn)
 
@@ -264,6 +268,14 @@ def _ahead(material: Material, scores: Mapping[str, Any]) -> Iterator[Panel]:
         "Extend", NOTES["horizon"], figures.by_place(scores["by_horizon"], "Extend: error by horizon", "steps ahead")
     )
     yield Panel("Extend", NOTES["pit"], figures.pit(scores["pit"], "Extend: place of the truth among the paths"))
+    yield from _coverage("Extend", scores)
+
+
+def _coverage(verb: str, scores: Mapping[str, Any]) -> Iterator[Panel]:
+    held = {name: line["model"]["coverage"] for name, line in scores["tags"].items() if "coverage" in line["model"]}
+    if held:
+        drawn = figures.covered(list(held.values()), list(held), f"{verb}: true values in the 90 % band, tag by tag")
+        yield Panel(verb, NOTES["covered"], drawn)
 
 
 def _tag(material: Material, scores: Mapping[str, Any], name: str) -> Iterator[Panel]:
@@ -277,10 +289,26 @@ def _tag(material: Material, scores: Mapping[str, Any], name: str) -> Iterator[P
         yield Panel(name, NOTES["states"], figures.states(real, made, name, _levels(column)), tag=True)
         yield Panel(name, NOTES["dwell"], figures.dwell(real, made, name), tag=True)
         return
-    for kind in ("distribution", "quantiles", "memory", "spectrum", "ramps"):
+    for kind in ("distribution", "quantiles", "memory", "spectrum", "ramps", "sides"):
         yield Panel(name, NOTES[kind], getattr(figures, kind)(real, made, name), tag=True)
+    yield from _crossed(material, place)
     if name in material.numbers:
         yield from _tag_backtests(material, scores, name, material.numbers.index(name))
+
+
+def _crossed(material: Material, place: int) -> Iterator[Panel]:
+    """A number beside the one that it moves with most in real rows."""
+    number = np.array([not _levels(c) for c in material.columns])
+    ties = np.abs(correlations(np.concatenate([run.values for run in material.real])[None])[place]) * number
+    ties[place] = 0.0
+    other = int(np.nanargmax(np.nan_to_num(ties)))
+    sides = [
+        tuple([run.values[:, column] for run in side] for column in (place, other))
+        for side in (material.real, material.made)
+    ]
+    if ties[other] > 0 and not any(np.isnan(np.concatenate(series)).all() for side in sides for series in side):
+        names = material.names[place], material.names[other]
+        yield Panel(names[0], NOTES["crossed"], figures.crossed(sides[0], sides[1], *names), tag=True)
 
 
 def over_time(material: Material, name: str) -> go.Figure:
@@ -335,7 +363,7 @@ def _tag_backtests(material: Material, scores: Mapping[str, Any], name: str, pla
         )
         yield Panel(name, NOTES["dense"], drawn, tag=True, wide=True)
         hidden = np.arange(len(case.truth)) % case.factor != 0
-        title = f"{name}: densify, R² = {_told(scores['densify'], name)}"
+        title = f"{name}: densify, {_told(scores['densify'], name)}"
         drawn = figures.parity(case.truth[hidden, place], case.middle[hidden, place], title, TAG_POINTS)
         yield Panel(name, NOTES["parity"], drawn, tag=True)
     if material.ahead and "extend" in scores:
@@ -344,12 +372,16 @@ def _tag_backtests(material: Material, scores: Mapping[str, Any], name: str, pla
         truth, middle = (
             np.concatenate([getattr(c, side)[:, place] for _, c in material.ahead]) for side in ("truth", "middle")
         )
-        title = f"{name}: extend, R² = {_told(scores['extend'], name)}"
+        title = f"{name}: extend, {_told(scores['extend'], name)}"
         yield Panel(name, NOTES["parity"], figures.parity(truth, middle, title, TAG_POINTS), tag=True)
         drawn = figures.fan(last.history[:, place], last.truth[:, place], last.paths[:, :, place], name, where.x[:rows])
         yield Panel(name, NOTES["fan"], drawn, tag=True, wide=True)
 
 
 def _told(scores: Mapping[str, Any], name: str) -> str:
-    value = scores["tags"][name]["model"]["r2"]
-    return "unknown" if value is None else f"{value:.2f}"
+    found = scores["tags"][name]["model"]
+    return f"R² = {_number(found['r2'])}, MSE = {_number(found['mse'])}"
+
+
+def _number(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:.2f}" if 0.01 <= abs(value) < 100 else f"{value:.2g}"
