@@ -77,7 +77,7 @@ class Timetable:
     def between(
         self, given: Int[np.ndarray, " K"], factor: int, position: int, step: int
     ) -> tuple[Int[np.ndarray, " N"], Float[np.ndarray, " N"]]:
-        """Return the likeliest regimes of factor - 1 rows between any two given ones, of these too, and how sure they are.
+        """Return the likeliest regimes of the rows from the first to the last given one, and how sure each is.
 
         Each row's chance follows from the given rows before and behind it (forward and backward, Rabiner 1989).
 

@@ -13,8 +13,8 @@ import numpy as np
 from jaxtyping import Float, Int
 from scipy.stats import t as student
 
-from dowgan.evaluate.sides import FEWEST_BLOCKS, with_error
 from dowgan.evaluate.plain import known_mean, plain
+from dowgan.evaluate.sides import FEWEST_BLOCKS, with_error
 
 Array = np.ndarray
 CHANCE = 0.02  # probability below which a difference is not put down to noise

@@ -302,13 +302,13 @@ def _crossed(material: Material, place: int) -> Iterator[Panel]:
     ties = np.abs(correlations(np.concatenate([run.values for run in material.real])[None])[place]) * number
     ties[place] = 0.0
     other = int(np.nanargmax(np.nan_to_num(ties)))
-    sides = [
-        tuple([run.values[:, column] for run in side] for column in (place, other))
+    real, made = (
+        ([run.values[:, place] for run in side], [run.values[:, other] for run in side])
         for side in (material.real, material.made)
-    ]
-    if ties[other] > 0 and not any(np.isnan(np.concatenate(series)).all() for side in sides for series in side):
+    )
+    if ties[other] > 0 and not any(np.isnan(np.concatenate(series)).all() for series in (*real, *made)):
         names = material.names[place], material.names[other]
-        yield Panel(names[0], NOTES["crossed"], figures.crossed(sides[0], sides[1], *names), tag=True)
+        yield Panel(names[0], NOTES["crossed"], figures.crossed(real, made, *names), tag=True)
 
 
 def over_time(material: Material, name: str) -> go.Figure:
