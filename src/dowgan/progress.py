@@ -35,10 +35,8 @@ class Progress:
         if self._live and not self.quiet:
             from rich.console import Console
 
-            self._status = Console(stderr=True).status("fitting the prior")
+            self._status = Console(stderr=True).status("reading")
             self._status.start()
-        elif not self.quiet:
-            sys.stderr.write("fitting the prior\n")
         return self
 
     def __exit__(
@@ -46,6 +44,11 @@ class Progress:
     ) -> None:
         if self._status is not None:
             self._status.stop()
+
+    def tell(self, text: str) -> None:
+        """Show what is done next."""
+        if not self.quiet:
+            self._say(text)
 
     def update(self, step: int, steps: int, figures: Mapping[str, float]) -> None:
         """Take note of a step; show it if it is time to."""

@@ -49,7 +49,8 @@ def run_demo(
     table = read(data, time=time, runs=tuple(runs), conditions=tuple(conditions), missing=tuple(missing))
     show(table)
     with Progress(budget=config.train.budget) as progress:
-        model = Synthesizer("flagship", settings, time, tuple(runs), tuple(conditions), seed, progress.update)
+        roles = tuple(runs), tuple(conditions)
+        model = Synthesizer("flagship", settings, time, *roles, seed, progress.update, tell=progress.tell)
         model.fit_table(table, config)
     model.save(folder / "model.dowgan")
     say(f"fitted in {model.fit_seconds_:.0f} s: {model.model_.training.stopped}")

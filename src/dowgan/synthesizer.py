@@ -59,6 +59,7 @@ class Synthesizer:
         watch: called with (real, generated) while a network trains: windows [B T C] of rows that were held out and
             of the generator as it is, in the user's units.
         missing: numbers or words that stand for a missing value beside the usual ones, such as "-200".
+        tell: called with a word on what a fit does next.
 
     Attributes:
         model_: what was fitted.
@@ -79,6 +80,7 @@ class Synthesizer:
         start: Synthesizer | str | Path | None = None,
         watch: Callable[[np.ndarray, np.ndarray], None] | None = None,
         missing: Sequence[str] = (),
+        tell: Callable[[str], None] | None = None,
     ) -> None:
         self.recipe = recipe
         self.settings = settings
@@ -90,6 +92,7 @@ class Synthesizer:
         self.start = start
         self.watch = watch
         self.missing = missing
+        self.tell = tell
 
     # fit, save, load
 
@@ -114,11 +117,12 @@ class Synthesizer:
             self.fit_seconds_ = time.monotonic() - began
 
     def _fit(self, table: Table, config: Config) -> Synthesizer:
-        streams = Streams(self.random_state)
+        streams, tell = Streams(self.random_state), self.tell or (lambda text: None)
         totals = find_totals(table.schema.channels, table.runs)
         whole = table  # as it came; what is fitted of totals is what each row adds
         table = replace(table, schema=totals.open(table.schema), runs=tuple(totals.rises(run) for run in table.runs))
         with threadpool_limits(1):
+            tell("finding season, distributions and memory in closed form")
             fitted = fit_priors(table, config.window, streams)
             fitted = replace(fitted, relations=fitted.relations.without(totals.columns))
             network, training = None, Training(stopped="in closed form, without a network")
@@ -129,6 +133,7 @@ class Synthesizer:
                 begin = None
                 if self.start is not None:
                     begin, said = start_from(_source(self.start), fitted, table.schema, config)
+                tell("training the network")
                 network, training = train_network(fitted, config, streams, self.progress, table.runs, begin, self.watch)
                 training = replace(training, start=_name_of(self.start))
             elif self.start is not None:
@@ -136,6 +141,7 @@ class Synthesizer:
             model = _assemble(whole, totals, config, self.random_state, fitted, network, training)
             self._take(replace(model, notes=(*model.notes, *said)))
             if config.space == "prior" or not config.trained:
+                tell("correcting what the model draws, in closed form")
                 self._take(finish(self.model_, table, fitted, streams, config.calibrated))
         return self
 

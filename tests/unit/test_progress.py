@@ -23,6 +23,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 def test_the_rate_is_that_of_the_steps_after_the_first(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     with Progress() as live:
+        live.tell("fitting the prior")
         clock[0] += 60  # the prior, and all that is done once
         live.update(1, 1000, {"critic": 1.0})
         for step in range(2, 32):
@@ -37,6 +38,7 @@ def test_the_rate_is_that_of_the_steps_after_the_first(clock: list[float], capsy
 def test_the_last_step_is_shown_and_quiet_says_nothing(clock: list[float], capsys: pytest.CaptureFixture[str]) -> None:
     for quiet in (False, True):
         with Progress(quiet) as live:
+            live.tell("fitting the prior")
             live.update(1, 3, {})
             clock[0] += 1
             live.update(3, 3, {"fidelity": 0.25})

@@ -125,8 +125,7 @@ class Fit(Job):
         self._stopped = False
 
     def work(self) -> None:
-        self.phase = "finding season, distributions and memory in closed form"
-        model = Synthesizer(random_state=self.seed, progress=self.note, watch=self.watch)
+        model = Synthesizer(random_state=self.seed, progress=self.note, watch=self.watch, tell=self.tell)
         self.model = model.fit_table(self.table, self.config)
 
     def stop(self) -> None:
@@ -153,9 +152,12 @@ class Fit(Job):
                 self.fidelity.append(figures["best"])
             self.checks.append(step)
             self.fidelity.append(figures["fidelity"])
-        self.phase = "correcting what the model draws, in closed form" if self._ends else "training the network"
         if self._stopped:
             raise KeyboardInterrupt
+
+    def tell(self, text: str) -> None:
+        """Take note of what is done next."""
+        self.phase = text
 
     @property
     def _ends(self) -> bool:

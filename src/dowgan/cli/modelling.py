@@ -87,7 +87,7 @@ def fit(
     table = read(data, time=time, runs=roles[0], conditions=roles[1], missing=tuple(missing or ()))
     show(table, quiet)
     with Progress(quiet, config.train.budget) as progress, tracking(track, config, progress.update, talk) as update:
-        model = Synthesizer(recipe, asked, time, *roles, seed, update, start)
+        model = Synthesizer(recipe, asked, time, *roles, seed, update, start, tell=progress.tell)
         try:
             model.fit_table(table, config)
         except KeyboardInterrupt:

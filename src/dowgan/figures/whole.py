@@ -150,7 +150,7 @@ def covered(shares: Sequence[float | None], names: Sequence[str], title: str) ->
     """Draw what share of the true values the 90 % band of each tag holds."""
     bars = go.Bar(x=[plain_text(n) for n in names], y=list(shares), marker={"color": MADE, "opacity": 0.7}, name="held")
     figure = drawn([bars], title, "", "share of true values", xaxis={"type": "category"}, yaxis={"range": [0, 1]})
-    return figure.update_layout(shapes=[level(0.9)])
+    return figure.update_layout(shapes=[level(0.9)], bargap=0.35)
 
 
 def distances(fake: Sequence[float | None], held_out: Sequence[float | None]) -> go.Figure:

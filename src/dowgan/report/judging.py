@@ -97,7 +97,7 @@ def report_on(
     Raises:
         DataError: the table is too short to hold some of it out, or its step is another.
     """
-    began, say = monotonic(), tell or _silent
+    began, say = monotonic(), tell or (lambda text: None)
     table = _table_of(synthesizer, data)
     trial = _trial(synthesizer, table, say)
     say("scoring generated rows")
@@ -188,7 +188,7 @@ def compare(
         DataError: a table cannot be used or is too short, or the synthetic one lacks a column of the real one.
         OptionError: an option names a column that the real table does not have.
     """
-    began, say = monotonic(), tell or _silent
+    began, say = monotonic(), tell or (lambda text: None)
     table = read(real, time=time, runs=runs, conditions=conditions, missing=missing)
     made = read(synthetic, schema=table.schema, judged=True)
     own, fake = ([run.values for run in t.runs] for t in (table, made))
@@ -220,10 +220,6 @@ def _by_the_row(table: Table, *sides: Sequence[np.ndarray]) -> list[list[np.ndar
     totals = find_totals(table.schema.channels, table.runs)
     kept = totals.never_falling([values for side in sides for values in side])
     return [[kept.added(values) for values in side] for side in sides]
-
-
-def _silent(text: str) -> None:
-    """Say nothing."""
 
 
 def _table_of(synthesizer: Synthesizer, data: DataFrame | str | Path) -> Table:
