@@ -7,6 +7,9 @@ each pair of neighbours one goes to the real and the other to the held-out side,
 held-out rows of five such draws, once as it is and once with the decimals, whole numbers and bounds of the table put
 back, which is harder to see. Undamaged held-out rows of 20 such draws must raise no alarm.
 
+Then the table is cut in the order of time, at the half and at seven tenths: the early rows are the known ones, the late
+ones are damaged as they are. Real late rows that differ from early ones may be remarked on there: they do.
+
 A damage is found if the verdict names its kind, or, if it is about one tag or all, remarks on each damaged tag.
 """
 
@@ -32,6 +35,7 @@ FIRST_DRAW = 100  # seed of the first of them
 SEEDS = range(5)  # of the draws that are damaged
 WINDOW = 24
 REACTOR = ["run_id", "grade", "phase", "AT301", "TT301", "TIC301_sp", "TIC301_out", "flow_a", "flow_b", "feed_temp"]
+CUTS = (0.5, 0.7)  # shares of the table that are early
 STRETCH = {"chickenpox": 52, "etth": 672}  # rows: a year, four weeks
 
 
@@ -74,7 +78,27 @@ def judge_set(folder: Path, name: str, first: int) -> dict[str, object]:
         "false_alarms": sum(map(bool, alarms)),
         "alarms": [a for a in alarms if a],
     }
+    out["in_order"] = {f"{cut:.0%}": judge_in_order(*cut_in_time(stretches, cut)) for cut in CUTS}
     return out | {"seconds": round(time.monotonic() - began, 1)}
+
+
+def judge_in_order(known: Table, held: Table) -> dict[str, object]:
+    """Find the damages of late rows beside early ones, for each seed, and what is said of them undamaged."""
+    draws = [judge_draw(known, held, seed, False) for seed in SEEDS]
+    missed = [[kind for kind, f in found.items() if not f["found"]] for found in draws]
+    counts = [len(DAMAGES) - len(kinds) for kinds in missed]
+    return {"rows": [known.rows, held.rows], "found": counts, "missed": missed, "said": alarms_of(known, held)}
+
+
+def cut_in_time(stretches: list[pd.DataFrame], share: float) -> tuple[Table, Table]:
+    """Early and late rows; the reactor's campaigns are not cut."""
+    whole = pd.concat(stretches, ignore_index=True)
+    cut = round(share * len(whole))
+    if "grade" in whole:
+        cut = sum(map(len, stretches[: round(share * len(stretches))]))
+    schema = read(whole).schema
+    early, late = (read(part.reset_index(drop=True), schema=schema) for part in (whole[:cut], whole[cut:]))
+    return early, late
 
 
 def read_stretches(folder: Path, name: str) -> list[pd.DataFrame]:

@@ -11,7 +11,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from dowgan import Synthesizer
+from dowgan import Synthesizer, compare
 from dowgan.cli import run
 from dowgan.demo import simulate
 from dowgan.errors import DataError, OptionError
@@ -480,17 +480,27 @@ def test_runs_named_in_words_are_calibrated_and_cannot_be_invented(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
-    frame = pd.concat([pd.DataFrame({"unit": f"P{i}", "x": waves(40, i)}) for i in range(3)])
+    frame = pd.concat([pd.DataFrame({"unit": unit, "x": waves(40, i)}) for i, unit in enumerate("ABC")])
     frame.to_csv(tmp_path / "units.csv", index=False)
     model = Synthesizer("prior", runs=["unit"]).fit(tmp_path / "units.csv")
     out = model.generate(rows=120)
-    assert list(out["unit"].unique()) == ["P0", "P1", "P2"]
+    assert list(out["unit"].unique()) == ["A", "B", "C"]
     with pytest.raises(OptionError) as raised:
         model.generate(rows=121)
     assert str(raised.value) == (
         "4 runs are asked for, and only 3 can be told apart, since 'unit' is text: ask for at most 3 runs, or for "
         "fewer rows."
     )
+
+
+def test_runs_whose_names_are_numbered_are_counted_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
+    frame = pd.concat([pd.DataFrame({"batch": f"F-{i:03d}b", "x": waves(40, i)}) for i in range(98, 101)])
+    frame.to_csv(tmp_path / "batches.csv", index=False)
+    model = Synthesizer("prior", runs=["batch"]).fit(tmp_path / "batches.csv")
+    out = model.generate(runs=5)
+    assert list(out["batch"].unique()) == ["F-098b", "F-099b", "F-100b", "F-101b", "F-102b"]
+    assert compare(tmp_path / "batches.csv", out, runs=["batch"]).scores["generate"]["findings"] is not None
 
 
 def test_a_set_point_is_a_condition(plant: pd.DataFrame) -> None:

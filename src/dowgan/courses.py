@@ -53,6 +53,16 @@ class Course(ABC):
         """
         return
 
+    def fill(self, values: Float[np.ndarray, "N C"], coarse: Float[np.ndarray, "K C"], factor: int) -> None:
+        """Bring rows between given ones onto the course, in place, beyond what `between` says.
+
+        Args:
+            values: from the first given row to the last.
+            coarse: the given rows, NaN where missing.
+            factor: new steps per old step.
+        """
+        return
+
     def between(
         self, coarse: Float[np.ndarray, " K"], factor: int, position: int, ratio: int
     ) -> Float[np.ndarray, "K r"]:

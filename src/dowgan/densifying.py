@@ -96,6 +96,8 @@ class Densifier:
                 for column in found.columns:
                     must = found.between(part.values[:, column], factor, position, ratio).ravel()[: len(values)]
                     np.copyto(values[:, column], must, where=~np.isnan(must))
+                if isinstance(found, Course):
+                    found.fill(values, part.values, factor)
         rules = model.relations.unbroken(part.values)
         middle, *kept = [rules.keep(values, model.channels.with_rests(given, values)) for values in decoded]
         model.totals.between(run.values, factor, middle)

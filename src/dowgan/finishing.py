@@ -7,6 +7,8 @@ import numpy as np
 from jaxtyping import Float
 
 from dowgan.drawing import Drawer
+from dowgan.falling import find_falling
+from dowgan.fidelity import fidelity
 from dowgan.fitting import Fitted, drawn_coordinates
 from dowgan.holds import find_holds
 from dowgan.idle import find_idle
@@ -14,11 +16,13 @@ from dowgan.lines import find_lines
 from dowgan.model import Model
 from dowgan.plan import Plan, plan_runs
 from dowgan.polish import Sample, fit_polish, fit_resolution
+from dowgan.process import cut_windows
 from dowgan.relations import Relations
 from dowgan.rng import CHUNK, Streams
 from dowgan.table import Run, Table
 from dowgan.transport import Transport, fit_transport
 
+FEWEST = 20  # complete windows of the table that tell how far drawn ones are
 POLISH_STEP = 4  # every so many steps of drawn windows tell the columns' quantiles
 POLISH_EPOCHS = 8  # lengths of the table of a long series of which the same is done
 POLISHED = (8_192, 40_000)  # its rows
@@ -45,8 +49,13 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
         model = replace(model, transport=fit_transport(windows, fitted.windows, *sides, *directions))
     plans = _trial(model, table, streams)
     drawn = Drawer(model).runs(plans, None, streams, single=not model.table_schema.run_names)
+    if calibrated and model.network is None and fitted.window.season.along:  # windows do not know their place in a run
+        plain = replace(model, transport=None)
+        other = Drawer(plain).runs(plans, None, streams, single=not model.table_schema.run_names)
+        if _off(other, table.runs, model.coordinates.steps) < _off(drawn, table.runs, model.coordinates.steps):
+            model, drawn = plain, other
     real, series = (_sample(runs, regime_of) for runs in (table.runs, drawn))
-    if model.transport is None:
+    if not calibrated:
         short = long = fit_resolution(columns, real.values)
     else:
         moved = _moved(model)
@@ -54,7 +63,7 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
         # windows are drawn without regard to what regimes, trends, levels and places in a run add
         steady = len(fitted.channels.regimes) == 1 and not moved and not fitted.window.season.along
         short = long
-        if steady:
+        if steady and model.transport is not None:
             short = fit_polish(columns, fitted.relations, _carried(fitted, model.transport, windows), real, moved)
     model = replace(model, polish=short, polish_long=long, relations=fitted.relations)
     drawer = Drawer(model)
@@ -65,7 +74,20 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
     runs = [replace(run, values=finished(run.values)) for run in drawn]
     lines = find_lines(columns, table.runs, runs)
     straight = [column for line in lines for column in line.columns]
-    return replace(model, holds=(*idle, *lines, *find_holds(columns, table.runs, runs, straight)))
+    falling = find_falling(columns, table.runs)
+    holds = find_holds(columns, table.runs, runs, straight)
+    return replace(model, holds=(*idle, *lines, *holds, *falling))
+
+
+def _off(drawn: Sequence[Run], runs: Sequence[Run], steps: int) -> float:
+    """How far the windows of drawn runs are from the table's, by the fidelity; nothing where too few are complete."""
+    made, real = (cut_windows([run.values for run in part], steps, max(1, steps // 4)) for part in (drawn, runs))
+    whole = [window for window in real if not np.isnan(window).any()]
+    if len(whole) < FEWEST:
+        return 0.0
+    rows = np.concatenate(whole)
+    centre, scale = rows.mean(axis=0), rows.std(axis=0) + 1e-9
+    return fidelity((np.stack(made) - centre) / scale, (np.stack(whole) - centre) / scale)
 
 
 def _moved(model: Model) -> list[int]:

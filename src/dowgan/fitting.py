@@ -15,7 +15,7 @@ from dowgan.errors import DataError
 from dowgan.holds import Hold, find_beats
 from dowgan.interpolation import interpolate
 from dowgan.prior import Prior, fit_prior
-from dowgan.process import Process
+from dowgan.process import Process, rooted
 from dowgan.profile import typical_rows
 from dowgan.relations import Relations, find_relations
 from dowgan.rng import CHUNK, Streams
@@ -199,7 +199,7 @@ def prior_windows(
     every = np.concatenate(starts)
     first = every[np.arange(count) * len(every) // count]  # spread evenly
     rows = rng.permutation(first)[:, None] + np.arange(steps)  # [B T]
-    root = np.linalg.cholesky(prior.process.covariance(steps))
+    _, root = rooted(prior.process.covariance(steps))
     scores = (balanced(count, len(root), rng) @ root.T).reshape(count, steps, -1)
     return prior.marginals.from_normal(scores) * np.concatenate(spreads)[rows] + np.concatenate(means)[rows]
 

@@ -15,6 +15,7 @@ from dowgan.channels import Channels, Code
 from dowgan.coordinates import Coordinates
 from dowgan.courses import Course
 from dowgan.holds import Deadband, Hold
+from dowgan.falling import Falling
 from dowgan.idle import Idle
 from dowgan.lengths import Lengths
 from dowgan.levels import Levels, last_known
@@ -188,7 +189,8 @@ class Model:
     def rules(self) -> list[str]:
         """What was found that holds in what is made, in words."""
         names = [column.name for column in self.table_schema.channels]
-        return [*self.channels.words(names), *self.relations.words(names), *self.totals.words(names)]
+        falling = [course.words(names) for course in self.holds if isinstance(course, Falling)]
+        return [*self.channels.words(names), *self.relations.words(names), *self.totals.words(names), *falling]
 
     def shift(self, table: Table) -> int:
         """Steps of the model's clock from the fitted table's first time to that of another table."""
@@ -211,6 +213,7 @@ KINDS: dict[str, type] = {
         End,
         Gap,
         Hold,
+        Falling,
         Idle,
         Lengths,
         Levels,

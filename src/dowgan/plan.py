@@ -12,6 +12,7 @@ from dowgan.errors import OptionError
 from dowgan.model import Model, Past
 from dowgan.stretch import MANY_RUNS
 from dowgan.succession import Timetable
+from dowgan.table.labels import next_label
 from dowgan.table.schema import Column, Schema
 
 AROUND = 96  # rows before and behind a planned run of which the regimes are planned too
@@ -193,12 +194,16 @@ def going_on(model: Model, schema: Schema, where: dict[str, str], now: int) -> i
 def new_key(past: Sequence[Past], number: int, schema: Schema) -> tuple[Any, ...]:
     """Return the run columns of the number-th generated run: those of the table's runs in order, then new ones.
 
-    Text cannot be counted on, so its keys come again; `refuse_copies` says so where that would be seen.
+    Text without numbers cannot be counted on, so its keys come again; `refuse_copies` says so where that would be seen.
     """
     key = past[number % len(past)].key
     turn = number // len(past)
-    if not key or turn == 0 or schema.column(schema.run_names[-1]).kind in ("category", "boolean"):
+    if not key or turn == 0:
         return key
+    column = schema.column(schema.run_names[-1])
+    if column.kind in ("category", "boolean"):
+        label = None if column.dtype == "category" else next_label([p.key[-1] for p in past], key[-1], turn)
+        return key if label is None else (*key[:-1], label)
     last = max(p.key[-1] for p in past) - min(p.key[-1] for p in past) + 1
     return (*key[:-1], key[-1] + turn * last)
 

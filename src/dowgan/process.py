@@ -4,6 +4,7 @@ Shapes: T steps, D channels, L lags.
 """
 
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import cache
 
@@ -28,6 +29,8 @@ SHORT = 3_072  # rows below which what is measured of a table without filters is
 LONGEST_SHARE = 4  # rows for each lag that is measured with filters, at least
 FEWEST_LAGS = 24
 CIRCLE, LEAST_CIRCLE = 4, 4_096  # lags of the circle on which filters act: times as many as known, and at least
+IMPOSSIBLE = 2.0  # times the greatest variance, from which a covariance is nonsense
+LIFTS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)  # of variances of about one
 STEADY = 0.999  # greatest reflection of a filter, so that no wave lasts for ever
 
 
@@ -66,6 +69,20 @@ class Process:
         lags = np.arange(len(self.lagged))
         fine = np.arange((len(lags) - 1) * factor + 1) / factor
         return Process(as_valid(tapered(PchipInterpolator(lags, self.lagged, axis=0)(fine))))
+
+
+def rooted(covariance: Float[np.ndarray, "K K"]) -> tuple[Float[np.ndarray, "K K"], Float[np.ndarray, "K K"]]:
+    """Return a covariance and its lower Cholesky factor, with as little more variance as it takes to have one.
+
+    Two channels that say the same, or very smooth ones, leave no power at all in some directions, and rounding less.
+    """
+    for lift in LIFTS:
+        lifted = covariance + lift * np.eye(len(covariance)) if lift else covariance
+        with suppress(np.linalg.LinAlgError):
+            return lifted, np.linalg.cholesky(lifted)
+    power, axes = np.linalg.eigh(covariance)
+    lifted = (axes * np.maximum(power, LIFTS[-1])) @ axes.T
+    return lifted, np.linalg.cholesky(lifted)
 
 
 def as_valid(lagged: Float[np.ndarray, "L D D"], lift: float = 1e-5) -> Float[np.ndarray, "L D D"]:
@@ -240,7 +257,23 @@ def parts_of(
     left = tapered(lagged_covariance([whitened(run, filters) for run in runs], lags))
     wanted = lagged_covariance(runs, 1)
     parts = structures(_of_variance(left, np.ones_like(wanted)))
-    return {name: _of_variance(coloured(part, filters), wanted) for name, part in parts.items()}
+    return {name: _coloured(part, filters, wanted) for name, part in parts.items()}
+
+
+def _coloured(
+    part: Float[np.ndarray, "L D D"], filters: Float[np.ndarray, "D O"], wanted: Float[np.ndarray, "K D D"]
+) -> Float[np.ndarray, "L D D"]:
+    """Colour covariances and give them their variances.
+
+    Where a filter leaves hardly anything of a slow channel, the least negative power in what is left becomes a negative
+    variance, or covariances far above the variances: then those of a real process are coloured.
+    """
+    out = coloured(part, filters)
+    if np.diag(out[0]).min() > 0:
+        sized = _of_variance(out, wanted)
+        if np.abs(sized).max() < IMPOSSIBLE * wanted.max():
+            return sized
+    return _of_variance(coloured(as_valid(part), filters), wanted)
 
 
 def _of_variance(lagged: Float[np.ndarray, "L D D"], wanted: Float[np.ndarray, "K D D"]) -> Float[np.ndarray, "L D D"]:

@@ -14,8 +14,8 @@ from dowgan.levels import mean_known
 from dowgan.stretch import HELD_OUT, MANY_RUNS
 from dowgan.waves import GAIN, mean_square
 
-FEW_ROWS = 30.0  # rows at which what is measured of a spread weighs as much as that of all rows
-FEW_RUNS = 2.0  # runs at which a mean course weighs as much as none
+FEW_RUNS = 2.0  # runs at which a mean course weighs as much as none, at most
+SHARES = (0.0, 0.3, 0.6, 1.0)  # of the course of a spread that are tried
 LEAST_SHARE = 1e-6  # of the variance of all rows, that the rows at one place of a run have at least
 APART = 0.05  # of the usual length: runs whose lengths differ less are told row by row
 FASTER = 0.8  # share of what a course row by row leaves, below which a course in shares of the run must
@@ -50,8 +50,13 @@ def _left(rest: Float[np.ndarray, "N D"]) -> float:
 
 
 def _course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
+    """Mean at each place, drawn to zero as the runs are few and differ more by themselves than the places do."""
     total, count = _along(rests, places)
-    return total / (count + FEW_RUNS)
+    mean = total / np.maximum(count, 1)
+    between = np.sum(count * mean**2, axis=0) / np.maximum(count.sum(axis=0), 1)
+    within = np.maximum(mean_known(np.concatenate(list(rests)) ** 2) - between, 0.0)
+    against = FEW_RUNS * np.minimum(within / np.maximum(between, 1e-12), 1.0)
+    return total / np.maximum(count + against, 1e-12)
 
 
 def _unforeseen(rests: Rests, places: Places, cut: int) -> float:
@@ -81,28 +86,37 @@ def typical_rows(runs: Rests) -> int:
 def spread_profile(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
     """Log of the spread along runs, beside that of all rows: runs that begin alike part as they go on.
 
-    It is drawn towards zero where few runs tell it; empty if it does not make other runs likelier.
+    It is taken as far as it makes other runs likelier, their values and their steps: what noise adds is not less where
+    runs are close together. None of a channel, or empty, if it does not.
     """
-
-    def course(runs: Rests, places: Places) -> Float[np.ndarray, "P D"]:
-        overall = mean_known(np.concatenate(list(runs)) ** 2) + 1e-12
-        total, count = _along([r**2 / overall for r in runs], places)
-        own = np.log(np.maximum(total / np.maximum(count, 1), LEAST_SHARE))
-        return 0.5 * own * count / (count + FEW_ROWS)
-
-    def cost(runs: Sequence[Float[np.ndarray, "_T D"]], log_spread: Sequence[Float[np.ndarray, "_T D"]]) -> float:
-        """Mean negative log density of normal values, the best common spread taken."""
-        scaled = np.concatenate([r / np.exp(s) for r, s in zip(runs, log_spread, strict=True)])
-        return float((log_rms(scaled) + mean_known(np.concatenate(list(log_spread)))).mean())
-
     cut = _runs_apart(rests)
-    late = rests[cut:]
+    late, channels = rests[cut:], rests[0].shape[1]
     if not late:
-        return np.empty((0, rests[0].shape[1]))
-    fitted = course(rests[:cut], places[:cut])
-    before = cost(late, [np.zeros_like(r) for r in late])
-    after = cost(late, [at(fitted, p) for p in places[cut:]])
-    return course(rests, places) if after < before - GAIN else np.empty((0, rests[0].shape[1]))
+        return np.empty((0, channels))
+    fitted = _log_course(rests[:cut], places[:cut])
+    costs = np.stack([_cost(late, [share * at(fitted, p) for p in places[cut:]]) for share in SHARES])
+    costs[0] -= GAIN
+    share = np.array(SHARES)[costs.argmin(axis=0)]
+    return share * _log_course(rests, places) if share.any() else np.empty((0, channels))
+
+
+def _log_course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
+    """Log of the spread at each place, drawn to none by as much of it as chance makes.
+
+    The positive part of James and Stein (1961); the logarithm of a spread that n values tell has a variance of 1 / 2n.
+    """
+    overall = mean_known(np.concatenate(list(rests)) ** 2) + 1e-12
+    total, count = _along([r**2 / overall for r in rests], places)
+    own = 0.5 * np.log(np.maximum(total / np.maximum(count, 1), LEAST_SHARE))
+    chance = mean_known(np.where(count > 0, 0.5 / np.maximum(count, 1), np.nan))
+    return own * np.maximum(1 - chance / np.maximum(mean_known(own**2), 1e-12), 0.0)
+
+
+def _cost(rests: Rests, log_spread: Rests) -> Float[np.ndarray, " D"]:
+    """Mean negative log density of normal values and steps of each channel, the best common spread taken."""
+    scaled = [r / np.exp(s) for r, s in zip(rests, log_spread, strict=True)]
+    sizes = log_rms(np.concatenate(scaled)), log_rms(np.concatenate([np.diff(r, axis=0) for r in scaled]))
+    return sizes[0] + sizes[1] + 2 * mean_known(np.concatenate(list(log_spread)))
 
 
 def _runs_apart(rests: Rests) -> int:

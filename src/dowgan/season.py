@@ -17,13 +17,14 @@ from dowgan.levels import mean_known
 from dowgan.profile import at, log_rms, mean_profile, spread_profile
 from dowgan.response import Response, fit_response, no_response, widened
 from dowgan.stretch import HELD_OUT, MANY_RUNS, Stretch, split, stacked
-from dowgan.waves import GAIN, choose_waves, faint_waves, peaks, regress, waves
+from dowgan.waves import CYCLES, GAIN, choose_waves, faint_waves, peaks, regress, waves
 
 FEW_WAVES = 4  # of a seasonal spread, that are tried before all
 SCALE_FLOOR = 0.2  # a seasonal spread never falls below this share of the overall spread
 REGIME_ROWS = 30.0  # rows at which a regime's own mean weighs as much as the common one, at most
 LITTLE = 0.05  # usual sizes, below which sizes count alike
 RESPONSE_TURNS = 3  # in which levels of regimes and the response to their changes are fitted to one another
+SAME_PHASE = 0.9  # how closely the phases at which runs begin lie together (mean resultant length), to be the same
 TREND_SHARES = (0.0, 0.5, 1.0)
 TREND_SPLITS = (0.25, 0.4)
 
@@ -162,6 +163,16 @@ def _alike(stretches: Sequence[Stretch]) -> bool:
     return len(stretches) >= MANY_RUNS and len({s.position for s in stretches}) == 1
 
 
+def _apart(stretches: Sequence[Stretch], periods: Sequence[float]) -> list[float]:
+    """Those of the periods that can be told from the place in a run: not a day of batches that all begin at seven."""
+    if len(stretches) < MANY_RUNS:
+        return list(periods)
+    starts = np.array([s.position for s in stretches], dtype=float)
+    usual = float(np.median([len(s.values) for s in stretches]))
+    phases = [np.exp(2j * np.pi * starts / period).mean() for period in periods]
+    return [p for p, phase in zip(periods, phases, strict=True) if usual > CYCLES * p or abs(phase) < SAME_PHASE]
+
+
 def _regime_means(
     rest: Float[np.ndarray, "N D"], regime: Int[np.ndarray, " N"], regimes: int
 ) -> Float[np.ndarray, "R D"]:
@@ -239,6 +250,7 @@ def fit_season(
     """
     channels = stretches[0].values.shape[1]
     early, late = split(stretches)
+    candidates = _apart(stretches, candidates)
     found = choose_waves(early, late, candidates)
     if not found.periods and not _alike(stretches) and (regimes == 1 or not candidates):  # a machine has its own beat
         found = choose_waves(early, late, peaks(stretches))

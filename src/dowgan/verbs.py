@@ -14,7 +14,7 @@ from dowgan.complete import Draw, Frame, Regression, complete, conditional_mean
 from dowgan.interpolation import WAYS, interpolate
 from dowgan.levels import last_known
 from dowgan.prior import Prior
-from dowgan.process import Process
+from dowgan.process import Process, rooted
 from dowgan.rng import CHUNK
 from dowgan.stretch import Stretch
 
@@ -116,12 +116,16 @@ class Solver:
         self.frame = frame
 
     @cached_property
-    def regression(self) -> Regression:
-        return Regression(self.process.covariance(self.frame.steps), self.process.channels)
+    def _rooted(self) -> tuple[Float[np.ndarray, "TD TD"], Float[np.ndarray, "TD TD"]]:
+        return rooted(self.process.covariance(self.frame.steps))
 
     @cached_property
+    def regression(self) -> Regression:
+        return Regression(self._rooted[0], self.process.channels)
+
+    @property
     def root(self) -> Float[np.ndarray, "TD TD"]:
-        return np.linalg.cholesky(self.regression.covariance)
+        return self._rooted[1]
 
     def draw(self, normals: Normals, rows: int) -> Draw:
         """Return draws of the process's windows for `complete`; where one window holds all rows, zeros behind them."""

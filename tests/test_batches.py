@@ -1,0 +1,77 @@
+"""Batches begin as the table's do, and what is used up never comes back."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+import dowgan
+from dowgan.falling import find_falling
+from dowgan.process import parts_of
+from dowgan.table import read
+
+
+def fermentation(runs: int = 12) -> pd.DataFrame:
+    """Batches of a slow start and a fast middle that begin at seven o'clock, every other day; sugar is used up."""
+    rng, parts = np.random.default_rng(3), []
+    for number in range(runs):
+        rows = int(rng.integers(60, 90))
+        start = pd.Timestamp("2024-01-08 07:00") + pd.Timedelta(hours=48 * number)
+        times = pd.date_range(start, periods=rows, freq="20min")
+        hours, most = np.arange(rows) / 3, rng.normal(30, 2)
+        mass = most / (1 + (most / rng.normal(0.5, 0.05) - 1) * np.exp(-rng.normal(0.35, 0.03) * hours))
+        sugar = np.maximum(0, 40 - 1.35 * (mass - mass[0]))
+        warm = (37 + rng.normal(0, 0.05, rows)).round(2)
+        noisy = (mass * (1 + rng.normal(0, 0.01, rows))).round(2)
+        own = {"batch": f"F{number}", "time": times, "mass": noisy, "sugar": sugar.round(1)}
+        parts.append(pd.DataFrame(own | {"warm": warm, "warm_K": (warm + 273.15).round(2)}))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def batches() -> pd.DataFrame:
+    return fermentation()
+
+
+@pytest.fixture(scope="module")
+def model(batches: pd.DataFrame) -> dowgan.Synthesizer:
+    return dowgan.Synthesizer(runs=["batch"]).fit(batches)
+
+
+def test_batches_begin_small_and_move_together(batches: pd.DataFrame, model: dowgan.Synthesizer) -> None:
+    made = model.generate(runs=24)
+    first = made.groupby("batch", sort=False)["mass"].first()
+    assert first.between(0.0, 1.5).all()
+    assert first.mean() == pytest.approx(batches.groupby("batch")["mass"].first().mean(), abs=0.2)
+    assert made["mass"].corr(made["sugar"]) < -0.95
+    ends = made.groupby("batch")["mass"].last().mean(), batches.groupby("batch")["mass"].last().mean()
+    assert ends[0] == pytest.approx(ends[1], abs=3)
+
+
+def test_what_is_used_up_never_rises(batches: pd.DataFrame, model: dowgan.Synthesizer) -> None:
+    assert "'sugar' never rises within a run" in model.model_.rules
+    begun = batches[batches.groupby("batch").cumcount() < 40].reset_index(drop=True)
+    coming = model.extend(begun, steps=12, paths=6)
+    for table in (model.generate(), model.densify(batches, factor=3), coming.median):
+        assert (table.groupby("batch")["sugar"].diff().dropna() <= 0).all()
+    assert (coming.paths.groupby(["batch", "path"])["sugar"].diff().dropna() <= 0).all()
+    last = begun.groupby("batch")["sugar"].last()
+    assert (coming.median.groupby("batch")["sugar"].first() <= last).all()
+
+
+def test_only_what_falls_in_every_run_is_said_to_fall(batches: pd.DataFrame) -> None:
+    table = read(batches, runs=["batch"])
+    assert [course.columns for course in find_falling(table.schema.channels, table.runs)] == [(1,)]
+    batches = batches.copy()
+    batches.loc[5, "sugar"] = 39.0
+    table = read(batches, runs=["batch"])
+    assert find_falling(table.schema.channels, table.runs) == []
+
+
+def test_no_structure_of_slow_channels_has_impossible_covariances() -> None:
+    rng = np.random.default_rng(0)
+    slow = [np.cumsum(np.cumsum(rng.normal(0, 0.01, (90, 1)), axis=0), axis=0) for _ in range(12)]
+    runs = [np.column_stack([s, -s + rng.normal(0, 1e-3, s.shape), rng.normal(0, 1, (90, 2))]) for s in slow]
+    scale = np.concatenate(runs).std(axis=0)
+    for lagged in parts_of([run / scale for run in runs], 48, 6).values():
+        assert np.diag(lagged[0]).min() > 0.5
+        assert np.abs(lagged).max() < 2.5
