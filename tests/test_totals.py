@@ -73,6 +73,51 @@ def test_a_total_that_is_given_is_followed() -> None:
     assert made["flow"].mean() > 5.5  # as much as the total asks for
 
 
+def restarting() -> pd.DataFrame:
+    """A day's energy, which begins again at midnight, and a meter of four digits, hour by hour."""
+    rng = np.random.default_rng(1)
+    times = pd.date_range("2024-01-01", periods=24 * 40, freq="h")
+    rate = np.maximum(0.2, 5 + 4 * np.sin(2 * np.pi * (times.hour - 8) / 24) + rng.normal(0, 1, len(times)))
+    rate = np.asarray(rate)
+    today = pd.Series(rate).groupby(times.date).cumsum().round(1)
+    frame = pd.DataFrame({"time": times, "today": today, "meter": ((rate * 30).cumsum() % 10_000).astype(int)})
+    frame.loc[200:203, ["today", "meter"]] = np.nan
+    return frame.assign(meter=frame["meter"].astype("Int64"))
+
+
+def test_totals_that_begin_again_do_so_when_they_did(tmp_path: Path) -> None:
+    frame = restarting()
+    dowgan.Synthesizer("prior").fit(frame).save(tmp_path / "model.dowgan")
+    model = dowgan.load(tmp_path / "model.dowgan")
+    assert [again.words() for again in model.model_.totals.again] == [
+        "begins again every 24 rows",
+        "begins again at 0 behind 10,000",
+    ]
+    given = frame[::3].reset_index(drop=True)
+    finer = model.densify(given, factor=3)
+    known = given["today"].notna().to_numpy()
+    assert (finer["today"].to_numpy()[::3][known] == given["today"].to_numpy()[known]).all()
+    assert (finer["today"] - frame["today"][: len(finer)]).abs().max() < 12
+    for table in (
+        model.generate(),
+        model.generate(start="2024-05-05 07:00", rows=300),
+        finer,
+        model.extend(steps=60).median,
+    ):
+        falls = table["today"].diff() < 0
+        assert (falls == (table["time"].dt.hour == 0)).iloc[1:].all()
+        wraps = table["meter"].astype(float).diff()
+        assert (wraps[wraps < 0] < -9_000).all()
+        assert table["meter"].between(0, 9_999).all()
+    assert model.extend(steps=24).median["today"].iloc[0] < 5
+
+
+def test_a_saw_is_no_total() -> None:
+    column, rows = Column("x", "value", "float", dtype="float64"), np.arange(300.0)
+    for values in (rows % 37, np.minimum(rows % 48, 24) * 1.5, np.where(rows % 24 == 5, 40.0, rows % 24)):
+        assert find_totals([column], [Run((), 0, 0, values[:, None])], (24,)).columns == ()
+
+
 def test_what_is_no_total() -> None:
     column, rng = Column("x", "value", "float", "float64"), np.random.default_rng(1)
     rising = np.sort(rng.random(200))[:, None]

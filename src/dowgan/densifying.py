@@ -100,9 +100,9 @@ class Densifier:
                     found.fill(values, part.values, factor)
         rules = model.relations.unbroken(part.values)
         middle, *kept = [rules.keep(values, model.channels.with_rests(given, values)) for values in decoded]
-        model.totals.between(run.values, factor, middle)
+        model.totals.between(run.values, factor, middle, position, ratio)
         for values in kept:
-            model.totals.between(run.values, factor, values, drawn=True)
+            model.totals.between(run.values, factor, values, position, ratio, drawn=True)
         return run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))
 
     def _ratio(self, table: Table, factor: int) -> int:

@@ -70,9 +70,10 @@ class Drawer:
             return list(runs)
         out = []
         for run, plan in zip(runs, plans, strict=True):
-            values = run.values.copy()
-            values[0, list(totals.columns)] = 0.0
-            values = totals.summed(values, self._first[plan.like])
+            values, begun = run.values.copy(), totals.beginning(run.offset)
+            before = totals.begun(self._first[plan.like], values, run.offset - self._offsets[plan.like], run.offset)
+            values[0, [c for c, begins in zip(totals.columns, begun, strict=True) if not begins]] = 0.0
+            values = totals.summed(values, before, run.offset)
             if fixed is not None:
                 np.copyto(values, fixed[: len(values)], where=~np.isnan(fixed[: len(values)]))
             out.append(replace(run, values=values))
@@ -201,6 +202,10 @@ class Drawer:
         if self.model.channels.fixed:
             self.model.channels.put_fixed(values, self._first[plan.like])
         return values
+
+    @cached_property
+    def _offsets(self) -> dict[tuple[Any, ...], int]:
+        return {past.key: past.offset for past in self.model.past}
 
     @cached_property
     def _first(self) -> dict[tuple[Any, ...], np.ndarray]:

@@ -222,7 +222,8 @@ class Extender:
         before = last_known(history.run.values)
         given = [model.channels.with_rests(ahead.given, path) for path in decoded]
         ruled = [rules.keep(path, known) for path, known in zip(decoded, given, strict=True)]
-        kept = [model.totals.summed(path, before) for path in ruled]
+        position = history.stretch.position + len(history.stretch.values)
+        kept = [model.totals.summed(path, before, position) for path in ruled]
         for path in kept:
             np.copyto(path, ahead.given, where=~np.isnan(ahead.given))
         middle, *values = kept

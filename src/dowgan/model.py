@@ -14,8 +14,8 @@ from dowgan.calibrate import Calibration
 from dowgan.channels import Channels, Code
 from dowgan.coordinates import Coordinates
 from dowgan.courses import Course
-from dowgan.holds import Deadband, Hold
 from dowgan.falling import Falling
+from dowgan.holds import Deadband, Hold
 from dowgan.idle import Idle
 from dowgan.lengths import Lengths
 from dowgan.levels import Levels, last_known
@@ -31,7 +31,7 @@ from dowgan.setpoints import Setpoints
 from dowgan.states import Rest, Sides
 from dowgan.succession import Timetable, find_timetable
 from dowgan.table.schema import Run, Schema, Table
-from dowgan.totals import Totals
+from dowgan.totals import Again, Totals
 from dowgan.transport import Slice, Transport
 from dowgan.verbs import Mixture
 
@@ -204,6 +204,7 @@ class Model:
 KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
+        Again,
         Calibration,
         Channels,
         Code,

@@ -113,10 +113,14 @@ def _log_course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
 
 
 def _cost(rests: Rests, log_spread: Rests) -> Float[np.ndarray, " D"]:
-    """Mean negative log density of normal values and steps of each channel, the best common spread taken."""
+    """Mean negative log density of each channel's values, as normal ones, and of its steps, as Laplace has it.
+
+    The best common spread is taken. A few large steps, such as at a start, say little.
+    """
     scaled = [r / np.exp(s) for r, s in zip(rests, log_spread, strict=True)]
-    sizes = log_rms(np.concatenate(scaled)), log_rms(np.concatenate([np.diff(r, axis=0) for r in scaled]))
-    return sizes[0] + sizes[1] + 2 * mean_known(np.concatenate(list(log_spread)))
+    steps = np.abs(np.concatenate([np.diff(r, axis=0) for r in scaled]))
+    sizes = log_rms(np.concatenate(scaled)) + np.log(mean_known(steps) + 1e-12)
+    return sizes + 2 * mean_known(np.concatenate(list(log_spread)))
 
 
 def _runs_apart(rests: Rests) -> int:

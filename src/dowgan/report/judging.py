@@ -217,7 +217,7 @@ def _by_the_row(table: Table, *sides: Sequence[np.ndarray]) -> list[list[np.ndar
 
     How high a total climbs, and how far it drifts, is only a matter of how many rows there are.
     """
-    totals = find_totals(table.schema.channels, table.runs)
+    totals = find_totals(table.schema.channels, table.runs, table.schema.clock.cycles())
     kept = totals.never_falling([values for side in sides for values in side])
     return [[kept.added(values) for values in side] for side in sides]
 
@@ -276,7 +276,8 @@ def _about_trial(trial: Trial, table: Table) -> dict[str, Any]:
 def audit(table: Table, real: Sequence[np.ndarray], fake: Sequence[np.ndarray]) -> dict[str, Any]:
     """Rules of each column that generated rows break, and the share of missing values; totals have no upper bound."""
     own, made = np.concatenate(list(real)), np.concatenate(list(fake))
-    columns = find_totals(table.schema.channels, table.runs).open(table.schema).channels
+    totals = find_totals(table.schema.channels, table.runs, table.schema.clock.cycles())
+    columns = totals.open(table.schema).channels
     gaps = [np.isnan(x).mean(axis=0) for x in (own, made)]
     return {
         "rules": {c.name: broken(c, made[:, i]) for i, c in enumerate(columns)},

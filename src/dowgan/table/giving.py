@@ -128,7 +128,7 @@ def _boxed(values: Any, dtype: str) -> Any:
 
 def _keys(column: Column, keys: Sequence[object], lengths: Sequence[int]) -> Any:
     if column.kind == "category":
-        column = replace(column, levels=tuple(dict.fromkeys((*column.levels, *keys))))  # type: ignore[arg-type]
+        column = replace(column, levels=tuple(dict.fromkeys((*column.levels, *keys))))
         place = {level: i for i, level in enumerate(column.levels)}  # new runs have labels of their own
         codes = [float(place[key]) for key in keys]
     else:
