@@ -307,6 +307,8 @@ BAD = {
     "words.csv": "a,b\n" + "x,y\n" * 12,
     "uneven.csv": "time,a\n" + "".join(f"2024-01-{d:02},{d}\n" for d in (1, 2, 4, 5, 9, 10, 17, 18, 23, 30, 31)),
     "empty.csv": "",
+    "sheet.xlsx": "no sheet at all",
+    "rows.json": "{}",
 }
 
 

@@ -103,8 +103,11 @@ class Desk:
         self.example = True
 
     def keep(self, content: bytes, label: str, name: str) -> Path:
-        """Write what was uploaded under a name of ours."""
-        ending = next((e for e in sorted(ENDINGS, key=len, reverse=True) if label.lower().endswith(e)), ".csv")
+        """Write what was uploaded under a name of ours; of its own only the ending is kept, which says what it is."""
+        lower = label.lower()
+        own = re.search(r"\.[a-z0-9]{1,8}$", lower)
+        known = (e for e in sorted(ENDINGS, key=len, reverse=True) if lower.endswith(e))
+        ending = next(known, own.group() if own else ".csv")
         path = self.folder / f"{name}-{self.number}{ending}"
         path.write_bytes(content)
         self.labels[str(path)] = label
