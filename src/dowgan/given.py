@@ -15,6 +15,7 @@ from dowgan.errors import OptionError, unknown
 from dowgan.model import Model
 from dowgan.plan import level_of, named_conditions
 from dowgan.table import Column, Schema
+from dowgan.table.rules import significant
 
 if TYPE_CHECKING:
     from pandas import DataFrame
@@ -108,6 +109,9 @@ def widened(schema: Schema, fixed: np.ndarray | None) -> Schema:
             lower=None if column.lower is None else min(column.lower, float(known[0])),
             upper=None if column.upper is None else max(column.upper, float(known[-1])),
             decimals=column.decimals if exact else None,
+            digits=None
+            if column.digits is None or (significant(known, column.digits) != known).any()
+            else column.digits,
         )
         schema = schema.with_column(column)
     return schema

@@ -118,6 +118,7 @@ def _wider(model: Column, own: Column, values: np.ndarray) -> Column:
     return replace(
         model,
         step=model.step if model.in_steps(values) else None,
+        digits=None if model.digits is None or own.digits is None else max(model.digits, own.digits),
         kind=model.kind if whole else "float",
         dtype=own.dtype if (own.missing < 1 and own.kind != "constant") or own.dtype == model.dtype else model.dtype,
         decimals=decimals,

@@ -8,8 +8,9 @@ from dataclasses import replace
 import numpy as np
 
 from dowgan.errors import DataError
-from dowgan.table.cells import LIMIT, STATUS, Cells, beyond_limit, is_number
+from dowgan.table.cells import LIMIT, STATUS, Cells, beyond_limit, decimals_of, is_number
 from dowgan.table.clocks import mostly_times, surely_named
+from dowgan.table.rules import significant
 from dowgan.table.schema import Column, Role, Run, Schema
 
 MOST_LABELS = 50  # a text column with more is no category of a plant
@@ -17,6 +18,10 @@ MOST_CONDITION_LABELS = 1000
 MOST_LEVELS = 12  # distinct values of a number that jumps between settings
 ROWS_PER_LEVEL = 20
 FEWEST_STEPS = 5  # distinct values of a number that moves in steps
+SPAN = 30.0  # times the least size of a value that the greatest is, from which significant digits are looked for
+FINE = 4  # decimals, from which they say more
+FEWER = 2  # decimals, by which the largest values have less
+MOST_SIGNIFICANT = 5
 MOST_COUNTED = 2.0**53  # of the last decimal
 MOST_SUFFIXED = 12  # labels like 2h, 4h; more of them are numbers with a unit
 HELD_ROWS = 8  # rows that a set-point stays where it is, in the mean
@@ -200,7 +205,23 @@ def _number(cells: Cells, role: Role, known: np.ndarray, missing: float) -> Colu
     levels = tuple(int(v) if cells.whole else float(v) for v in distinct) if few else ()
     lower = float(distinct[0]) if _piles(counts, len(known)) else 0.0 if distinct[0] >= 0 else None
     upper = float(distinct[-1]) if _piles(counts[::-1], len(known)) else _natural(cells, distinct, int(counts[-1]))
-    return replace(_column(cells, role, kind, missing, lower, upper, levels), step=_step(cells, known, len(distinct)))
+    step, digits = _step(cells, known, len(distinct)), None if levels else _digits(cells, known, len(distinct))
+    column = replace(_column(cells, role, kind, missing, lower, upper, levels), step=step, digits=digits)
+    return column if digits is None else replace(column, decimals=None)
+
+
+def _digits(cells: Cells, known: np.ndarray, distinct: int) -> int | None:
+    """The significant digits that all values have, where they span decades and decimals say less."""
+    sizes = np.abs(known[known != 0])
+    if cells.whole or distinct < FEWEST_STEPS or not len(sizes) or sizes.max() < SPAN * sizes.min():
+        return None
+    if cells.decimals is not None and cells.decimals < FINE:
+        return None
+    top = decimals_of(sizes[sizes >= sizes.max() / 10], 53)
+    if top is None or (cells.decimals is not None and top > cells.decimals - FEWER):
+        return None  # the largest have as many decimals as the least
+    found = (d for d in range(1, MOST_SIGNIFICANT + 1) if np.allclose(significant(sizes, d), sizes, rtol=1e-9, atol=0))
+    return next(found, None)
 
 
 def _step(cells: Cells, known: np.ndarray, distinct: int) -> float | None:

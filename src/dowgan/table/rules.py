@@ -22,7 +22,14 @@ def keep(column: Column, values: np.ndarray) -> np.ndarray:
         values = np.round(values / column.step) * column.step
     if column.kind == "integer":
         return rounded(values, 0)
+    if column.digits is not None:
+        return significant(values, column.digits)
     return values if column.decimals is None else rounded(values, column.decimals)
+
+
+def significant(values: np.ndarray, digits: int) -> np.ndarray:
+    """Values [N] rounded to so many significant digits, as text would have them."""
+    return np.array([float(f"{value:.{digits - 1}e}") for value in values.tolist()])
 
 
 def rounded(values: np.ndarray, decimals: int) -> np.ndarray:
@@ -60,6 +67,10 @@ def broken(column: Column, values: np.ndarray) -> str | None:
         off = np.abs(known - rounded) > 1e-6 * np.maximum(np.abs(known), 1e-6)  # room for float32
         if off.any():
             return f"holds {float(known[off][0])!r}, which has more than {column.decimals} decimals"
+    if column.digits is not None:
+        off = np.abs(known - significant(known, column.digits)) > 1e-6 * np.abs(known)
+        if off.any():
+            return f"holds {float(known[off][0])!r}, which has more than {column.digits} significant digits"
     if column.levels and column.kind != "category":
         off = nearest(known, np.array(column.levels, float)) != known
         if off.any():

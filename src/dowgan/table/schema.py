@@ -27,6 +27,7 @@ class Column:
         lower: learned physical bound: 0 if no value is negative, or the value that the column piles up at.
         upper: only where the values pile up at the maximum (saturation).
         step: of which all values are multiples, where that is more than their decimals say: a valve's 5 %; None if not.
+        digits: significant ones of all values where they span decades, such as 3 of 1.19e-07; None if they are more.
         levels: a category's values in order; a number's distinct values if they are few (<= 12) on many rows.
         missing: share of missing values.
         value: a constant column's value, NaN if all is missing.
@@ -45,6 +46,7 @@ class Column:
     lower: float | None = None
     upper: float | None = None
     step: float | None = None
+    digits: int | None = None
     levels: tuple[object, ...] = ()
     missing: float = 0.0
     value: object = None

@@ -86,6 +86,8 @@ def _rules(column: Column, schema: Schema) -> list[str]:
         rules += [f"at most {column.upper:g}"] if column.upper is not None else []
     if column.step is not None and not column.levels:
         rules.append(f"in steps of {column.step:.10g}")
+    elif column.digits is not None:
+        rules.append(f"{column.digits} significant digit{'' if column.digits == 1 else 's'}")
     elif column.kind == "float" and column.decimals is not None and column.role == "value":
         rules.append(f"{column.decimals} decimal{'' if column.decimals == 1 else 's'}")
     if column.kind == "constant":
