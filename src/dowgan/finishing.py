@@ -42,18 +42,8 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
     idle = find_idle(columns, table.runs, table.schema.clock.cycles())
     # the polish is fitted to what breaks the rules: it is what mends most of it
     model = replace(model, relations=Relations(), holds=tuple(idle))
-    if calibrated:
-        windows = _windows(Drawer(model), table, fitted, streams)
-        directions = fitted.coordinates.value_directions, streams.numpy("directions")
-        sides = fitted.sided, fitted.held_out
-        model = replace(model, transport=fit_transport(windows, fitted.windows, *sides, *directions))
-    plans = _trial(model, table, streams)
-    drawn = Drawer(model).runs(plans, None, streams, single=not model.table_schema.run_names)
-    if calibrated and model.network is None and fitted.window.season.along:  # windows do not know their place in a run
-        plain = replace(model, transport=None)
-        other = Drawer(plain).runs(plans, None, streams, single=not model.table_schema.run_names)
-        if _off(other, table.runs, model.coordinates.steps) < _off(drawn, table.runs, model.coordinates.steps):
-            model, drawn = plain, other
+    windows = _windows(Drawer(model), table, fitted, streams) if calibrated else None
+    model, drawn = _transported(model, table, fitted, streams, windows)
     real, series = (_sample(runs, regime_of) for runs in (table.runs, drawn))
     if not calibrated:
         short = long = fit_resolution(columns, real.values)
@@ -63,7 +53,7 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
         # windows are drawn without regard to what regimes, trends, levels and places in a run add
         steady = len(fitted.channels.regimes) == 1 and not moved and not fitted.window.season.along
         short = long
-        if steady and model.transport is not None:
+        if steady and model.transport is not None and windows is not None:
             short = fit_polish(columns, fitted.relations, _carried(fitted, model.transport, windows), real, moved)
     model = replace(model, polish=short, polish_long=long, relations=fitted.relations)
     drawer = Drawer(model)
@@ -77,6 +67,31 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
     falling = find_falling(columns, table.runs)
     holds = find_holds(columns, table.runs, runs, straight)
     return replace(model, holds=(*idle, *lines, *holds, *falling))
+
+
+def _transported(
+    model: Model, table: Table, fitted: Fitted, streams: Streams, windows: Float[np.ndarray, "M U"] | None
+) -> tuple[Model, list[Run]]:
+    """The model with windows carried to the data, and a long draw of it.
+
+    Where windows do not know their place in a run, they are left as they are if whole runs come out nearer then.
+
+    Args:
+        windows: many drawn ones, in coordinates; None if they stay as they are.
+    """
+    single = not model.table_schema.run_names
+    if windows is not None:
+        directions = fitted.coordinates.value_directions, streams.numpy("directions")
+        sides = fitted.sided, fitted.held_out
+        model = replace(model, transport=fit_transport(windows, fitted.windows, *sides, *directions))
+    plans, steps = _trial(model, table, streams), model.coordinates.steps
+    drawn = Drawer(model).runs(plans, None, streams, single)
+    if model.transport is not None and model.network is None and fitted.window.season.along:
+        plain = replace(model, transport=None)
+        other = Drawer(plain).runs(plans, None, streams, single)
+        if _off(other, table.runs, steps) < _off(drawn, table.runs, steps):
+            return plain, other
+    return model, drawn
 
 
 def _off(drawn: Sequence[Run], runs: Sequence[Run], steps: int) -> float:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float, Int
 
+from dowgan.again import Again
 from dowgan.calibrate import Calibration
 from dowgan.channels import Channels, Code
 from dowgan.coordinates import Coordinates
@@ -31,7 +32,7 @@ from dowgan.setpoints import Setpoints
 from dowgan.states import Rest, Sides
 from dowgan.succession import Timetable, find_timetable
 from dowgan.table.schema import Run, Schema, Table
-from dowgan.totals import Again, Totals
+from dowgan.totals import Totals
 from dowgan.transport import Slice, Transport
 from dowgan.verbs import Mixture
 
