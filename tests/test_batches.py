@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 import dowgan
+from dowgan.errors import OptionError
 from dowgan.falling import find_falling
 from dowgan.process import parts_of
 from dowgan.table import read
@@ -56,6 +57,35 @@ def test_what_is_used_up_never_rises(batches: pd.DataFrame, model: dowgan.Synthe
     assert (coming.paths.groupby(["batch", "path"])["sugar"].diff().dropna() <= 0).all()
     last = begun.groupby("batch")["sugar"].last()
     assert (coming.median.groupby("batch")["sugar"].first() <= last).all()
+
+
+def test_what_is_measured_once_in_a_batch_is_one_of_the_batch(batches: pd.DataFrame) -> None:
+    table = batches.assign(purity=np.nan)
+    ends = table.groupby("batch", sort=False).tail(1).index
+    table.loc[ends, "purity"] = np.linspace(93, 98, len(ends)).round(2)
+    model = dowgan.Synthesizer("prior", runs=["batch"]).fit(table)
+    begun = table[table.groupby("batch").cumcount() < 30].reset_index(drop=True)
+    for made in (model.generate(runs=20), model.densify(table, factor=2), model.extend(begun, steps=4).median):
+        assert made["purity"].between(93, 98).all()
+        assert (made.groupby("batch")["purity"].nunique() == 1).all()
+
+
+def test_further_batches_come_behind_the_table(batches: pd.DataFrame, model: dowgan.Synthesizer) -> None:
+    made = model.generate(runs=30).groupby("batch", sort=False)["time"].agg(["first", "last"])
+    assert (made["first"].to_numpy()[1:] > made["last"].to_numpy()[:-1]).all()
+    assert (made["first"].dt.hour == 7).all()
+
+
+def test_a_course_is_given_for_one_batch_at_a_time(batches: pd.DataFrame, model: dowgan.Synthesizer) -> None:
+    given = batches[["batch", "warm"]].head(140)
+    with pytest.raises(OptionError) as raised:
+        model.generate(given=given)
+    assert str(raised.value) == (
+        "The given table holds 2 runs, and what is given is one run's course: give the rows of one 'batch' at a time, "
+        "with --runs 1."
+    )
+    one = given[given["batch"] == "F0"]
+    assert model.generate(given=one, runs=1)["warm"].tolist() == one["warm"].tolist()
 
 
 def test_only_what_falls_in_every_run_is_said_to_fall(batches: pd.DataFrame) -> None:

@@ -185,6 +185,12 @@ def test_a_lost_week_is_named() -> None:
     assert any(f["kind"] == "rhythm 7" for f in find([real], [lost], ["sold"], (7,)))
 
 
+def test_gaps_do_not_loosen_ties() -> None:
+    gaps = np.random.default_rng(11).random(HELD.shape) < 0.4
+    for sides in ((np.where(gaps, np.nan, REAL), HELD), (REAL, np.where(gaps, np.nan, HELD))):
+        assert [f for f in find([sides[0]], [sides[1]], NAMES) if f["kind"] == "ties"] == []
+
+
 def test_a_natural_end_that_is_reached_more_often_is_no_clipping() -> None:
     rng = np.random.default_rng(10)
     many, few = rng.poisson(2.5, (400, 1)).astype(float), rng.poisson(1.7, (400, 1)).astype(float)

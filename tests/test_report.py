@@ -142,3 +142,14 @@ def test_a_table_too_short_to_compare_is_refused_in_one_line(
     assert "5 rows, half of the shorter table, hold no window of 15 rows: give tables of at least 30 rows" in told
     assert "\n" not in told
     assert not (tmp_path / "out.html").exists()
+
+
+def test_columns_without_neighbouring_values_can_be_compared(tmp_path: Path) -> None:
+    frame = waves(400, names=("a", "b", "c"))
+    frame.loc[np.arange(400) % 8 != 0, "b"] = np.nan
+    found = compare(frame, frame.assign(a=frame["a"][::-1].to_numpy()))
+    found.to_html(tmp_path / "compare.html")
+    assert (tmp_path / "compare.html").stat().st_size > 1_000_000
+    levels = pd.DataFrame({"pulse": np.tile([93, 94, 95, 96], 60), "x": np.arange(240) % 7 + 0.5})
+    verdict = compare(levels, levels.assign(pulse=levels["pulse"] + 1)).verdict
+    assert not any("levels" in sentence.text for sentence in verdict)

@@ -112,6 +112,20 @@ def test_totals_that_begin_again_do_so_when_they_did(tmp_path: Path) -> None:
     assert model.extend(steps=24).median["today"].iloc[0] < 5
 
 
+def test_a_count_of_each_shift_begins_again_at_its_hours() -> None:
+    rng = np.random.default_rng(2)
+    times = pd.date_range("2024-01-01 03:00", periods=24 * 30, freq="h")
+    made = rng.poisson(100, len(times))
+    shift = ((times.hour - 6) // 8).to_numpy() + 3 * times.dayofyear.to_numpy()
+    frame = pd.DataFrame({"time": times, "count": pd.Series(made).groupby(shift).cumsum()})
+    model = dowgan.Synthesizer("prior").fit(frame)
+    assert model.model_.totals.again[0].words() == "begins again 3 times every 24 rows"
+    finer = model.densify(frame[::2].reset_index(drop=True), factor=2)
+    for table in (model.generate(), finer, model.extend(steps=30).median):
+        fell = table["time"][table["count"].diff() < 0].dt.hour
+        assert set(fell) == {6, 14, 22}
+
+
 def test_a_saw_is_no_total() -> None:
     column, rows = Column("x", "value", "float", dtype="float64"), np.arange(300.0)
     for values in (rows % 37, np.minimum(rows % 48, 24) * 1.5, np.where(rows % 24 == 5, 40.0, rows % 24)):

@@ -16,6 +16,7 @@ RUNS = 2  # times that it is as high at the end as the largest rise, at least: a
 AGAIN = 1.5  # times the largest other rise, that what is added where a total begins again is at most
 LIMITS = sorted([*(10.0**k for k in range(1, 13)), *(2.0**k for k in (8, 15, 16, 24, 31, 32))])  # of a counter
 CYCLES = 4  # of the clock, in which a total begins again at the same phase, at least
+MOST_PHASES = 6  # of a cycle, in which it does: three shifts a day
 MOSTLY = 0.8  # share of the cycles in which it is seen to fall
 
 
@@ -26,17 +27,18 @@ class Again:
     Attributes:
         limit: what it never reaches.
         cycle: rows of the clock's day, week and so on.
-        phase: of the first row of each, on the table's clock.
+        phases: of the rows in which it does, on the table's clock.
     """
 
     limit: float = 0.0
     cycle: int = 0
-    phase: int = 0
+    phases: tuple[int, ...] = ()
 
     def words(self) -> str:
         if self.limit:
             return f"begins again at 0 behind {self.limit:,.15g}"
-        return f"begins again every {self.cycle} rows" if self.cycle else "never falls"
+        often = "" if len(self.phases) == 1 else f"{len(self.phases)} times "
+        return f"begins again {often}every {self.cycle} rows" if self.cycle else "never falls"
 
     def unwound(self, values: Float[np.ndarray, " K"]) -> Float[np.ndarray, " K"]:
         """Known values of a counter as if it went on."""
@@ -47,7 +49,11 @@ class Again:
         """In which rows from a position on it begins again by the clock."""
         if not self.cycle:
             return np.zeros(rows, dtype=bool)
-        return (position + np.arange(rows) - self.phase) % self.cycle == 0
+        return np.isin((position + np.arange(rows)) % self.cycle, self.phases)
+
+    def since(self, position: int) -> int:
+        """Rows from the last one in which it began again by the clock up to a position, both counted."""
+        return min((position - phase) % self.cycle for phase in self.phases) + 1
 
 
 def begun_again(
@@ -98,7 +104,7 @@ def find_again(place: int, runs: Sequence[Run], cycles: Sequence[int]) -> Again 
 
 
 def _by_clock(place: int, runs: Sequence[Run], cycle: int, largest: float) -> Again | None:
-    """When a column begins again by the clock: it falls at one phase only, in nearly every cycle."""
+    """When a column begins again by the clock: it falls at few phases only, in nearly every cycle."""
     phases, seen = [], 0
     for run in runs:
         values = run.values[:, place]
@@ -107,6 +113,7 @@ def _by_clock(place: int, runs: Sequence[Run], cycle: int, largest: float) -> Ag
             return None
         phases += ((run.offset + falls) % cycle).tolist()
         seen += len(values) // cycle
-    if seen < CYCLES or len(set(phases)) != 1 or len(phases) < MOSTLY * seen:
+    found, often = np.unique(phases, return_counts=True)
+    if seen < CYCLES or not 0 < len(found) <= MOST_PHASES or often.min() < MOSTLY * seen:
         return None
-    return Again(cycle=cycle, phase=phases[0])
+    return Again(cycle=cycle, phases=tuple(found.tolist()))

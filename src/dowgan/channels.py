@@ -309,6 +309,8 @@ def _moving(values: Float[np.ndarray, "T C"], states: Sequence[State]) -> Float[
 def find_fixed(columns: Sequence[Column], runs: Sequence[Run], same: Sequence[tuple[int, int]]) -> tuple[int, ...]:
     """Return the columns that never change within a run and differ between runs.
 
+    A value that is measured once in each run, such as a batch's purity at its end, is one of the run.
+
     Args:
         columns: the schema's channels.
         runs: of the table.
@@ -320,7 +322,9 @@ def find_fixed(columns: Sequence[Column], runs: Sequence[Run], same: Sequence[tu
     spans = np.array([[np.ptp(values) if len(values) else 0.0 for values in own] for own in known])
     seen = np.array([[max(len(values) - 1, 0) for values in own] for own in known]).sum(axis=0)
     first = np.array([[values[0] if len(values) else np.nan for values in own] for own in known])
-    steady = (spans == 0).all(axis=0) & (seen >= FEWEST_FIXED)
+    once = np.array([[len(values) == 1 for values in own] for own in known]).all(axis=0)
+    longer = min(len(run.values) for run in runs) > 1
+    steady = (spans == 0).all(axis=0) & ((seen >= FEWEST_FIXED) | (once & longer))
     return tuple(
         place
         for place, column in enumerate(columns)

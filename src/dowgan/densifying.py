@@ -8,7 +8,6 @@ from jaxtyping import Bool
 
 from dowgan.courses import Course
 from dowgan.fitting import stretch_of
-from dowgan.levels import last_known
 from dowgan.model import Model
 from dowgan.resting import Resting, find_resting
 from dowgan.rng import Streams
@@ -91,7 +90,7 @@ class Densifier:
         every = [level.on(path) for path in (filled.middle, *filled.paths[:paths])]
         decoded = [model.channels.decode(path, rows.regime, told) for path in every]
         for values in decoded:
-            model.channels.put_fixed(values, last_known(part.values))
+            model.channels.put_fixed(values, model.own_of(part.values))
             for found in standing:
                 for column in found.columns:
                     must = found.between(part.values[:, column], factor, position, ratio).ravel()[: len(values)]

@@ -124,7 +124,7 @@ class Extender:
         for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
             decoded.append(model.channels.decode(level.on(path), course, own))
         for values in decoded:
-            model.channels.put_fixed(values, last_known(run.values))
+            model.channels.put_fixed(values, model.own_of(run.values))
         if model.holds:
             chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
             chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])

@@ -228,6 +228,13 @@ def trajectory(frame: DataFrame, schema: Schema) -> dict[str, np.ndarray]:
     import pandas as pd
 
     _check_told(frame, schema)
+    keys = [name for name in schema.run_names if name in frame.columns]
+    several = frame[keys].drop_duplicates() if keys else frame[:0]
+    if len(several) > 1:
+        raise OptionError(
+            f"The given table holds {len(several)} runs, and what is given is one run's course: give the rows of one "
+            f"'{keys[-1]}' at a time, with --runs 1."
+        )
     names = [c for c in schema.channels if c.name in frame.columns]
     if not names:
         raise OptionError(unknown("column", str(frame.columns[0]), [c.name for c in schema.channels]))

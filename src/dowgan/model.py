@@ -193,6 +193,14 @@ class Model:
         falling = [course.words(names) for course in self.holds if isinstance(course, Falling)]
         return [*self.channels.words(names), *self.relations.words(names), *self.totals.words(names), *falling]
 
+    def own_of(self, run: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:
+        """The last known value of each column of a run, where none is known the usual one of the table's runs."""
+        return np.where(np.isnan(run).all(axis=0), self._usual, last_known(run))
+
+    @cached_property
+    def _usual(self) -> Float[np.ndarray, " C"]:
+        return np.median(np.stack([past.first for past in self.past]), axis=0)
+
     def shift(self, table: Table) -> int:
         """Steps of the model's clock from the fitted table's first time to that of another table."""
         first, clock = self.past[0], self.table_schema.clock

@@ -226,6 +226,18 @@ def _shares(model: Model, allowed: Bool[np.ndarray, " R"]) -> Float[np.ndarray, 
     return count / count.sum()
 
 
+def _round(past: Sequence[Past]) -> int:
+    """Steps by which a further run like one of the table's begins later: all of them, where they follow one another.
+
+    Units that run side by side are followed by units that do so at the same times.
+    """
+    starts = np.array([p.offset for p in past])
+    ends = starts + np.array([p.rows for p in past])
+    if len(past) < 2 or (starts[1:] < ends[:-1]).any():
+        return 0
+    return int(starts[-1] - starts[0] + max(np.median(np.diff(starts)), past[-1].rows))
+
+
 def plan_runs(
     model: Model,
     schema: Schema,
@@ -250,12 +262,12 @@ def plan_runs(
     plans, unrolled = [], [p.course for p in wanted]
     for number in range(runs):
         own, whole = wanted[number % len(wanted)], unrolled[number % len(wanted)]
-        length = own.rows if rows is None else rows
+        length, turn = own.rows if rows is None else rows, number // len(wanted)
         first = int(rng.integers(0, max(own.rows - length, 0) + 1)) if len(model.past) == 1 else 0
         start = own.offset + first
         regime, before, after = whole[first : first + length], whole[max(first - AROUND, 0) : first], whole[:0]
         few = len(model.past) < MANY_RUNS  # the regimes of many runs belong to their place in the run
-        at = start if position is None else position
+        at = start + turn * _round(model.past) if position is None else position
         elsewhen = few and timetable is not None and (at - start) % timetable.period != 0
         drawn = few and model.channels.found
         if drawn or elsewhen or len(regime) < length or not allowed[regime].all():

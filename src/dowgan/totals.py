@@ -112,7 +112,7 @@ class Totals:
         out = first.copy()
         for column, again in zip(self.columns, self.again, strict=True):
             if again.cycle and later % again.cycle:
-                out[column] = np.maximum(added[:, column], 0.0).mean() * ((position - again.phase) % again.cycle + 1)
+                out[column] = np.maximum(added[:, column], 0.0).mean() * again.since(position)
         return out
 
     def between(
@@ -144,7 +144,8 @@ class Totals:
             added = np.maximum(fine[:, column], 0.0)
             if again.cycle:
                 steps = np.floor(position + np.arange(len(fine)) * ratio / factor).astype(int)
-                begun = np.append(False, np.diff((steps - again.phase) // again.cycle) > 0)
+                every = again.begins(int(steps[0]), int(steps[-1] - steps[0]) + 1).cumsum()[steps - steps[0]]
+                begun = np.append(False, np.diff(every) > 0)
                 values = begun_again(added * ratio / factor, known * factor, given, begun)
             else:
                 inside = np.clip(np.arange(len(fine)) / factor, known[0], known[-1])

@@ -85,9 +85,9 @@ def reversible(series: Float[Array, "T C"], rng: np.random.Generator) -> Float[A
 def turned(sides: Sides) -> list[Finding]:
     """Return what says that time runs backwards, nothing if nothing does."""
     own, other = _by_blocks(sides)
-    if own.mean() > 0 and other.mean() > 0:
+    if other.mean() >= 0:
         return []
-    p = float(welch(own, other)[1][0]) if other.mean() < 0 < own.mean() else 1.0
+    p = float(welch(own, other)[1][0]) if own.mean() > 0 else 1.0
     if p < RARE:
         return [Finding("direction", None, p, 1.0, float(other.mean() / max(own.mean(), 1e-12)))]
     return _as_a_whole(sides)

@@ -80,8 +80,9 @@ def memory(block: Float[Array, "T C"], lag: int) -> Float[Array, "C"]:
 def ties(block: Float[Array, "T C"]) -> Float[Array, "C C"]:
     """Correlation of each channel with each other one, nothing on the diagonal."""
     z = _centred(block)
-    z = np.nan_to_num(z / np.sqrt(np.maximum(mean_of(z**2), 1e-9)))
-    found = z.T @ z / max(len(z), 1)
+    z = z / np.sqrt(np.maximum(mean_of(z**2), 1e-9))
+    known, z = (~np.isnan(z)).astype(float), np.nan_to_num(z)
+    found = z.T @ z / np.maximum(known.T @ known, 1.0)
     np.fill_diagonal(found, 0.0)
     return found
 

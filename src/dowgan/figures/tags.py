@@ -69,6 +69,8 @@ def _joined(series: Series) -> Float[np.ndarray, " K"]:
 
 def _edges(real: np.ndarray, made: np.ndarray) -> np.ndarray:
     """Bins of both, whole numbers apart where the values are whole and few."""
+    if not len(real) and not len(made):
+        return np.array([-0.5, 0.5])
     low, high = np.quantile(np.concatenate([real, made]), [0.001, 0.999])
     if high <= low:
         return np.array([low - 0.5, low + 0.5])

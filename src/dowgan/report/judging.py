@@ -29,7 +29,7 @@ from dowgan.report.backtest import (
 )
 from dowgan.report.page import VERBS, Report
 from dowgan.report.panels import Material
-from dowgan.table import Table, read
+from dowgan.table import Column, Table, read
 from dowgan.table.adopt import multiple
 from dowgan.table.rules import broken
 from dowgan.totals import find_totals
@@ -277,12 +277,19 @@ def audit(table: Table, real: Sequence[np.ndarray], fake: Sequence[np.ndarray]) 
     """Rules of each column that generated rows break, and the share of missing values; totals have no upper bound."""
     own, made = np.concatenate(list(real)), np.concatenate(list(fake))
     totals = find_totals(table.schema.channels, table.runs, table.schema.clock.cycles())
-    columns = totals.open(table.schema).channels
+    columns = [_open(column) for column in totals.open(table.schema).channels]
     gaps = [np.isnan(x).mean(axis=0) for x in (own, made)]
     return {
         "rules": {c.name: broken(c, made[:, i]) for i, c in enumerate(columns)},
         "missing": {c.name: {"real": float(gaps[0][i]), "fake": float(gaps[1][i])} for i, c in enumerate(columns)},
     }
+
+
+def _open(column: Column) -> Column:
+    """A column whose levels are whole numbers one after another may have a further one: a pulse of 93 to 99."""
+    levels = column.levels if column.kind == "integer" and column.role == "value" else ()
+    counted = len(levels) > 1 and levels[-1] - levels[0] == len(levels) - 1  # type: ignore[operator]
+    return replace(column, levels=()) if counted else column
 
 
 def _finished(scores: dict[str, Any], about: dict[str, Any], material: Material, began: float) -> Report:

@@ -19,7 +19,6 @@ MOST_LEVELS = 12  # distinct values of a number that jumps between settings
 ROWS_PER_LEVEL = 20
 FEWEST_STEPS = 5  # distinct values of a number that moves in steps
 SPAN = 30.0  # times the least size of a value that the greatest is, from which significant digits are looked for
-FINE = 4  # decimals, from which they say more
 FEWER = 2  # decimals, by which the largest values have less
 MOST_SIGNIFICANT = 5
 MOST_COUNTED = 2.0**53  # of the last decimal
@@ -214,8 +213,6 @@ def _digits(cells: Cells, known: np.ndarray, distinct: int) -> int | None:
     """The significant digits that all values have, where they span decades and decimals say less."""
     sizes = np.abs(known[known != 0])
     if cells.whole or distinct < FEWEST_STEPS or not len(sizes) or sizes.max() < SPAN * sizes.min():
-        return None
-    if cells.decimals is not None and cells.decimals < FINE:
         return None
     top = decimals_of(sizes[sizes >= sizes.max() / 10], 53)
     if top is None or (cells.decimals is not None and top > cells.decimals - FEWER):
