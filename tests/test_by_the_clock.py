@@ -102,8 +102,21 @@ def test_only_what_the_clock_tells_is_told_by_it() -> None:
     by_chance = np.cumsum(rng.random(HOURS) < 0.05) % 2
     of_its_own = (np.arange(HOURS) % 37 < 12).astype(int)
     found = [find_timetable([(0, x)], 2, (24, 168)) for x in (by_hour, by_chance, of_its_own)]
-    assert [None if table is None else table.period for table in found] == [24, None, None]
-    assert [follows_clock([(0, x)], 2, (24,)) for x in (by_hour, by_chance, of_its_own)] == [True, False, False]
+    assert [None if table is None else table.period for table in found] == [24, None, 37]
+    assert [follows_clock([(0, x)], 2, (24,)) for x in (by_hour, by_chance, of_its_own)] == [True, False, True]
+
+
+def test_a_cyclic_process_keeps_its_cycle() -> None:
+    rng = np.random.default_rng(9)
+    phase = np.arange(1_200) % 8
+    pressure = np.array([1, 4, 5, 5.2, 3, 1.5, 1.2, 1.1])[phase] + rng.normal(0, 0.05, 1_200)
+    frame = pd.DataFrame({"feed": np.where(phase < 4, "open", "closed"), "vent": (phase == 5).astype(int)})
+    model = dowgan.Synthesizer().fit(frame.assign(pressure=pressure.round(3)))
+    for table in (model.generate(), model.extend(steps=80).median):
+        vented = np.flatnonzero(table["vent"])
+        assert set(np.diff(vented)) == {8}
+        assert ((table["feed"] == "open").to_numpy() == ((np.arange(len(table)) - vented[0] + 5) % 8 < 4)).all()
+    assert model.generate()["pressure"].groupby(phase).std().max() < 0.4
 
 
 def test_columns_keep_the_steps_that_they_move_in() -> None:

@@ -1,7 +1,8 @@
 """How regimes follow one another: each for as long as it lasted in the table, or as the clock tells.
 
-A pump runs until a tank is full; a shift ends at six. Where the phase of the day, week or year foretells changes on
-later rows as well as how long a regime has lasted, and better than chance, regimes are drawn by it.
+A pump runs until a tank is full; a shift ends at six; the valves of a cyclic process have a beat of their own. Where
+the phase of the day, week or year, or of that beat, foretells changes on later rows as well as how long a regime has
+lasted, and better than chance, regimes are drawn by it.
 
 Shapes: T rows, R regimes, S steps from row to row, F phases.
 """
@@ -20,6 +21,10 @@ GAIN = 10.0  # of log likelihood on the later rows, over what holds at all phase
 SHORTER = 2.0  # the same by which a longer period must be better
 TIE = 1.0  # and by which how long a regime has lasted may be better
 SURE = 0.95  # share of the rows that are foretold where regimes follow the clock closely
+MOST_BEAT = 256  # rows of a period that is no cycle of the clock
+MOST_LOOKED_AT = 20_000  # rows in which it is looked for
+AGAIN = 0.9  # of the way from chance to always, that a regime is what it was a period ago
+BETWEEN = 0.5  # the same at some shorter distance, below which it is another one: no long stay
 NEVER = 1e-9  # least chance
 MOST_CHANCES = 4_000_000  # of a timetable
 
@@ -177,7 +182,8 @@ def find_timetable(courses: Sequence[Course], regimes: int, cycles: Sequence[int
     """
     courses = [(position, regime) for position, regime in courses if len(regime) > 1]
     rows = sum(len(regime) for _, regime in courses)
-    whole = [period for period in cycles if CYCLES * period <= rows and period * regimes**2 <= MOST_CHANCES]
+    every = sorted({*cycles, *(_beats(courses) if regimes > 1 else ())})
+    whole = [period for period in every if CYCLES * period <= rows and period * regimes**2 <= MOST_CHANCES]
     if regimes < 2 or not whole:
         return None
     steps, first = _steps(courses)
@@ -199,6 +205,24 @@ def find_timetable(courses: Sequence[Course], regimes: int, cycles: Sequence[int
         if gain > least:
             best, least = (period, doubt), gain + SHORTER
     return None if best is None else _timetable(steps, courses, regimes, *best)
+
+
+def _beats(courses: Sequence[Course]) -> list[int]:
+    """The shortest period of their own after which regimes come again, as the valves of a cyclic process do.
+
+    By how much more often than by chance a regime is what it was a period ago (kappa, Cohen 1960).
+    """
+    if not courses:
+        return []
+    longest = max((regime for _, regime in courses), key=len)[:MOST_LOOKED_AT]
+    chance = float(np.sum((np.bincount(longest) / len(longest)) ** 2))
+    least = 1.0
+    for period in range(1, min(MOST_BEAT, len(longest) // CYCLES) + 1):
+        same = (float(np.mean(longest[period:] == longest[:-period])) - chance) / max(1 - chance, NEVER)
+        if same >= AGAIN and least < BETWEEN:
+            return [period]
+        least = min(least, same)
+    return []
 
 
 def _timetable(steps: _Steps, courses: Sequence[Course], regimes: int, period: int, doubt: float) -> Timetable:
