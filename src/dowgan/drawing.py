@@ -13,7 +13,7 @@ from dowgan.config import Config
 from dowgan.errors import OptionError
 from dowgan.holds import Hold
 from dowgan.levels import Level
-from dowgan.model import Model
+from dowgan.model import Model, Past
 from dowgan.plan import AROUND, Plan
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
@@ -71,7 +71,8 @@ class Drawer:
         out = []
         for run, plan in zip(runs, plans, strict=True):
             values, begun = run.values.copy(), totals.beginning(run.offset)
-            before = totals.begun(self._first[plan.like], values, run.offset - self._offsets[plan.like], run.offset)
+            like = self._past[plan.like]
+            before = totals.begun(like.first, values, run.offset - like.offset, run.offset)
             values[0, [c for c, begins in zip(totals.columns, begun, strict=True) if not begins]] = 0.0
             values = totals.summed(values, before, run.offset)
             if fixed is not None:
@@ -200,16 +201,13 @@ class Drawer:
     def _of_run(self, values: np.ndarray, plan: Plan) -> np.ndarray:
         """Values with what never changes within a run put in, in place: that of the run that it is like."""
         if self.model.channels.fixed:
-            self.model.channels.put_fixed(values, self._first[plan.like])
+            self.model.channels.put_fixed(values, self._past[plan.like].first)
         return values
 
     @cached_property
-    def _offsets(self) -> dict[tuple[Any, ...], int]:
-        return {past.key: past.offset for past in self.model.past}
-
-    @cached_property
-    def _first(self) -> dict[tuple[Any, ...], np.ndarray]:
-        return {past.key: past.first for past in self.model.past}
+    def _past(self) -> dict[tuple[Any, ...], Past]:
+        """The table's runs by their keys."""
+        return {past.key: past for past in self.model.past}
 
     def _place(self, plan: Plan) -> Place:
         pace = self.model.channels.pace(plan.rows)

@@ -1,6 +1,6 @@
 """What a generated table looks like before any value is drawn: its runs, their lengths, starts, keys and regimes."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
@@ -12,7 +12,7 @@ from dowgan.errors import OptionError
 from dowgan.model import Model, Past
 from dowgan.stretch import MANY_RUNS
 from dowgan.succession import Timetable
-from dowgan.table.labels import next_label
+from dowgan.table.labels import numbering
 from dowgan.table.schema import Column, Schema
 
 AROUND = 96  # rows before and behind a planned run of which the regimes are planned too
@@ -191,21 +191,23 @@ def going_on(model: Model, schema: Schema, where: dict[str, str], now: int) -> i
     return int(allowed[np.argmin(off[:, np.array(channels.counted)].sum(axis=1))])
 
 
-def new_key(past: Sequence[Past], number: int, schema: Schema) -> tuple[Any, ...]:
-    """Return the run columns of the number-th generated run: those of the table's runs in order, then new ones.
+def counted_on(past: Sequence[Past], schema: Schema) -> Callable[[tuple[Any, ...], int], tuple[Any, ...]]:
+    """Return what gives the run columns of a generated run: (of the table's run that it is like, its turn) -> its own.
 
-    Text without numbers cannot be counted on, so its keys come again; `refuse_copies` says so where that would be seen.
+    In the first turn, 0, they are those of the table's run. Text without numbers cannot be counted on, so its keys come
+    again; `refuse_copies` says so where that would be seen.
     """
-    key = past[number % len(past)].key
-    turn = number // len(past)
-    if not key or turn == 0:
-        return key
-    column = schema.column(schema.run_names[-1])
-    if column.kind in ("category", "boolean"):
-        label = None if column.dtype == "category" else next_label([p.key[-1] for p in past], key[-1], turn)
-        return key if label is None else (*key[:-1], label)
-    last = max(p.key[-1] for p in past) - min(p.key[-1] for p in past) + 1
-    return (*key[:-1], key[-1] + turn * last)
+    own = [p.key[-1] for p in past if p.key]
+    column = schema.column(schema.run_names[-1]) if own else None
+    if column is None or column.kind == "boolean" or column.dtype == "category":
+        return lambda key, turn: key
+    if column.kind != "category":
+        span = max(own) - min(own) + 1
+        return lambda key, turn: (*key[:-1], key[-1] + turn * span)
+    labels = numbering(own)
+    if labels is None:
+        return lambda key, turn: key
+    return lambda key, turn: (*key[:-1], labels.later(key[-1], turn))
 
 
 def refuse_copies(plans: Sequence[Plan], schema: Schema) -> None:
@@ -260,6 +262,7 @@ def plan_runs(
     timetable = model.timetable
     wanted = [p for p in model.past if allowed[p.regime[:, 0]].all()] or list(model.past)
     plans, unrolled = [], [p.course for p in wanted]
+    key_of, later = counted_on(wanted, schema), _round(model.past)
     for number in range(runs):
         own, whole = wanted[number % len(wanted)], unrolled[number % len(wanted)]
         length, turn = own.rows if rows is None else rows, number // len(wanted)
@@ -267,7 +270,7 @@ def plan_runs(
         start = own.offset + first
         regime, before, after = whole[first : first + length], whole[max(first - AROUND, 0) : first], whole[:0]
         few = len(model.past) < MANY_RUNS  # the regimes of many runs belong to their place in the run
-        at = start + turn * _round(model.past) if position is None else position
+        at = start + turn * later if position is None else position
         elsewhen = few and timetable is not None and (at - start) % timetable.period != 0
         drawn = few and model.channels.found
         if drawn or elsewhen or len(regime) < length or not allowed[regime].all():
@@ -278,6 +281,5 @@ def plan_runs(
             before, regime, after = whole[:0], longer[:length], longer[length:]
         else:
             after = whole[first + length : first + length + AROUND]
-        key = new_key(wanted, number, schema)
-        plans.append(Plan(key, length, at, regime, own.key, before, after))
+        plans.append(Plan(key_of(own.key, turn), length, at, regime, own.key, before, after))
     return plans

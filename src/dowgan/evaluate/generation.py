@@ -311,7 +311,6 @@ def judge_copying(
     fake: Sequence[Float[np.ndarray, "_ C"]],
     unseen: Sequence[Float[np.ndarray, "_ C"]] | None,
     steps: int,
-    cycles: Sequence[int] = (),
 ) -> dict[str, Any]:
     """Distances of generated and of unseen real windows to the nearest known window.
 

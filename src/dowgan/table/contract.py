@@ -9,7 +9,7 @@ from dowgan.errors import ContractError
 from dowgan.table.almanac import is_text
 from dowgan.table.cells import TEXT
 from dowgan.table.grid import fit
-from dowgan.table.labels import is_next
+from dowgan.table.labels import numbering
 from dowgan.table.rules import broken
 from dowgan.table.schema import Column, Schema, is_missing
 from dowgan.table.stamps import parse
@@ -82,8 +82,9 @@ def _levels(series: pd.Series, column: Column) -> None:
             raise ContractError(f"Column '{column.name}' has other categories than before.")
         return
     odd = set(series.dropna().unique()) - set(column.levels)
-    if column.role == "run":
-        odd = {label for label in odd if not is_next(column.levels, label)}
+    counted = numbering(column.levels) if odd and column.role == "run" else None
+    if counted is not None:
+        odd = {label for label in odd if not counted.has(str(label))}
     if odd:
         raise ContractError(f"Column '{column.name}' holds '{min(map(str, odd))}', which is none of its categories.")
 
