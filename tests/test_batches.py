@@ -8,7 +8,9 @@ import dowgan
 from dowgan.errors import OptionError
 from dowgan.falling import find_falling
 from dowgan.process import parts_of
+from dowgan.setpoints import fit_setpoints
 from dowgan.table import read
+from dowgan.trajectories import fit_trajectories
 
 
 def fermentation(runs: int = 12) -> pd.DataFrame:
@@ -105,3 +107,95 @@ def test_no_structure_of_slow_channels_has_impossible_covariances() -> None:
     for lagged in parts_of([run / scale for run in runs], 48, 6).values():
         assert np.diag(lagged[0]).min() > 0.5
         assert np.abs(lagged).max() < 2.5
+
+
+# set-points of each run
+
+
+def reactor(runs: int = 16) -> pd.DataFrame:
+    """Batches that are heated to 80, 85 or 90 degrees, held there, and cooled; a pressure follows the temperature."""
+    rng, parts = np.random.default_rng(4), []
+    for number in range(runs):
+        heat, hold, cool = (int(n) for n in rng.integers((8, 14, 8), (12, 26, 12)))
+        top = float(rng.choice([80, 85, 90]))
+        course = np.concatenate([np.linspace(25, top, heat), np.full(hold, top), np.linspace(top - 5, 30, cool)])
+        rows, off = len(course), np.zeros(heat + hold + cool)
+        for row in range(1, rows):
+            off[row] = 0.7 * off[row - 1] + rng.normal(0, 0.2)
+        warm = course + off
+        own = {
+            "batch": f"R{number:03d}",
+            "phase": np.repeat(["heat", "hold", "cool"], [heat, hold, cool]),
+            "set_point": course.round(1),
+            "temperature": warm.round(2),
+            "pressure": (1 + 0.02 * (warm - 25) + rng.normal(0, 0.01, rows)).round(3),
+        }
+        parts.append(pd.DataFrame(own))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.fixture(scope="module")
+def reactions() -> pd.DataFrame:
+    return reactor()
+
+
+@pytest.fixture(scope="module")
+def reactor_model(reactions: pd.DataFrame) -> dowgan.Synthesizer:
+    return dowgan.Synthesizer("prior", runs=["batch"]).fit(reactions)
+
+
+def test_a_batch_keeps_its_own_set_point(reactions: pd.DataFrame, reactor_model: dowgan.Synthesizer) -> None:
+    made = reactor_model.generate(runs=32)
+    held = made[made["phase"] == "hold"].groupby("batch")
+    assert (held["set_point"].nunique() == 1).all()
+    assert set(held["set_point"].first()) == {80.0, 85.0, 90.0}
+    assert np.abs(held["temperature"].mean() - held["set_point"].first()).max() < 1
+    for column, most in (("temperature", 0.05), ("pressure", 0.003)):
+        means = (table[table["phase"] == "hold"].groupby("set_point")[column].mean() for table in (made, reactions))
+        assert np.abs(np.subtract(*means)).max() < 10 * most
+    off = (table["temperature"] - table["set_point"] for table in (made, reactions))
+    assert np.divide(*(part.std() for part in off)) == pytest.approx(1, abs=0.15)
+
+
+def test_a_batch_under_way_goes_on_to_its_own_set_point(
+    reactions: pd.DataFrame, reactor_model: dowgan.Synthesizer
+) -> None:
+    begun = reactions[reactions.groupby("batch").cumcount() < 16].replace({"batch": {"R000": "R100"}})
+    coming = reactor_model.extend(begun, steps=20, paths=12).paths
+    paths = coming.groupby(["batch", "path"], sort=False)
+    now = coming["batch"].map(begun.groupby("batch")["set_point"].last())
+    assert begun.groupby("batch")["phase"].last().eq("hold").all()
+    assert (coming["set_point"] == now)[coming["phase"] == "hold"].all()
+    cooled = coming[coming["phase"] == "cool"]
+    assert (cooled.groupby(["batch", "path"])["set_point"].diff().dropna() <= 0).all()
+    assert paths["set_point"].last()[paths["phase"].last() == "cool"].min() == pytest.approx(30, abs=3)
+    assert np.abs(coming["temperature"] - coming["set_point"]).quantile(0.95) < 1.5
+
+
+def test_densified_set_points_run_straight(reactions: pd.DataFrame, reactor_model: dowgan.Synthesizer) -> None:
+    fine = reactor_model.densify(reactions, factor=4)
+    own = fine[fine["batch"] == "R003"]["set_point"].to_numpy()
+    given = reactions[reactions["batch"] == "R003"]["set_point"].to_numpy()
+    assert np.abs(own - np.interp(np.arange(len(own)) / 4, np.arange(len(given)), given)).max() <= 0.05 + 1e-9
+
+
+def test_what_is_no_trajectory() -> None:
+    """Noise, a slow value that rounding holds, rare pulses and what is the same in all runs are drawn."""
+    rng, rows = np.random.default_rng(1), 40
+    frame = pd.DataFrame({"run": np.repeat(np.arange(10), rows), "noise": rng.normal(0, 1, 10 * rows).round(2)})
+    frame["slow"] = np.concatenate([np.cumsum(rng.normal(0, 0.05, rows)) for _ in range(10)]).round(1)
+    frame["pulse"] = np.where(rng.random(10 * rows) < 0.03, 9, 0)
+    frame["same"] = 7.0
+    frame["ramp"] = np.concatenate(
+        [np.minimum(np.arange(rows) * slope, 20) for slope in rng.uniform(0.5, 2, 10)]
+    ).round(1)
+    frame["follows"] = (0.1 * frame["ramp"] + rng.normal(0, 0.05, 10 * rows)).round(3)
+    table = read(frame, runs=["run"])
+    columns, names = table.schema.channels, [column.name for column in table.schema.channels]
+    found = fit_trajectories(columns, table.runs, range(len(columns)))
+    assert [names[place] for place in found.columns] == ["ramp"]
+    courses = [(run.values, np.zeros(len(run.values), dtype=int)) for run in table.runs]
+    followers = fit_setpoints(range(len(columns)), courses, 1, found.columns).followers
+    assert [(names[column], names[leader]) for column, leader, _ in followers] == [("follows", "ramp")]
+    assert followers[0][2] == pytest.approx(0.1, abs=0.005)
+    assert fit_trajectories(columns, table.runs[:7], range(len(columns))).columns == ()

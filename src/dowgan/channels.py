@@ -21,6 +21,7 @@ from dowgan.levels import Level, Levels, fit_levels, no_level, no_levels
 from dowgan.setpoints import Setpoints, fit_setpoints
 from dowgan.states import Rest, State, filled, find_states
 from dowgan.table.schema import Column, Run, Schema
+from dowgan.trajectories import Trajectories, fit_trajectories, no_trajectories
 
 DECIDES = 100.0  # times that a given state weighs against one that is not
 FEWEST_FIXED = 20  # rows beyond the first of their runs in which a column did not change, at least
@@ -117,6 +118,7 @@ class Channels:
         same: (column, the earlier column that it equals).
         fixed: columns that never change within a run, such as a patient's age: they are of the run, and no channels.
         setpoints: what the regimes tell of columns.
+        trajectories: set-points that each run has of its own.
         levels: of the runs.
         typical: rows of a usual run where short runs go the same way as long ones, only faster; zero where not.
     """
@@ -131,6 +133,7 @@ class Channels:
     same: tuple[tuple[int, int], ...]
     fixed: tuple[int, ...]
     setpoints: Setpoints
+    trajectories: Trajectories
     levels: Levels
     typical: int = 0
 
@@ -181,18 +184,12 @@ class Channels:
             out[:, code.place] = code.back(channels[:, first : first + code.width])
             first += code.width
         told = self.setpoints.told(regime) if told is None else told
-        for column, leader in self.setpoints.followers:
-            out[:, column] += told[:, leader]
-        return self._put_in(out, regime, told)
+        return self.complete(out + self.setpoints.led(told), regime, told)
 
-    def complete(self, values: Float[np.ndarray, "T C"], regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
-        """Put in, in place, the columns of one run that are no channel: conditions and set-points from the regime, and
-        equal columns."""
-        return self._put_in(values, regime, self.setpoints.told(regime))
-
-    def _put_in(
+    def complete(
         self, values: Float[np.ndarray, "T C"], regime: Int[np.ndarray, " T"], told: Float[np.ndarray, "T C"]
     ) -> Float[np.ndarray, "T C"]:
+        """Put in, in place, the columns of one run that are no channel: what its regimes tell, and equal columns."""
         np.copyto(values, told, where=~np.isnan(told))
         for number, place in enumerate(self.conditions):
             values[:, place] = self.regimes[regime, number]
@@ -228,6 +225,10 @@ class Channels:
     def words(self, names: Sequence[str]) -> list[str]:
         """Say which columns are those of a run, and which states were found."""
         own = [f"'{names[place]}' never changes within a run, and does not in what is made" for place in self.fixed]
+        own += [
+            f"'{names[place]}' runs along lines of its own in each run; a generated one follows one of the table's"
+            for place in self.trajectories.columns
+        ]
         if not self.found:
             return own
         said = [f"'{names[place]}' is a state of its own" for place in self.conditions]
@@ -368,16 +369,19 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
         same=tuple(same),
         fixed=fixed,
         setpoints=Setpoints(blank, blank),
+        trajectories=no_trajectories(),
         levels=no_levels(0),
     )
     courses = [(run.values, plain.regime(run.values)) for run in runs]
-    setpoints = fit_setpoints([i for i in numbers(schema.channels) if i in places], courses, len(regimes))
+    free = [i for i in numbers(schema.channels) if i in places]
+    trajectories = fit_trajectories(schema.channels, runs, [i for i in free if i not in plain.telling])
+    setpoints = fit_setpoints(free, courses, len(regimes), trajectories.columns)
     if set(places) <= set(setpoints.columns):  # something must be left to model
-        setpoints = replace(setpoints, columns=(), followers=())
+        setpoints, trajectories = replace(setpoints, columns=(), followers=()), no_trajectories()
     led = np.concatenate([setpoints.led(setpoints.told(regime, known)) for known, regime in courses])
     moving = _moving(values - led, states)
     codes = [_code(i, schema.channels[i], moving[:, i]) for i in places if i not in setpoints.columns]
-    coded = replace(plain, codes=tuple(codes), setpoints=setpoints)
+    coded = replace(plain, codes=tuple(codes), setpoints=setpoints, trajectories=trajectories)
     return replace(coded, levels=fit_levels([run.key for run in runs], [coded.encode(run.values) for run in runs]))
 
 

@@ -103,7 +103,22 @@ class Drawer:
         known = np.full((len(course), self.model.channels.columns), np.nan)
         if fixed is not None:
             known[rows] = fixed[: plan.rows]
+        own = self._trajectories(plan)
+        columns = list(self.model.channels.trajectories.columns)
+        known[rows, columns] = np.where(np.isnan(known[rows, columns]), own, known[rows, columns])
         return self.model.channels.setpoints.told(course, known)[rows]
+
+    def _trajectories(self, plan: Plan) -> np.ndarray:
+        """Set-points [T K] of the run that a plan is like, for as long as its regimes are that one's; what is usual
+        behind."""
+        channels, like = self.model.channels, self._past[plan.like]
+        if not channels.trajectories.columns:
+            return np.empty((plan.rows, 0))
+        same = min(plan.rows, like.rows)
+        other = np.flatnonzero(plan.regime[:same] != like.course[:same])
+        same = int(other[0]) if len(other) else same
+        usual = channels.setpoints.usual[plan.regime[same:]][:, list(channels.trajectories.columns)]
+        return np.concatenate([channels.trajectories.of(plan.like, 0, same), usual])
 
     @cached_property
     def sampler(self) -> Sampler:
@@ -158,14 +173,15 @@ class Drawer:
             part = plans[first : first + CHUNK]
             longest = max(plan.rows for plan in part)
             regime = np.stack([np.pad(plan.regime, (0, longest - plan.rows), mode="edge") for plan in part])
-            told = told_of(regime, len(channels.regimes))
+            hints = told_of(regime, len(channels.regimes))
             drawn = (
-                windows.series(told[0], streams, "series")[None]
+                windows.series(hints[0], streams, "series")[None]
                 if single
-                else windows.runs(told, streams, "run", first // CHUNK)
+                else windows.runs(hints, streams, "run", first // CHUNK)
             )
             for plan, start, series in zip(part, self._starts(part), drawn, strict=True):
-                values = self._of_run(values_of(channels, series[: plan.rows], plan.regime, space), plan)
+                told = self.told(plan, fixed)
+                values = self._of_run(values_of(channels, series[: plan.rows], plan.regime, space, told), plan)
                 out.append(Run(plan.key, start, plan.position, self.kept(values, fixed)))
         return out
 

@@ -16,6 +16,7 @@ from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import path_normals
 from dowgan.stretch import Stretch
 from dowgan.table import Run, Table
+from dowgan.trajectories import Part
 from dowgan.verbs import Rows, Solver, extend, rows_after
 
 
@@ -107,15 +108,17 @@ class Extender:
         """
         model, stretch, run = self.model, history.stretch, history.rises
         regime = self._coming(stretch, ahead)
-        courses = self._courses(stretch, regime, ahead, count, streams.numpy(f"states/{number}"))
+        rng = streams.numpy(f"states/{number}")
+        likes = model.channels.trajectories.like(self._others(history), stretch.regime, run.values, count, rng)
+        courses = self._courses(stretch, regime, ahead, count, rng)
         rows = rows_after(stretch, regime)
         rows = replace(rows, place=rows.place + history.place)
         added = model.totals.added(ahead.given)
-        known = np.concatenate([run.values[-1:], added])  # set-points go on from where they are
-        told = [
-            model.channels.setpoints.told(np.append(stretch.regime[-1], course), known)[1:]
-            for course in (regime, *courses)
-        ]
+        told = [self._told(history, regime, added, likes[0] if likes else None)]
+        if courses or likes:
+            whose: Sequence[Part | None] = likes or [None] * count
+            both = zip(courses or [regime] * count, whose, strict=True)
+            told += [self._told(history, course, added, like) for course, like in both]
         level = model.channels.level(run.key, model.channels.encode(run.values))
         future = level.off(model.channels.encode(added, told[0]))
         self._hold_conditions(future, stretch)
@@ -131,7 +134,24 @@ class Extender:
             self._stand(decoded, history, chance)
         median, paths = self._settled(decoded, history, ahead)
         rules = model.relations.unbroken(run.values)
-        return (rules.keep(self._middle_of(paths), ahead.given) if courses else median), paths
+        return (rules.keep(self._middle_of(paths), ahead.given) if courses or likes else median), paths
+
+    def _told(self, history: History, regime: np.ndarray, added: np.ndarray, like: Part | None) -> np.ndarray:
+        """What regimes tell [H C] of the rows to come, of which some values are given: set-points go on from where they
+        are, as those of a run went on that is like this one."""
+        channels, run = self.model.channels, history.rises
+        known = np.concatenate([run.values[-1:], added])
+        if like is not None:
+            columns = list(channels.trajectories.columns)
+            own = channels.trajectories.going_on(like, history.stretch.regime, regime, known[0, columns])
+            known[1:, columns] = np.where(np.isnan(added[:, columns]), own, added[:, columns])
+        return channels.setpoints.told(np.append(history.stretch.regime[-1], regime), known)[1:]
+
+    def _others(self, history: History) -> list[Part]:
+        """The table's runs that went on from where one is, if they have trajectories."""
+        with_some = self.model.past if self.model.channels.trajectories.columns else ()
+        longer = [past for past in with_some if past.rows > history.place + len(history.run.values)]
+        return [Part(past.key, past.course, history.place) for past in longer if past.key != history.run.key]
 
     def _courses(
         self, stretch: Stretch, regime: np.ndarray, ahead: Ahead, count: int, rng: np.random.Generator

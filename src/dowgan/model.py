@@ -33,6 +33,7 @@ from dowgan.states import Rest, Sides
 from dowgan.succession import Timetable, find_timetable
 from dowgan.table.schema import Run, Schema, Table
 from dowgan.totals import Totals
+from dowgan.trajectories import Trajectories
 from dowgan.transport import Slice, Transport
 from dowgan.verbs import Mixture
 
@@ -248,6 +249,7 @@ KINDS: dict[str, type] = {
         Sides,
         Sum,
         Training,
+        Trajectories,
     )
 }
 

@@ -57,14 +57,19 @@ def series_of(channels: Channels, run: Run, space: str) -> Float[np.ndarray, "T 
 
 
 def values_of(
-    channels: Channels, series: Float[np.ndarray, "T K"], regime: Int[np.ndarray, " T"], space: str
+    channels: Channels,
+    series: Float[np.ndarray, "T K"],
+    regime: Int[np.ndarray, " T"],
+    space: str,
+    told: Float[np.ndarray, "T C"] | None = None,
 ) -> Float[np.ndarray, "T C"]:
-    """Return a series of a space in the user's units."""
+    """Return a series of a space in the user's units; `told` as in `Channels.decode`."""
+    told = channels.setpoints.told(regime) if told is None else told
     if space != "raw":
-        return channels.decode(series, regime)
+        return channels.decode(series, regime, told)
     out = np.full((len(series), channels.columns), np.nan)
     out[:, raw_places(channels)] = series
-    return channels.complete(out, regime)
+    return channels.complete(out, regime, told)
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """Set-points that the regimes tell, and what follows them.
 
 In a steady state of a grade the set-point has one value; in the transition to another grade it runs along a straight
-line to that grade's. Nothing of that is left to chance where the regimes are known. A measurement that differs from its
-set-point by little but noise is modelled as that difference: it then moves along as smoothly as the set-point does.
+line to that grade's. Nothing of that is left to chance where the regimes are known, nor is what each run has of its
+own (`trajectories.py`). A measurement that differs from its set-point by little but noise is modelled as that
+difference: it then moves along as smoothly as the set-point does.
 
 Shapes: T rows, C columns (the schema's channels), R regimes.
 """
@@ -32,14 +33,15 @@ class Setpoints:
     Attributes:
         settled: [R C] the value that a column had in every row of a regime, NaN for any other.
         usual: [R C] mean of each column in each regime.
-        columns: those that are settled or on the way from one settled value to the next.
-        followers: (column, the one of `columns` from which it differs by little but noise).
+        columns: those that are settled or on the way from one settled value to the next, and those of which each run
+            has a trajectory of its own (`trajectories.py`), which is then among what is known.
+        followers: (column, the one of `columns` from whose multiple it differs by little but noise, that multiple).
     """
 
     settled: Float[np.ndarray, "R C"]
     usual: Float[np.ndarray, "R C"]
     columns: tuple[int, ...] = ()
-    followers: tuple[tuple[int, int], ...] = ()
+    followers: tuple[tuple[int, int, float], ...] = ()
 
     def told(
         self, regime: Int[np.ndarray, " T"], known: Float[np.ndarray, "T C"] | None = None
@@ -70,18 +72,19 @@ class Setpoints:
     def led(self, course: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
         """Return what is to be taken off followers, zero for other columns."""
         out = np.zeros_like(course)
-        for column, leader in self.followers:
-            out[:, column] = course[:, leader]
+        for column, leader, multiple in self.followers:
+            out[:, column] = multiple * course[:, leader]
         return out
 
 
-def fit_setpoints(numbers: Sequence[int], runs: Runs, regimes: int) -> Setpoints:
+def fit_setpoints(numbers: Sequence[int], runs: Runs, regimes: int, own: Sequence[int] = ()) -> Setpoints:
     """Find what the regimes tell.
 
     Args:
         numbers: the columns that may be told, of floats or integers and no conditions.
         runs: values, NaN where missing, and regimes of each run.
         regimes: how many there are.
+        own: those of them of which each run has a trajectory of its own.
     """
     values, regime = (np.concatenate(part) for part in zip(*runs, strict=True))
     settled, usual = np.full((2, regimes, values.shape[1]), np.nan)
@@ -90,14 +93,14 @@ def fit_setpoints(numbers: Sequence[int], runs: Runs, regimes: int) -> Setpoints
         for column in numbers:
             known = rows[~np.isnan(rows[:, column]), column]
             usual[number, column] = known.mean() if len(known) else np.nan
-            if len(known) >= SETTLED and (known == known[0]).all():
+            if len(known) >= SETTLED and (known == known[0]).all() and column not in own:
                 settled[number, column] = known[0]
     plain = Setpoints(settled, usual)
-    told = tuple(column for column in numbers if _is_told(settled, runs, column))
+    told = (*(column for column in numbers if column not in own and _is_told(settled, runs, column)), *own)
     if not told:
         return plain
     usual = np.where(np.isnan(usual), mean_known(values), usual)
-    return _with_followers(Setpoints(settled, usual, told), numbers, runs, values, regime)
+    return _with_followers(Setpoints(settled, usual, told), numbers, runs, own)
 
 
 def _is_told(settled: Float[np.ndarray, "R C"], runs: Runs, column: int) -> bool:
@@ -122,30 +125,45 @@ def _between(sure: Bool[np.ndarray, " T"]) -> list[tuple[int, int]]:
     return [(first, last) for first, last in edges.tolist() if first > 0 and last < len(sure)]
 
 
-def _with_followers(
-    found: Setpoints,
-    numbers: Sequence[int],
-    runs: Runs,
-    values: Float[np.ndarray, "N C"],
-    regime: Int[np.ndarray, " N"],
-) -> Setpoints:
-    course = np.concatenate([found.told(own, known) for known, own in runs])
+def _with_followers(found: Setpoints, numbers: Sequence[int], runs: Runs, own: Sequence[int]) -> Setpoints:
+    """Set-points with what follows them: their own measurement, or else a multiple of a run's own trajectory."""
+    values, regime = (np.concatenate(part) for part in zip(*runs, strict=True))
+    course = np.concatenate([found.told(regimes, known) for known, regimes in runs])
     followers = []
     for column in numbers:
         if column in found.columns:
             continue
         alone = _squares(values[:, column], regime)
         beside = {leader: _squares(values[:, column] - course[:, leader], regime) for leader in found.columns}
-        best = min(beside, key=lambda leader: beside[leader])
-        if beside[best] < NEAR * alone:
-            followers.append((column, best))
+        best, multiple = min(beside, key=lambda leader: beside[leader]), 1.0
+        left = beside[best]
+        for leader in own if left >= NEAR * alone else ():
+            slope = _slope(values[:, column], course[:, leader], regime)
+            squares = _squares(values[:, column] - slope * course[:, leader], regime)
+            if squares < left:
+                best, multiple, left = leader, slope, squares
+        if left < NEAR * alone:
+            followers.append((column, best, multiple))
     return Setpoints(found.settled, found.usual, found.columns, tuple(followers))
+
+
+def _about(values: Float[np.ndarray, " N"], regime: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
+    """Values about the means of their regimes, NaN where unknown."""
+    out = np.full(len(values), np.nan)
+    for number in np.unique(regime):
+        rows = (regime == number) & ~np.isnan(values)
+        if rows.any():
+            out[rows] = values[rows] - values[rows].mean()
+    return out
 
 
 def _squares(values: Float[np.ndarray, " N"], regime: Int[np.ndarray, " N"]) -> float:
     """Sum of the squares of known values about the means of their regimes."""
-    total = 0.0
-    for number in np.unique(regime):
-        known = values[(regime == number) & ~np.isnan(values)]
-        total += float(((known - known.mean()) ** 2).sum()) if len(known) else 0.0
-    return total
+    return float(np.nansum(_about(values, regime) ** 2))
+
+
+def _slope(values: Float[np.ndarray, " N"], course: Float[np.ndarray, " N"], regime: Int[np.ndarray, " N"]) -> float:
+    """By how much values change with a course, both about the means of their regimes."""
+    known = ~np.isnan(values)
+    off, along = (_about(part[known], regime[known]) for part in (values, course))
+    return float(off @ along / max(along @ along, 1e-12))
