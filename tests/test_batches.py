@@ -109,6 +109,53 @@ def test_no_structure_of_slow_channels_has_impossible_covariances() -> None:
         assert np.abs(lagged).max() < 2.5
 
 
+# constants of runs
+
+
+def patients(count: int = 40) -> pd.DataFrame:
+    """Stays of different length; an older patient's pressure is higher, and a treatment lets it fall in time."""
+    rng, parts = np.random.default_rng(6), []
+    for number in range(count):
+        rows, age, drug = int(rng.integers(14, 30)), int(rng.integers(25, 90)), str(rng.choice(["none", "drug"]))
+        noise = np.zeros(rows)
+        for row in range(1, rows):
+            noise[row] = 0.7 * noise[row - 1] + rng.normal(0, 2)
+        pressure = 120 + 0.5 * (age - 55) - 0.8 * np.arange(rows) * (drug == "drug") + noise
+        own = {"patient": f"P{number:03d}", "age": age, "drug": drug, "weight": round(rng.normal(70, 9), 1)}
+        parts.append(pd.DataFrame(own | {"pressure": pressure.round(), "pulse": rng.normal(70, 4, rows).round()}))
+    return pd.concat(parts, ignore_index=True)
+
+
+@pytest.mark.parametrize("named", [[], ["age", "drug"]])
+def test_constants_of_a_run_tell_how_it_goes(named: list[str]) -> None:
+    stays = patients()
+    model = dowgan.Synthesizer("prior", runs=["patient"], conditions=named).fit(stays)
+    assert any(rule.startswith("'pressure' goes with what is a run's own: 'age'") for rule in model.model_.rules)
+    assert not any(rule.startswith("'pulse' goes with") for rule in model.model_.rules)
+
+    def slope(table: pd.DataFrame) -> float:
+        each = table.groupby("patient").agg(age=("age", "first"), pressure=("pressure", "mean"))
+        return float(np.polyfit(each["age"], each["pressure"], 1)[0])
+
+    made = model.generate(runs=80)
+    assert (made.groupby("patient")[["age", "drug", "weight"]].nunique() == 1).all(axis=None)
+    assert slope(made) == pytest.approx(slope(stays), abs=0.12)
+    old, young = (model.generate(runs=40, where={"age": age})["pressure"].mean() for age in (85, 30))
+    assert old - young == pytest.approx(0.5 * 55, abs=6)
+    late = {d: t[t.groupby("patient").cumcount() >= 10]["pressure"].mean() for d, t in made.groupby("drug")}
+    assert late["none"] - late["drug"] > 6
+    begun = stays[stays.groupby("patient").cumcount() < 8].assign(patient=lambda t: "N" + t["patient"])
+    ahead = model.extend(begun, steps=6, paths=20)
+    off = ahead.median.groupby("patient")["pressure"].mean() - begun.groupby("patient")["pressure"].mean()
+    assert abs(off[begun.groupby("patient")["drug"].first() == "none"].mean()) < 2.5
+
+
+def test_a_constant_that_is_unknown_of_a_run_is_the_usual_one() -> None:
+    stays = patients(12).assign(age=lambda t: t["age"].where(t["patient"] != "P003").astype("Int64"))
+    made = dowgan.Synthesizer("prior", runs=["patient"]).fit(stays).generate()
+    assert made["age"].min() >= 25
+
+
 # set-points of each run
 
 

@@ -15,7 +15,7 @@ from jaxtyping import Bool, Float
 from scipy.optimize import nnls
 
 from dowgan.interpolation import WAYS, interpolate
-from dowgan.levels import mean_known
+from dowgan.known import mean_known
 from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.rng import Streams

@@ -10,96 +10,26 @@ Shapes: T rows, C columns (the schema's channels), D channels, Q condition colum
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from dowgan.codes import Code, fit_code
 from dowgan.courses import numbers
+from dowgan.effects import Effects, fit_effects, no_effects
 from dowgan.errors import OptionError
-from dowgan.levels import Level, Levels, fit_levels, no_level, no_levels
+from dowgan.known import first_or_none
+from dowgan.levels import Level, Levels, fit_levels, no_levels
+from dowgan.profile import at
 from dowgan.setpoints import Setpoints, fit_setpoints
 from dowgan.states import Rest, State, filled, find_states
 from dowgan.table.schema import Column, Run, Schema
 from dowgan.trajectories import Trajectories, fit_trajectories, no_trajectories
 
 DECIDES = 100.0  # times that a given state weighs against one that is not
+RUNS_EACH = 4  # runs for each value of a number that is a condition, so that it tells regimes and is no constant
 FEWEST_FIXED = 20  # rows beyond the first of their runs in which a column did not change, at least
-ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
-SKEWED = 0.8  # skewness from which another scale is tried
-Power = Literal["identity", "sqrt", "log"]
-
-
-@dataclass(frozen=True)
-class Code:
-    """How one column becomes channels.
-
-    Attributes:
-        place: the column's number among the schema's channels.
-        width: how many channels it takes; more than one for a category.
-        power: the scale.
-        shift: added before the square root or logarithm.
-        centre, spread: of the scaled values.
-    """
-
-    place: int
-    width: int
-    power: Power
-    shift: float
-    centre: float
-    spread: float
-
-    def forward(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T W"]:
-        if self.width > 1:
-            levels = (values[:, None] == np.arange(self.width)).astype(float)
-            scaled = np.where(np.isnan(values)[:, None], np.nan, levels)
-        else:
-            scaled = _raise(values, self.power, self.shift)[:, None]
-        return (scaled - self.centre) / self.spread
-
-    def back(self, channels: Float[np.ndarray, "... W"]) -> Float[np.ndarray, "..."]:
-        scaled = channels * self.spread + self.centre
-        if self.width > 1:
-            return np.argmax(scaled, axis=-1).astype(float)
-        return _lower(scaled[..., 0], self.power, self.shift)
-
-
-def _raise(values: Float[np.ndarray, "..."], power: Power, shift: float) -> Float[np.ndarray, "..."]:
-    if power == "identity":
-        return values
-    moved = np.maximum(values + shift, 1e-12)
-    return np.sqrt(moved) if power == "sqrt" else np.log(moved)
-
-
-def _lower(scaled: Float[np.ndarray, "..."], power: Power, shift: float) -> Float[np.ndarray, "..."]:
-    if power == "identity":
-        return scaled
-    if power == "sqrt":
-        return np.maximum(scaled, 0) ** 2 - shift
-    return np.exp(np.minimum(scaled, 60.0)) - shift
-
-
-def _skewness(values: Float[np.ndarray, " N"]) -> float:
-    centred = values - values.mean()
-    return float(np.mean(centred**3) / (np.mean(centred**2) ** 1.5 + 1e-300))
-
-
-def even_scale(column: Column, known: Float[np.ndarray, " N"]) -> tuple[Power, float]:
-    """Return the scale on which the values are least skewed, and what is added before it.
-
-    Values must not be negative for any but their own.
-    """
-    if column.kind not in ("float", "integer") or column.levels or known.min() < 0 or known.std() == 0:
-        return "identity", 0.0
-    if _skewness(known) < SKEWED:
-        return "identity", 0.0
-    positive = known[known > 0]
-    unit = 1.0 if column.kind == "integer" else float(np.quantile(positive, 0.05))
-    count = column.kind == "integer" and np.mean(known == 0) > 0.005
-    tries: list[tuple[Power, float]] = [("sqrt", 0.375 if column.kind == "integer" else 0.0)]
-    if not count:
-        tries.append(("log", unit if known.min() <= 0 else 0.0))
-    return min(tries, key=lambda t: abs(_skewness(_raise(known, *t))))
 
 
 @dataclass(frozen=True)
@@ -120,6 +50,7 @@ class Channels:
         setpoints: what the regimes tell of columns.
         trajectories: set-points that each run has of its own.
         levels: of the runs.
+        effects: of what never changes within a run.
         typical: rows of a usual run where short runs go the same way as long ones, only faster; zero where not.
     """
 
@@ -135,6 +66,7 @@ class Channels:
     setpoints: Setpoints
     trajectories: Trajectories
     levels: Levels
+    effects: Effects
     typical: int = 0
 
     def pace(self, rows: int) -> float:
@@ -164,11 +96,29 @@ class Channels:
         values = _moving(values, self.states)
         return np.concatenate([code.forward(values[:, code.place]) for code in self.codes], axis=1)
 
-    def level(self, key: tuple[Any, ...], encoded: Float[np.ndarray, "T D"] | None = None) -> Level:
-        """Return the level of a run: of its key, or of its channels if the fitted table has no such run."""
-        if not self.levels.keys:
-            return no_level(self.width)
-        return self.levels.of(key, np.full((1, self.width), np.nan) if encoded is None else encoded)
+    def level(
+        self,
+        key: tuple[Any, ...],
+        own: Float[np.ndarray, " C"],
+        encoded: Float[np.ndarray, "T D"] | None = None,
+        places: Float[np.ndarray, " T"] | None = None,
+    ) -> Level:
+        """Return the level of a run.
+
+        Args:
+            key: of the run.
+            own: what never changes within it, NaN where it is not known.
+            encoded: its channels, that tell it if the fitted table has no such run.
+            places: of its rows.
+        """
+        fixed = np.full(self.columns, np.nan)
+        self.put_fixed(fixed[None], own)
+        course = self.effects.course(fixed)
+        if encoded is None or places is None:
+            encoded = np.full((1, self.width), np.nan)
+        else:
+            encoded = encoded - at(course, places)
+        return replace(self.levels.of(key, encoded), course=course)
 
     def decode(
         self,
@@ -229,10 +179,19 @@ class Channels:
             f"'{names[place]}' runs along lines of its own in each run; a generated one follows one of the table's"
             for place in self.trajectories.columns
         ]
+        if self.effects.codes:
+            constants = ", ".join(f"'{names[code.place]}'" for code in self.effects.codes)
+            own += [f"'{names[place]}' goes with what is a run's own: {constants}" for place in self._told_by_constants]
         if not self.found:
             return own
         said = [f"'{names[place]}' is a state of its own" for place in self.conditions]
         return own + said + [state.words(names[state.place]) for state in self.states]
+
+    @property
+    def _told_by_constants(self) -> list[int]:
+        """The columns of which constants of a run tell something."""
+        columns = np.repeat([code.place for code in self.codes], [code.width for code in self.codes])
+        return np.unique(columns[np.any(self.effects.weights, axis=0)]).tolist()
 
     def typical_values(self, regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, "T C"]:
         """Return values of the columns that tell regimes, such as these have; NaN elsewhere."""
@@ -307,6 +266,12 @@ def _moving(values: Float[np.ndarray, "T C"], states: Sequence[State]) -> Float[
     return out
 
 
+def _tells_regimes(column: Column, runs: int, fixed: bool) -> bool:
+    """Whether a condition has few values: one that never changes within a run has less than one for every few runs."""
+    few = not fixed or runs >= RUNS_EACH * len(column.levels)
+    return column.role == "condition" and (column.kind in ("category", "boolean") or (bool(column.levels) and few))
+
+
 def find_fixed(columns: Sequence[Column], runs: Sequence[Run], same: Sequence[tuple[int, int]]) -> tuple[int, ...]:
     """Return the columns that never change within a run and differ between runs.
 
@@ -329,7 +294,7 @@ def find_fixed(columns: Sequence[Column], runs: Sequence[Run], same: Sequence[tu
     return tuple(
         place
         for place, column in enumerate(columns)
-        if column.role == "value" and steady[place] and place not in dict(same) and len(set(first[:, place])) > 1
+        if steady[place] and place not in dict(same) and len(set(first[:, place])) > 1
     )
 
 
@@ -344,12 +309,9 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
         OptionError: every column that could be modelled is a condition.
     """
     values = np.concatenate([run.values for run in runs])
-    named = [
-        place
-        for place, column in enumerate(schema.channels)
-        if column.role == "condition" and (column.kind in ("category", "boolean") or column.levels)
-    ]
-    fixed = find_fixed(schema.channels, runs, same)
+    once = find_fixed(schema.channels, runs, same)
+    named = [place for place, column in enumerate(schema.channels) if _tells_regimes(column, len(runs), place in once)]
+    fixed = tuple(place for place in once if place not in named)
     found, states = ((), ()) if named else find_states(schema.channels, runs, schema.clock.cycles())
     conditions = (*named, *found)
     places = [place for place in range(len(schema.channels)) if place not in (*conditions, *dict(same), *fixed)]
@@ -371,6 +333,7 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
         setpoints=Setpoints(blank, blank),
         trajectories=no_trajectories(),
         levels=no_levels(0),
+        effects=no_effects(0),
     )
     courses = [(run.values, plain.regime(run.values)) for run in runs]
     free = [i for i in numbers(schema.channels) if i in places]
@@ -380,17 +343,21 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
         setpoints, trajectories = replace(setpoints, columns=(), followers=()), no_trajectories()
     led = np.concatenate([setpoints.led(setpoints.told(regime, known)) for known, regime in courses])
     moving = _moving(values - led, states)
-    codes = [_code(i, schema.channels[i], moving[:, i]) for i in places if i not in setpoints.columns]
+    codes = [fit_code(i, schema.channels[i], moving[:, i]) for i in places if i not in setpoints.columns]
     coded = replace(plain, codes=tuple(codes), setpoints=setpoints, trajectories=trajectories)
-    return replace(coded, levels=fit_levels([run.key for run in runs], [coded.encode(run.values) for run in runs]))
+    levels = fit_levels([run.key for run in runs], [coded.encode(run.values) for run in runs])
+    return replace(coded, levels=levels, effects=no_effects(coded.width))
 
 
-def _code(place: int, column: Column, values: Float[np.ndarray, " N"]) -> Code:
-    known = values[~np.isnan(values)]
-    if column.kind == "category" and 2 < len(column.levels) <= ONE_HOT:
-        return Code(place, len(column.levels), "identity", 0.0, 1 / len(column.levels), 0.5)
-    if len(known) == 0:
-        return Code(place, 1, "identity", 0.0, 0.0, 1.0)
-    power, shift = even_scale(column, known)
-    scaled = _raise(known, power, shift)
-    return Code(place, 1, power, shift, float(scaled.mean()), float(scaled.std()) or 1.0)
+def with_effects(channels: Channels, schema: Schema, runs: Sequence[Run]) -> Channels:
+    """Fit what constants of runs do, and the levels of runs beside that."""
+    encoded = [channels.encode(run.values) for run in runs]
+    places = [channels.pace(len(run.values)) * np.arange(len(run.values)) for run in runs]
+    own = np.stack([first_or_none(run.values) for run in runs])
+    constants = [(place, schema.channels[place]) for place in channels.fixed]
+    regimes = [channels.regime(run.values) for run in runs]
+    effects = fit_effects(constants, own, encoded, regimes, places)
+    if not effects.codes:
+        return channels
+    rests = [values - at(effects.course(o), p) for values, o, p in zip(encoded, own, places, strict=True)]
+    return replace(channels, effects=effects, levels=fit_levels([run.key for run in runs], rests))

@@ -7,7 +7,7 @@ import numpy as np
 from jaxtyping import Bool
 
 from dowgan.courses import Course
-from dowgan.fitting import stretch_of
+from dowgan.fitting import levelled, stretch_of
 from dowgan.model import Model
 from dowgan.resting import Resting, find_resting
 from dowgan.rng import Streams
@@ -74,7 +74,7 @@ class Densifier:
         if len(run.values) == 1 or factor == 1:
             return run, run.values.copy(), np.empty((0, *run.values.shape))
         part = model.totals.blank(run)
-        stretch = stretch_of(model.channels, part)
+        stretch, level = levelled(model.channels, part, model.channels.pace(len(part.values)))
         position = run.offset * ratio + model.shift(table)
         rows, sure = _fine_rows(stretch, position, ratio, factor, model)
         common = gcd(ratio, factor)
@@ -85,9 +85,8 @@ class Densifier:
         filled = densify(model.path, process, stretch.values, factor, rows, normals, mixture, sure)
         given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
         given[::factor] = part.values
-        level = model.channels.level(run.key, model.channels.encode(part.values))
         told = model.channels.setpoints.told(rows.regime, given)
-        every = [level.on(path) for path in (filled.middle, *filled.paths[:paths])]
+        every = [level.on(path, rows.place) for path in (filled.middle, *filled.paths[:paths])]
         decoded = [model.channels.decode(path, rows.regime, told) for path in every]
         for values in decoded:
             model.channels.put_fixed(values, model.own_of(part.values))

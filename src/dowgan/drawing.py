@@ -47,10 +47,12 @@ class Drawer:
         out: list[Run] = []
         if single or fixed is not None:
             for number, plan in enumerate(plans):
-                encode, level = self.model.channels.encode, self._level(plan)
-                known = None if fixed is None else level.off(encode(fixed[: plan.rows], self.told(plan, fixed)))
+                place, encode, known = self._place(plan), self.model.channels.encode, None
+                if fixed is not None:
+                    known = encode(fixed[: plan.rows], self.told(plan, fixed))
+                    known = self._level(plan, fixed).off(known, place.rows)
                 lots = series_lots(streams, f"series/{number}")
-                series = self.sampler.series(self._place(plan), known, lots, hold=single)
+                series = self.sampler.series(place, known, lots, hold=single)
                 out += self._finished([plan], series[None], fixed, streams, number)
             return out
         lead = self._lead
@@ -72,7 +74,7 @@ class Drawer:
         for run, plan in zip(runs, plans, strict=True):
             values, begun = run.values.copy(), totals.beginning(run.offset)
             like = self._past[plan.like]
-            before = totals.begun(like.first, values, run.offset - like.offset, run.offset)
+            before = totals.begun(np.nan_to_num(like.first), values, run.offset - like.offset, run.offset)
             values[0, [c for c, begins in zip(totals.columns, begun, strict=True) if not begins]] = 0.0
             values = totals.summed(values, before, run.offset)
             if fixed is not None:
@@ -181,7 +183,8 @@ class Drawer:
             )
             for plan, start, series in zip(part, self._starts(part), drawn, strict=True):
                 told = self.told(plan, fixed)
-                values = self._of_run(values_of(channels, series[: plan.rows], plan.regime, space, told), plan)
+                values = values_of(channels, series[: plan.rows], plan.regime, space, told)
+                channels.put_fixed(values, self._own(plan, fixed))
                 out.append(Run(plan.key, start, plan.position, self.kept(values, fixed)))
         return out
 
@@ -191,8 +194,10 @@ class Drawer:
         """Channels [P N D] of some plans, of which the first has that number, as runs; a plan of fewer than N rows
         takes the first of them."""
         model, (paths, rows, width) = self.model, channels.shape
-        regime = np.concatenate([self._place(plan).longer(rows - plan.rows).regime for plan in plans])
-        channels = np.stack([self._level(plan).on(path) for plan, path in zip(plans, channels, strict=True)])
+        places = [self._place(plan).longer(rows - plan.rows) for plan in plans]
+        regime = np.concatenate([place.regime for place in places])
+        both = zip(plans, places, channels, strict=True)
+        channels = np.stack([self._level(plan, fixed).on(path, place.rows) for plan, place, path in both])
         told = None
         if model.channels.setpoints.columns:
             parts = [self.told(plan, fixed) for plan in plans]
@@ -209,16 +214,14 @@ class Drawer:
             for number, hold in enumerate(model.holds):
                 hold.apply(values.reshape(paths, rows, -1), chance[:, :, number], positions)
         for plan, own in zip(plans, values.reshape(paths, rows, -1), strict=True):
-            self._of_run(own, plan)
-        by_plan = self.kept(values, fixed).reshape(paths, rows, -1)
-        both = zip(plans, self._starts(plans), by_plan, strict=True)
-        return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in both]
+            self.model.channels.put_fixed(own, self._own(plan, fixed))
+        by_plan = zip(plans, self._starts(plans), self.kept(values, fixed).reshape(paths, rows, -1), strict=True)
+        return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in by_plan]
 
-    def _of_run(self, values: np.ndarray, plan: Plan) -> np.ndarray:
-        """Values with what never changes within a run put in, in place: that of the run that it is like."""
-        if self.model.channels.fixed:
-            self.model.channels.put_fixed(values, self._past[plan.like].first)
-        return values
+    def _own(self, plan: Plan, fixed: np.ndarray | None) -> np.ndarray:
+        """What never changes [C] within a planned run: what is given of it, else that of the run that it is like."""
+        own = self.model.own_of(self._past[plan.like].first[None])
+        return own if fixed is None else np.where(np.isnan(fixed[0]), own, fixed[0])
 
     @cached_property
     def _past(self) -> dict[tuple[Any, ...], Past]:
@@ -229,9 +232,9 @@ class Drawer:
         pace = self.model.channels.pace(plan.rows)
         return Place(plan.position + np.arange(plan.rows, dtype=float), plan.regime, pace)
 
-    def _level(self, plan: Plan) -> Level:
-        """Level of a planned run."""
-        return self.model.channels.level(plan.like)
+    def _level(self, plan: Plan, fixed: np.ndarray | None) -> Level:
+        """Level of a planned run of which some values are given."""
+        return self.model.channels.level(plan.like, self._own(plan, fixed))
 
     def _starts(self, plans: Sequence[Plan]) -> Index:
         """The clock values at which plans begin."""

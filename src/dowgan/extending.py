@@ -7,9 +7,10 @@ from functools import cached_property
 import numpy as np
 
 from dowgan.errors import OptionError
-from dowgan.fitting import stretch_of
+from dowgan.fitting import levelled
 from dowgan.given import with_given
-from dowgan.levels import last_known
+from dowgan.known import last_known
+from dowgan.levels import Level
 from dowgan.model import Model
 from dowgan.plan import going_on, named_conditions, wander
 from dowgan.rng import CHUNK, Streams
@@ -28,12 +29,14 @@ class History:
         run: as the table has it.
         rises: the same with what rows add in place of totals.
         stretch: that in channels.
+        level: what was taken off them.
         place: rows of the run before its first one here.
     """
 
     run: Run
     rises: Run
     stretch: Stretch
+    level: Level
     place: int
 
 
@@ -91,8 +94,8 @@ class Extender:
     def _history(self, run: Run, position: int, place: int) -> History:
         """A run that is not at its end: of what pace it is is not known."""
         rises = self.model.totals.rises(run)
-        stretch = replace(stretch_of(self.model.channels, rises), pace=1.0, position=position)
-        return History(run, rises, stretch, place)
+        stretch, level = levelled(self.model.channels, rises, 1.0, place)
+        return History(run, rises, replace(stretch, position=position), level, place)
 
     def paths(
         self, history: History, ahead: Ahead, count: int, streams: Streams, number: int
@@ -119,13 +122,12 @@ class Extender:
             whose: Sequence[Part | None] = likes or [None] * count
             both = zip(courses or [regime] * count, whose, strict=True)
             told += [self._told(history, course, added, like) for course, like in both]
-        level = model.channels.level(run.key, model.channels.encode(run.values))
-        future = level.off(model.channels.encode(added, told[0]))
+        future = history.level.off(model.channels.encode(added, told[0]), rows.place)
         self._hold_conditions(future, stretch)
         middle, *drawn = self._drawn(stretch, future, rows, count, streams, number, courses)
-        decoded = [model.channels.decode(level.on(middle), regime, told[0])]
+        decoded = [model.channels.decode(history.level.on(middle, rows.place), regime, told[0])]
         for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
-            decoded.append(model.channels.decode(level.on(path), course, own))
+            decoded.append(model.channels.decode(history.level.on(path, rows.place), course, own))
         for values in decoded:
             model.channels.put_fixed(values, model.own_of(run.values))
         if model.holds:

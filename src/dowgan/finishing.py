@@ -51,7 +51,7 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
         moved = _moved(model)
         long = fit_polish(columns, fitted.relations, series, real, moved)
         # windows are drawn without regard to what regimes, trends, levels and places in a run add
-        led = bool(fitted.channels.trajectories.columns)
+        led = bool(fitted.channels.trajectories.columns or fitted.channels.effects.codes)
         steady = len(fitted.channels.regimes) == 1 and not moved and not fitted.window.season.along and not led
         short = long
         if steady and model.transport is not None and windows is not None:

@@ -8,12 +8,14 @@ from jaxtyping import Bool, Float
 from scipy.linalg import solve_triangular
 
 from dowgan.calibrate import Calibration, calibrate
-from dowgan.channels import Channels, fit_channels
+from dowgan.channels import Channels, fit_channels, with_effects
 from dowgan.complete import Frame
 from dowgan.coordinates import Coordinates, fit_coordinates
 from dowgan.errors import DataError
 from dowgan.holds import Hold, find_beats
 from dowgan.interpolation import interpolate
+from dowgan.known import first_or_none
+from dowgan.levels import Level
 from dowgan.prior import Prior, fit_prior
 from dowgan.process import Process, rooted
 from dowgan.profile import typical_rows
@@ -69,10 +71,16 @@ class Fitted:
 
 def stretch_of(channels: Channels, run: Run) -> Stretch:
     """Return a run in channels, its level taken off."""
+    return levelled(channels, run, channels.pace(len(run.values)))[0]
+
+
+def levelled(channels: Channels, run: Run, pace: float, before: int = 0) -> tuple[Stretch, Level]:
+    """Return a run, or what follows so many rows of it, in channels, its level taken off; and that level."""
     regime = channels.regime(run.values)
     encoded = channels.encode(run.values, channels.setpoints.told(regime, run.values))
-    values = channels.level(run.key, encoded).off(encoded)
-    return Stretch(values, run.offset, regime, channels.pace(len(values)))
+    places = pace * (before + np.arange(len(encoded)))
+    level = channels.level(run.key, first_or_none(run.values), encoded, places)
+    return Stretch(level.off(encoded, places), run.offset, regime, pace), level
 
 
 def window_steps(runs: Sequence[Run], width: int, asked: int | None) -> int:
@@ -332,6 +340,7 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     relations = relations.without(channels.fixed)
     steps = window_steps(table.runs, channels.width, window)
     channels = replace(channels, typical=typical_rows([stretch_of(channels, run).values for run in table.runs]))
+    channels = with_effects(channels, table.schema, table.runs)
     stretches = [_calm(stretch_of(channels, run)) for run in table.runs]
     periods, regimes = table.schema.clock.periods(), len(channels.regimes)
     stretches = _without_short_gaps(stretches, lambda parts: fit_prior(parts, periods, regimes), streams)

@@ -14,6 +14,9 @@ from typing import Any
 import numpy as np
 from jaxtyping import Float
 
+from dowgan.known import mean_known
+from dowgan.profile import at
+
 EARLY = 0.6  # share of a run's rows that tell where the others will lie
 LEAST = 48  # rows of a run that has a level; of shorter ones windows know it
 RUNS = (3, 400)  # fewest and most runs that have one; of more, each is one of a kind
@@ -38,34 +41,36 @@ class Levels:
 
     def of(self, key: tuple[Any, ...], values: Float[np.ndarray, "T D"]) -> "Level":
         """Return the level of a run: as it was fitted, or of a run that was not there, of its values."""
+        none = np.empty((0, values.shape[1]))
         if key in self.keys:
             place = self.keys.index(key)
-            return Level(self.offsets[place], self.spreads[place])
+            return Level(self.offsets[place], self.spreads[place], none)
         apart = self.offsets.any(axis=0) & (~np.isnan(values)).any(axis=0)
         out = np.zeros(len(apart))
         out[apart] = np.nanmean(values[:, apart], axis=0)
-        return Level(out, np.ones(len(apart)))
+        return Level(out, np.ones(len(apart)), none)
 
 
 @dataclass(frozen=True)
 class Level:
-    """Where one run lies, and how far it strays, in channels."""
+    """Where one run lies, and how far it strays, in channels.
+
+    Attributes:
+        offset, spread: [D].
+        course: [P D] what is added at each place of the run; none if P is 0.
+    """
 
     offset: Float[np.ndarray, " D"]
     spread: Float[np.ndarray, " D"]
+    course: Float[np.ndarray, "P D"]
 
-    def off(self, values: Float[np.ndarray, "*N D"]) -> Float[np.ndarray, "*N D"]:
-        """Take the level off."""
-        return (values - self.offset) / self.spread
+    def off(self, values: Float[np.ndarray, "T D"], places: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T D"]:
+        """Take the level off rows at those places of the run."""
+        return (values - at(self.course, places) - self.offset) / self.spread
 
-    def on(self, values: Float[np.ndarray, "*N D"]) -> Float[np.ndarray, "*N D"]:
+    def on(self, values: Float[np.ndarray, "T D"], places: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T D"]:
         """Put it back."""
-        return values * self.spread + self.offset
-
-
-def no_level(channels: int) -> Level:
-    """Return the level of a run that has none."""
-    return Level(np.zeros(channels), np.ones(channels))
+        return values * self.spread + self.offset + at(self.course, places)
 
 
 def no_levels(channels: int) -> Levels:
@@ -104,15 +109,3 @@ def _spreads(runs: Sequence[Float[np.ndarray, "_T D"]], offsets: Float[np.ndarra
     squares = np.stack([mean_known((run - level) ** 2) for run, level in zip(runs, offsets, strict=True)]) + TINY
     rows = np.stack([(~np.isnan(run)).sum(axis=0) for run in runs])
     return np.exp(0.5 * (np.log(squares) - np.log(squares.mean(axis=0))) * rows / (rows + DRAWN))
-
-
-def last_known(values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:
-    """Return the last known value of each column, zero where none is known."""
-    known = ~np.isnan(values)
-    last = len(values) - 1 - np.argmax(known[::-1], axis=0)
-    return np.where(known.any(axis=0), values[last, np.arange(values.shape[1])], 0.0)
-
-
-def mean_known(values: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
-    """Mean of the known values of each channel, zero where none is known."""
-    return np.nansum(values, axis=0) / np.maximum(np.sum(~np.isnan(values), axis=0), 1)

@@ -12,14 +12,17 @@ from jaxtyping import Float, Int
 
 from dowgan.again import Again
 from dowgan.calibrate import Calibration
-from dowgan.channels import Channels, Code
+from dowgan.channels import Channels
+from dowgan.codes import Code
 from dowgan.coordinates import Coordinates
 from dowgan.courses import Course
+from dowgan.effects import Effects
 from dowgan.falling import Falling
 from dowgan.holds import Deadband, Hold
 from dowgan.idle import Idle
+from dowgan.known import first_or_none, last_known
 from dowgan.lengths import Lengths
-from dowgan.levels import Levels, last_known
+from dowgan.levels import Levels
 from dowgan.lines import Lines
 from dowgan.marginals import Marginals
 from dowgan.polish import Gap, Map, Polish
@@ -49,7 +52,7 @@ class Past:
         rows: its length.
         regime: regime of each row, as (regime, rows) one after another.
         tail: [K C] its last rows, from which it is extended; empty where too many runs would have to be kept.
-        first: [C] the first known value of each column.
+        first: [C] the first known value of each column, NaN where none is known.
     """
 
     key: tuple[Any, ...]
@@ -200,7 +203,7 @@ class Model:
 
     @cached_property
     def _usual(self) -> Float[np.ndarray, " C"]:
-        return np.median(np.stack([past.first for past in self.past]), axis=0)
+        return np.nan_to_num(np.nanmedian(np.stack([past.first for past in self.past]), axis=0))
 
     def shift(self, table: Table) -> int:
         """Steps of the model's clock from the fitted table's first time to that of another table."""
@@ -220,6 +223,7 @@ KINDS: dict[str, type] = {
         Code,
         Coordinates,
         Deadband,
+        Effects,
         Encoder,
         End,
         Gap,
@@ -264,5 +268,5 @@ def segments(regime: Int[np.ndarray, " T"]) -> Int[np.ndarray, "S 2"]:
 def past_of(run: Run, schema: Schema, regime: Int[np.ndarray, " T"], tail: int) -> Past:
     """Return what a model keeps of a run."""
     kept = run.values[len(run.values) - min(tail, len(run.values)) :]
-    start, first = schema.clock.encode(run.start), last_known(run.values[::-1])
+    start, first = schema.clock.encode(run.start), first_or_none(run.values)
     return Past(run.key, start, run.offset, len(run.values), segments(regime), kept, first)

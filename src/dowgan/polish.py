@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Float, Int
 
-from dowgan.channels import even_scale
+from dowgan.codes import even_scale
 from dowgan.relations import End, Relations
 from dowgan.table.schema import Column
 from dowgan.transport import levels

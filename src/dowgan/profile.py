@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 from jaxtyping import Float, Num
 
-from dowgan.levels import mean_known
+from dowgan.known import mean_known
 from dowgan.stretch import HELD_OUT, MANY_RUNS
 from dowgan.waves import GAIN, mean_square
 
@@ -51,7 +51,7 @@ def _left(rest: Float[np.ndarray, "N D"]) -> float:
 
 def _course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
     """Mean at each place, drawn to zero as the runs are few and differ more by themselves than the places do."""
-    total, count = _along(rests, places)
+    total, count = along(rests, places)
     mean = total / np.maximum(count, 1)
     between = np.sum(count * mean**2, axis=0) / np.maximum(count.sum(axis=0), 1)
     within = np.maximum(mean_known(np.concatenate(list(rests)) ** 2) - between, 0.0)
@@ -106,7 +106,7 @@ def _log_course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
     The positive part of James and Stein (1961); the logarithm of a spread that n values tell has a variance of 1 / 2n.
     """
     overall = mean_known(np.concatenate(list(rests)) ** 2) + 1e-12
-    total, count = _along([r**2 / overall for r in rests], places)
+    total, count = along([r**2 / overall for r in rests], places)
     own = 0.5 * np.log(np.maximum(total / np.maximum(count, 1), LEAST_SHARE))
     chance = mean_known(np.where(count > 0, 0.5 / np.maximum(count, 1), np.nan))
     return own * np.maximum(1 - chance / np.maximum(mean_known(own**2), 1e-12), 0.0)
@@ -128,7 +128,7 @@ def _runs_apart(rests: Rests) -> int:
     return max(1, round(len(rests) * (1 - HELD_OUT))) if len(rests) >= MANY_RUNS else len(rests)
 
 
-def _along(runs: Rests, places: Places) -> tuple[Float[np.ndarray, "P D"], Float[np.ndarray, "P D"]]:
+def along(runs: Rests, places: Places) -> tuple[Float[np.ndarray, "P D"], Float[np.ndarray, "P D"]]:
     """Sum and number of the known values at each place of a run of median length."""
     steps, channels = int(np.median([p[-1] for p in places])) + 1, runs[0].shape[1]
     total, count = np.zeros((steps, channels)), np.zeros((steps, channels))

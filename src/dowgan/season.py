@@ -13,7 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 from scipy.interpolate import PchipInterpolator
 
-from dowgan.levels import mean_known
+from dowgan.known import mean_known
 from dowgan.profile import at, log_rms, mean_profile, spread_profile
 from dowgan.response import Response, fit_response, no_response, widened
 from dowgan.stretch import HELD_OUT, MANY_RUNS, Stretch, split, stacked

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dowgan.levels import mean_known
+from dowgan.known import mean_known
 
 SETTLED = 50  # rows of a regime in which a column must have had one value
 MOSTLY = 0.5  # share of the rows in which it has, for a column that the regimes tell

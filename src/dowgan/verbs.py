@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Int
 
 from dowgan.complete import Draw, Frame, Regression, complete, conditional_mean
 from dowgan.interpolation import WAYS, interpolate
-from dowgan.levels import last_known
+from dowgan.known import last_known
 from dowgan.prior import Prior
 from dowgan.process import Process, rooted
 from dowgan.rng import CHUNK

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Num
 
-from dowgan.levels import mean_known
+from dowgan.known import mean_known
 from dowgan.stretch import Stretch, stacked
 
 CYCLES = 2.5  # a season is looked for only if the fitted rows hold that many cycles

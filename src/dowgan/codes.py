@@ -1,0 +1,100 @@
+"""How one column becomes channels: on a scale where its spread is even, or one channel per level.
+
+Shapes: T rows, N rows, W channels of a column.
+"""
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from jaxtyping import Float
+
+from dowgan.table.schema import Column
+
+ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
+SKEWED = 0.8  # skewness from which another scale is tried
+Power = Literal["identity", "sqrt", "log"]
+
+
+@dataclass(frozen=True)
+class Code:
+    """How one column becomes channels.
+
+    Attributes:
+        place: the column's number among the schema's channels.
+        width: how many channels it takes; more than one for a category.
+        power: the scale.
+        shift: added before the square root or logarithm.
+        centre, spread: of the scaled values.
+    """
+
+    place: int
+    width: int
+    power: Power
+    shift: float
+    centre: float
+    spread: float
+
+    def forward(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T W"]:
+        if self.width > 1:
+            levels = (values[:, None] == np.arange(self.width)).astype(float)
+            scaled = np.where(np.isnan(values)[:, None], np.nan, levels)
+        else:
+            scaled = _raise(values, self.power, self.shift)[:, None]
+        return (scaled - self.centre) / self.spread
+
+    def back(self, channels: Float[np.ndarray, "... W"]) -> Float[np.ndarray, "..."]:
+        scaled = channels * self.spread + self.centre
+        if self.width > 1:
+            return np.argmax(scaled, axis=-1).astype(float)
+        return _lower(scaled[..., 0], self.power, self.shift)
+
+
+def _raise(values: Float[np.ndarray, "..."], power: Power, shift: float) -> Float[np.ndarray, "..."]:
+    if power == "identity":
+        return values
+    moved = np.maximum(values + shift, 1e-12)
+    return np.sqrt(moved) if power == "sqrt" else np.log(moved)
+
+
+def _lower(scaled: Float[np.ndarray, "..."], power: Power, shift: float) -> Float[np.ndarray, "..."]:
+    if power == "identity":
+        return scaled
+    if power == "sqrt":
+        return np.maximum(scaled, 0) ** 2 - shift
+    return np.exp(np.minimum(scaled, 60.0)) - shift
+
+
+def _skewness(values: Float[np.ndarray, " N"]) -> float:
+    centred = values - values.mean()
+    return float(np.mean(centred**3) / (np.mean(centred**2) ** 1.5 + 1e-300))
+
+
+def even_scale(column: Column, known: Float[np.ndarray, " N"]) -> tuple[Power, float]:
+    """Return the scale on which the values are least skewed, and what is added before it.
+
+    Values must not be negative for any but their own.
+    """
+    if column.kind not in ("float", "integer") or column.levels or known.min() < 0 or known.std() == 0:
+        return "identity", 0.0
+    if _skewness(known) < SKEWED:
+        return "identity", 0.0
+    positive = known[known > 0]
+    unit = 1.0 if column.kind == "integer" else float(np.quantile(positive, 0.05))
+    count = column.kind == "integer" and np.mean(known == 0) > 0.005
+    tries: list[tuple[Power, float]] = [("sqrt", 0.375 if column.kind == "integer" else 0.0)]
+    if not count:
+        tries.append(("log", unit if known.min() <= 0 else 0.0))
+    return min(tries, key=lambda t: abs(_skewness(_raise(known, *t))))
+
+
+def fit_code(place: int, column: Column, values: Float[np.ndarray, " N"]) -> Code:
+    """Choose the scale of a column, whose number that is."""
+    known = values[~np.isnan(values)]
+    if column.kind == "category" and 2 < len(column.levels) <= ONE_HOT:
+        return Code(place, len(column.levels), "identity", 0.0, 1 / len(column.levels), 0.5)
+    if len(known) == 0:
+        return Code(place, 1, "identity", 0.0, 0.0, 1.0)
+    power, shift = even_scale(column, known)
+    scaled = _raise(known, power, shift)
+    return Code(place, 1, power, shift, float(scaled.mean()), float(scaled.std()) or 1.0)

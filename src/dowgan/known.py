@@ -1,0 +1,25 @@
+"""What is known of columns with gaps.
+
+Shapes: T rows, N rows, C columns, D channels.
+"""
+
+import numpy as np
+from jaxtyping import Float
+
+
+def last_known(values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:
+    """Return the last known value of each column, zero where none is known."""
+    known = ~np.isnan(values)
+    last = len(values) - 1 - np.argmax(known[::-1], axis=0)
+    return np.where(known.any(axis=0), values[last, np.arange(values.shape[1])], 0.0)
+
+
+def mean_known(values: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
+    """Mean of the known values of each channel, zero where none is known."""
+    return np.nansum(values, axis=0) / np.maximum(np.sum(~np.isnan(values), axis=0), 1)
+
+
+def first_or_none(values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:
+    """Return the first known value of each column, NaN where none is known."""
+    known = ~np.isnan(values)
+    return np.where(known.any(axis=0), values[np.argmax(known, axis=0), np.arange(values.shape[1])], np.nan)
