@@ -150,6 +150,20 @@ def test_constants_of_a_run_tell_how_it_goes(named: list[str]) -> None:
     assert abs(off[begun.groupby("patient")["drug"].first() == "none"].mean()) < 2.5
 
 
+def test_constants_count_by_the_place_also_in_a_coarser_table() -> None:
+    """Batches that lie apart at their end, by what they are fed."""
+    rng, parts = np.random.default_rng(2), []
+    for number in range(16):
+        feed = round(float(rng.uniform(1, 3)), 2)
+        grown = feed * np.linspace(0, 1, 41) ** 2 + rng.normal(0, 0.01, 41)
+        parts.append(pd.DataFrame({"batch": f"B{number:02d}", "feed": feed, "grown": grown.round(3)}))
+    batches = pd.concat(parts, ignore_index=True)
+    model = dowgan.Synthesizer("prior", runs=["batch"]).fit(batches)
+    assert "'grown' goes with what is a run's own: 'feed'" in model.model_.rules
+    fine = model.densify(batches[batches.index % 41 % 2 == 0].reset_index(drop=True), factor=2)
+    assert np.abs(fine["grown"] - batches["grown"]).max() < 0.08
+
+
 def test_a_constant_that_is_unknown_of_a_run_is_the_usual_one() -> None:
     stays = patients(12).assign(age=lambda t: t["age"].where(t["patient"] != "P003").astype("Int64"))
     made = dowgan.Synthesizer("prior", runs=["patient"]).fit(stays).generate()

@@ -7,8 +7,9 @@ import numpy as np
 from jaxtyping import Bool
 
 from dowgan.courses import Course
-from dowgan.fitting import levelled, stretch_of
+from dowgan.fitting import levelled
 from dowgan.model import Model
+from dowgan.prior import drawn_out
 from dowgan.resting import Resting, find_resting
 from dowgan.rng import Streams
 from dowgan.sampling import path_normals
@@ -74,7 +75,7 @@ class Densifier:
         if len(run.values) == 1 or factor == 1:
             return run, run.values.copy(), np.empty((0, *run.values.shape))
         part = model.totals.blank(run)
-        stretch, level = levelled(model.channels, part, model.channels.pace(len(part.values)))
+        stretch, level = levelled(model.channels, part, self._pace(part, ratio))
         position = run.offset * ratio + model.shift(table)
         rows, sure = _fine_rows(stretch, position, ratio, factor, model)
         common = gcd(ratio, factor)
@@ -113,13 +114,20 @@ class Densifier:
         """Without a clock: whether the rows look like the model's, or like every factor-th of them."""
         from dowgan.process import cut_windows, window_cost
 
-        model = self.model
+        model, costs = self.model, {}
         runs = [model.totals.rises(run) for run in table.runs]
-        scores = [model.path.to_normal(stretch_of(model.channels, run)) for run in runs]
-        steps = min(SHORT, max(len(s) for s in scores))
-        windows = cut_windows(scores, steps, max(1, steps // 2))[:LOOKED_AT]
-        costs = {k: window_cost(model.path.process.every(k), windows) for k in (1, factor)}
+        for ratio in (1, factor):
+            stretches = [levelled(model.channels, run, self._pace(run, ratio))[0] for run in runs]
+            scores = [model.path.to_normal(stretch) for stretch in stretches]
+            steps = min(SHORT, max(len(s) for s in scores))
+            windows = cut_windows(scores, steps, max(1, steps // 2))[:LOOKED_AT]
+            costs[ratio] = window_cost(model.path.process.every(ratio), windows) - drawn_out(model.path, stretches)
         return min(costs, key=lambda k: costs[k])
+
+    def _pace(self, run: Run, ratio: int) -> float:
+        """Places of a run of the model from each row to the next of a run of so many times its step."""
+        channels = self.model.channels
+        return channels.pace(len(run.values)) if channels.typical else float(ratio)
 
 
 def _fine_rows(
@@ -138,5 +146,5 @@ def _fine_rows(
         likely, chance = model.timetable.between(stretch.regime, factor, position, ratio // factor)
         in_gap = np.append(np.repeat(chance[:-1].reshape(-1, factor).min(axis=1) >= SURE, factor), True)
         regime, sure = np.where(in_gap, likely, regime), in_gap
-    place = fine * (stretch.pace if channels.typical > 0 else ratio) / factor
+    place = fine * stretch.pace / factor
     return Rows(position + fine * ratio / factor, regime, place), sure

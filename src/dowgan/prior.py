@@ -86,7 +86,7 @@ def fit_prior(
     priors = [_with_season(season, stretches, ahead) for season in seasons]
     if len(priors) == 1:
         return priors[0][0]
-    return min(priors, key=lambda found: found[1] - _drawn_out(found[0], stretches))[0]
+    return min(priors, key=lambda found: found[1] - drawn_out(found[0], stretches))[0]
 
 
 def _steadier(season: Season) -> list[Season]:
@@ -111,7 +111,7 @@ def _with_season(season: Season, stretches: Sequence[Stretch], ahead: bool) -> t
     return Prior(season, marginals, process, blend), cost
 
 
-def _drawn_out(prior: Prior, stretches: Sequence[Stretch]) -> float:
+def drawn_out(prior: Prior, stretches: Sequence[Stretch]) -> float:
     """How far channels are drawn out to scores: the mean logarithm of the slope at a known value."""
     season, rests = prior.season, [prior.season.remove(s) for s in stretches]
     widths = [season.mean_and_spread(s.positions.astype(float), s.regime, s.places)[1] for s in stretches]
