@@ -338,3 +338,20 @@ def test_levels_and_bounds(tmp_path: Path) -> None:
     assert schema.column("sp").levels == (70, 75, 80)
     assert schema.column("x").lower is None
     assert math.isclose(schema.column("x").missing, 0)
+
+
+@pytest.mark.parametrize("clock", [True, False])
+def test_labels_that_may_be_those_of_runs_are_named(tmp_path: Path, clock: bool) -> None:
+    frame = pd.DataFrame({"batch": np.repeat(["B1", "B2", "B3"], 10), "x": np.arange(30) % 7})
+    grade = np.repeat(["a", "b", "a"], 10)
+    said = "'batch' has one value after another; if these are runs, say --run batch"
+    if not clock:
+        assert read(frame).notes == (said,)
+        assert read(frame, runs=["batch"]).notes == ()
+        assert read(frame.assign(batch=grade)).notes == ()
+        return
+    even = pd.date_range("2024-01-01", periods=30, freq="h")
+    apart = even + pd.to_timedelta(np.repeat([0, 5, 9], 10), "h")
+    assert read(frame.assign(time=even)).notes == ()
+    assert read(frame.assign(time=apart)).notes == ("9 missing times filled with empty rows", said)
+    assert read(frame.assign(time=apart, batch=grade)).notes == ("9 missing times filled with empty rows",)

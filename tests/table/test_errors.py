@@ -101,6 +101,19 @@ FILES = {
         "10 times in 'time_min' occur more than once, first '0', '5', '10': if rows belong to several runs, "
         "use --run batch.",
     ),
+    "runs that overlap a little": (
+        "t,unit,x,y\n" + rows(lambda i: f"2020-01-{1 + i % 10 + 8 * (i // 10):02d},{'abc'[i // 10]},{i},{-i}", 30),
+        {},
+        "4 times in 't' occur more than once, first '2020-01-09', '2020-01-10', '2020-01-17': if rows belong to "
+        "several runs, use --run unit.",
+    ),
+    "runs off the grid": (
+        "t,batch,x\n"
+        + rows(lambda i: f"2020-01-{1 + i // 10:02d} {i % 10:02d}:{7 * (i // 10):02d},B{i // 10},{i}", 40),
+        {},
+        "The times in 't' are not evenly spaced: after '2020-01-01 09:00' comes '2020-01-02 00:07', and the usual "
+        f"step is 1h. {UNEVEN} if 'batch' tells runs apart, use --run batch.",
+    ),
     "uneven": (
         "t,x\n" + rows(lambda i: f"2020-01-01 {i:02d}:{i * i % 60:02d},{i}", 20),
         {},

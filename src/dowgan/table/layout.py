@@ -18,6 +18,8 @@ from dowgan.table.grid import anchored, find
 
 _MOST_KEYS = 1000  # distinct whole numbers that a column may have to tell runs apart
 _MOST_KEY_COLUMNS = 10  # columns that are tried, with each other
+_LEAST_BLOCKS = 3  # labels of a column that may tell runs apart which follow one another, and
+_LEAST_ROWS = 3.0  # rows of each of them, in the mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -87,7 +89,7 @@ def by_time(
     values = [times.values[rows] for rows in ordered]
     grid = find(times.clock, values, hints)
     if grid is None:
-        raise _uneven(times, ordered)
+        raise _uneven(times, ordered, columns)
     starts = tuple(v[0] for v in values)
     moved = any(not np.array_equal(a, b) for a, b in zip(ordered, runs, strict=True))
     return Layout(anchored(grid.clock, min(starts)), tuple(ordered), grid.steps, starts, moved)
@@ -106,7 +108,8 @@ def _refuse_copies(times: Times, ordered: Sequence[np.ndarray], columns: Sequenc
     if not copies:
         return
     shown = list(dict.fromkeys(str(show(times, row)) for row in copies))
-    advice = " ".join(f"--run {name}" for name in telling_apart(times, columns))
+    found = telling_apart(times, columns) or _blocks_with(times, columns)
+    advice = " ".join(f"--run {name}" for name in found)
     cure = f"if rows belong to several runs, use {advice}" if advice else "drop the copies"
     cure += _pivot(times, columns)
     if not advice and _clocks_went_back(times.values[copies]):
@@ -159,6 +162,37 @@ def telling_apart(times: Times, columns: Sequence[Cells]) -> tuple[str, ...]:
     return ()
 
 
+def _blocks_with(times: Times, columns: Sequence[Cells]) -> tuple[str, ...]:
+    """The column whose labels follow one another, and within each of which a time occurs once; () if none."""
+    frame = pd.DataFrame({"": pd.factorize(times.values)[0]})
+    usable = [c for c in columns if c.name != times.cells.name and _may_be_key(c)]
+    found = (c for c in usable if _in_blocks(c.values) and not frame.assign(label=c.values).duplicated().any())
+    return tuple(c.name for c in found)[:1]
+
+
+def blocks(columns: Sequence[Cells], rows: np.ndarray, apart: np.ndarray | None = None) -> str:
+    """Return the name of a column whose labels may be those of runs that follow one another; empty if there is none.
+
+    Args:
+        columns: to be tried: those of text, or of whole numbers.
+        rows: of the table, in order.
+        apart: which of them do not follow the row before; each must then begin a label. None if nothing is apart.
+    """
+    for cells in columns:
+        values = cells.values[rows]
+        if _may_be_key(cells) and _in_blocks(values):
+            changes = np.append(False, np.diff(values) != 0)
+            if apart is None or (apart.any() and not (apart & ~changes).any()):
+                return cells.name
+    return ""
+
+
+def _in_blocks(values: np.ndarray) -> bool:
+    """Whether rows with the same value stand together, and there are several such blocks."""
+    count = 1 + int(np.count_nonzero(np.diff(values)))
+    return count == len(np.unique(values)) and _LEAST_BLOCKS <= count <= len(values) / _LEAST_ROWS
+
+
 def _may_be_key(cells: Cells) -> bool:
     if np.isnan(cells.values).any():
         return False
@@ -173,17 +207,19 @@ def _with_companions(frame: pd.DataFrame, usable: Sequence[Cells], chosen: tuple
     return tuple(c.name for c in usable if c.name in along or c.name in chosen)
 
 
-def _uneven(times: Times, runs: Sequence[np.ndarray]) -> DataError:
+def _uneven(times: Times, runs: Sequence[np.ndarray], columns: Sequence[Cells]) -> DataError:
     rows = max(runs, key=len)
     values = times.values[rows]
     gaps = values[1:] - values[:-1]
     usual = pd.Series(gaps).mode()[0]
     odd = int(np.argmax(np.asarray(gaps != usual)))
     a, b = show(times, int(rows[odd])), show(times, int(rows[odd + 1]))
+    apart = np.append(False, np.asarray(gaps != usual))
+    label = blocks([c for c in columns if c.name != times.cells.name], rows, apart) if len(runs) == 1 else ""
+    cure = f"if '{label}' tells runs apart, use --run {label}" if label else _cure(times, usual, runs)
     return DataError(
         f"The times in {times.clock.called} are not evenly spaced: after '{a}' comes '{b}', and the usual step is "
-        f"{step_text(usual)}. Up to half of the rows may be missing, but each time must lie on the grid: "
-        f"{_cure(times, usual, runs)}."
+        f"{step_text(usual)}. Up to half of the rows may be missing, but each time must lie on the grid: {cure}."
     )
 
 

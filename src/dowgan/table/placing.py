@@ -137,12 +137,24 @@ def _fit(placed: Layout) -> tuple[bool, float]:
     return placed.moved, placed.share
 
 
+def _label_of_runs(placed: Layout, parts: Parts) -> str:
+    """A column that may tell runs apart, where none was named: rows are numbered, or times missing between labels."""
+    if len(placed.rows) > 1:
+        return ""
+    columns = [cells for cells in parts.columns if cells.name != placed.clock.column]
+    apart = np.append(False, np.diff(placed.steps[0]) > 1)
+    return layout.blocks(columns, placed.rows[0], None if placed.clock.kind == "row" else apart)
+
+
 def _placing_notes(placed: Layout, parts: Parts) -> tuple[str, ...]:
     notes = [placed.doubt] if placed.doubt else []
     if placed.moved:
         notes.append("rows sorted by time")
     if placed.filled:
         notes.append(f"{placed.filled} missing times filled with empty rows")
+    label = _label_of_runs(placed, parts)
+    if label:
+        notes.append(f"'{label}' has one value after another; if these are runs, say --run {label}")
     if parts.index is not None and (not placed.clock.in_index or placed.clock.kind == "row"):
         notes.append("the index of the frame is not the clock and is left out")
     for cells in parts.columns:
