@@ -24,6 +24,7 @@ from dowgan.levels import Level, Levels, fit_levels, no_levels
 from dowgan.profile import at
 from dowgan.setpoints import Setpoints, fit_setpoints
 from dowgan.states import Rest, State, filled, find_states
+from dowgan.stocks import Stock
 from dowgan.table.schema import Column, Run, Schema
 from dowgan.trajectories import Trajectories, fit_trajectories, no_trajectories
 
@@ -298,12 +299,15 @@ def find_fixed(columns: Sequence[Column], runs: Sequence[Run], same: Sequence[tu
     )
 
 
-def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, int]] = ()) -> Channels:
+def fit_channels(
+    schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, int]] = (), stocks: Sequence[Stock] = ()
+) -> Channels:
     """Choose the scale of each column and list the regimes.
 
     Args:
         schema, runs: of the table.
         same: (column, the earlier column that it equals).
+        stocks: columns that become no channels, since flows add up to them.
 
     Raises:
         OptionError: every column that could be modelled is a condition.
@@ -312,9 +316,12 @@ def fit_channels(schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, 
     once = find_fixed(schema.channels, runs, same)
     named = [place for place, column in enumerate(schema.channels) if _tells_regimes(column, len(runs), place in once)]
     fixed = tuple(place for place in once if place not in named)
-    found, states = ((), ()) if named else find_states(schema.channels, runs, schema.clock.cycles())
+    apart, flows = [stock.column for stock in stocks], [flow for stock in stocks for flow in stock.flows]
+    found, states = ((), ()) if named else find_states(schema.channels, runs, schema.clock.cycles(), flows)
     conditions = (*named, *found)
-    places = [place for place in range(len(schema.channels)) if place not in (*conditions, *dict(same), *fixed)]
+    states = tuple(state for state in states if state.place not in apart)
+    none = (*conditions, *dict(same), *fixed, *apart)
+    places = [place for place in range(len(schema.channels)) if place not in none]
     if not places:
         raise OptionError("Every column that varies is a condition; leave at least one column that is not.")
     regimes = np.unique(_levels(values, conditions, states), axis=0) if conditions or states else np.zeros((1, 0))

@@ -77,7 +77,7 @@ class Densifier:
         part = model.totals.blank(run)
         stretch, level = levelled(model.channels, part, self._pace(part, ratio))
         position = run.offset * ratio + model.shift(table)
-        rows, sure = _fine_rows(stretch, position, ratio, factor, model)
+        rows, sure = _fine_rows(stretch, part, position, ratio, factor, model)
         common = gcd(ratio, factor)
         process = model.path.process
         process = (process if factor == common else process.finer(factor // common)).every(ratio // common)
@@ -99,6 +99,9 @@ class Densifier:
                     found.fill(values, part.values, factor)
         rules = model.relations.unbroken(part.values)
         middle, *kept = [rules.keep(values, model.channels.with_rests(given, values)) for values in decoded]
+        for stock in model.stocks:
+            for values in (middle, *kept):
+                stock.between(part.values, values, ratio)
         model.totals.between(run.values, factor, middle, position, ratio)
         for values in kept:
             model.totals.between(run.values, factor, values, position, ratio, drawn=True)
@@ -131,12 +134,12 @@ class Densifier:
 
 
 def _fine_rows(
-    stretch: Stretch, position: int, ratio: int, factor: int, model: Model
+    stretch: Stretch, run: Run, position: int, ratio: int, factor: int, model: Model
 ) -> tuple[Rows, Bool[np.ndarray, " N"]]:
     """Where the rows of the finer series lie, on the model's clock and in a run, and of which the regime is known.
 
-    When a state that was found has changed the clock may tell, else nothing does; conditions go on until told
-    otherwise.
+    When a state that was found has changed the clock may tell, or a stock that went up until then; conditions go on
+    until told otherwise.
     """
     channels = model.channels
     fine = np.arange((len(stretch.values) - 1) * factor + 1)
@@ -146,5 +149,12 @@ def _fine_rows(
         likely, chance = model.timetable.between(stretch.regime, factor, position, ratio // factor)
         in_gap = np.append(np.repeat(chance[:-1].reshape(-1, factor).min(axis=1) >= SURE, factor), True)
         regime, sure = np.where(in_gap, likely, regime), in_gap
+    change = np.diff(stretch.regime) != 0
+    for stock in model.stocks if channels.found else ():
+        rows, told = stock.switched(run.values, factor, ratio)
+        for gap in np.flatnonzero(change & told):
+            inside = slice(gap * factor + 1, (gap + 1) * factor)
+            behind = np.arange(1, factor) >= rows[gap]
+            regime[inside], sure[inside] = np.where(behind, *stretch.regime[[gap + 1, gap]]), True
     place = fine * stretch.pace / factor
     return Rows(position + fine * ratio / factor, regime, place), sure

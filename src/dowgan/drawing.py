@@ -17,6 +17,7 @@ from dowgan.model import Model, Past
 from dowgan.plan import AROUND, Plan
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
+from dowgan.steering import beside_of, steer, steers
 from dowgan.table import Run, Schema
 
 if TYPE_CHECKING:
@@ -41,7 +42,24 @@ class Drawer:
         return self.model.table_schema
 
     def runs(self, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool) -> list[Run]:
-        """Draw the runs of a plan in chunks; each run's values depend on its own number only."""
+        """Draw the runs of a plan in chunks; each run's values depend on its own number only.
+
+        Where regimes go by a stock, runs are drawn once more with regimes that go by the stock as it was drawn.
+        """
+        drawn, model = self._drawn(plans, fixed, streams, single), self.model
+        given = fixed is not None and not np.isnan(fixed[:, model.channels.telling]).all()
+        if not steers(model) or given:
+            return drawn
+        again = []
+        for number, (plan, run) in enumerate(zip(plans, drawn, strict=True)):
+            start = model.beginning(model.stocks[0], self._past[plan.like], plan.position)
+            beside, rng = beside_of(model, plan.regime, run.values), streams.numpy("steered", number)
+            course = steer(model, plan.rows + AROUND, start, rng, beside=beside)
+            before, after = course[:0], course[plan.rows :]
+            again.append(replace(plan, regime=course[: plan.rows], before=before, after=after))
+        return self._drawn(again, fixed, streams, single)
+
+    def _drawn(self, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool) -> list[Run]:
         if self._windows is not None:
             return self._draw_windows(self._windows, plans, fixed, streams, single)
         out: list[Run] = []
@@ -186,6 +204,7 @@ class Drawer:
                 values = values_of(channels, series[: plan.rows], plan.regime, space, told)
                 channels.put_fixed(values, self._own(plan, fixed))
                 out.append(Run(plan.key, start, plan.position, self.kept(values, fixed)))
+                self._stock(out[-1], plan, fixed, streams.numpy("stocks", len(out) - 1))
         return out
 
     def _finished(
@@ -215,8 +234,21 @@ class Drawer:
                 hold.apply(values.reshape(paths, rows, -1), chance[:, :, number], positions)
         for plan, own in zip(plans, values.reshape(paths, rows, -1), strict=True):
             self.model.channels.put_fixed(own, self._own(plan, fixed))
+        out = []
         by_plan = zip(plans, self._starts(plans), self.kept(values, fixed).reshape(paths, rows, -1), strict=True)
-        return [Run(plan.key, start, plan.position, own[: plan.rows]) for plan, start, own in by_plan]
+        for number, (plan, start, own) in enumerate(by_plan, first):
+            run = Run(plan.key, start, plan.position, own[: plan.rows])
+            self._stock(run, plan, fixed, streams.numpy("stocks", number))
+            out.append(run)
+        return out
+
+    def _stock(self, run: Run, plan: Plan, fixed: np.ndarray | None, rng: np.random.Generator) -> None:
+        """Put stocks in place, from where the table's run begins if this one begins at the same time."""
+        for stock in self.model.stocks:
+            known = np.full(len(run.values), np.nan) if fixed is None else fixed[: len(run.values), stock.column]
+            first = self.model.beginning(stock, self._past[plan.like], run.offset)
+            run.values[0, stock.column] = first if np.isnan(known[0]) else known[0]
+            stock.fill(run.values, known, rng.standard_normal(len(run.values)))
 
     def _own(self, plan: Plan, fixed: np.ndarray | None) -> np.ndarray:
         """What never changes [C] within a planned run: what is given of it, else that of the run that it is like."""

@@ -15,6 +15,7 @@ from dowgan.model import Model
 from dowgan.plan import going_on, named_conditions, wander
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import path_normals
+from dowgan.steering import beside_of, steer, steers
 from dowgan.stretch import Stretch
 from dowgan.table import Run, Table
 from dowgan.trajectories import Part
@@ -113,7 +114,35 @@ class Extender:
         regime = self._coming(stretch, ahead)
         rng = streams.numpy(f"states/{number}")
         likes = model.channels.trajectories.like(self._others(history), stretch.regime, run.values, count, rng)
-        courses = self._courses(stretch, regime, ahead, count, rng)
+        courses = self._courses(history, regime, ahead, count, rng)
+        decoded = self._decoded(history, ahead, regime, courses, likes, count, streams, number)
+        if courses and steers(model):
+            rng, level, now = streams.numpy(f"steered/{number}"), self._level(history), self._now(stretch)
+            besides = [beside_of(model, c, values) for c, values in zip(courses, decoded[1:], strict=True)]
+            courses = [steer(model, len(regime), level, rng, now, beside) for beside in besides]
+            decoded = self._decoded(history, ahead, regime, courses, likes, count, streams, number)
+        if model.holds:
+            chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
+            chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
+            self._stand(decoded, history, chance)
+        chances = [streams.numpy(f"stocks/{number}", path) for path in range(count)]
+        median, paths = self._settled(decoded, history, ahead, chances)
+        rules = model.relations.unbroken(run.values)
+        return (rules.keep(self._middle_of(paths), ahead.given) if courses or likes else median), paths
+
+    def _decoded(
+        self,
+        history: History,
+        ahead: Ahead,
+        regime: np.ndarray,
+        courses: Sequence[np.ndarray],
+        likes: Sequence[Part],
+        count: int,
+        streams: Streams,
+        number: int,
+    ) -> list[np.ndarray]:
+        """The middle and the paths in the user's units, as they are drawn."""
+        model, stretch = self.model, history.stretch
         rows = rows_after(stretch, regime)
         rows = replace(rows, place=rows.place + history.place)
         added = model.totals.added(ahead.given)
@@ -129,14 +158,19 @@ class Extender:
         for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
             decoded.append(model.channels.decode(history.level.on(path, rows.place), course, own))
         for values in decoded:
-            model.channels.put_fixed(values, model.own_of(run.values))
-        if model.holds:
-            chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
-            chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
-            self._stand(decoded, history, chance)
-        median, paths = self._settled(decoded, history, ahead)
-        rules = model.relations.unbroken(run.values)
-        return (rules.keep(self._middle_of(paths), ahead.given) if courses or likes else median), paths
+            model.channels.put_fixed(values, model.own_of(history.rises.values))
+        return decoded
+
+    def _level(self, history: History) -> float:
+        """The first stock, before the flows of the row to come."""
+        stock, last = self.model.stocks[0], last_known(history.rises.values)
+        return float(last[stock.column] + (stock.net(last[None])[0] if stock.lag else 0.0))
+
+    @staticmethod
+    def _now(stretch: Stretch) -> tuple[int, int]:
+        """The last regime, and for how many rows it has lasted."""
+        changes = np.flatnonzero(np.diff(stretch.regime))
+        return int(stretch.regime[-1]), len(stretch.regime) - 1 - int(changes[-1] if len(changes) else -1)
 
     def _told(self, history: History, regime: np.ndarray, added: np.ndarray, like: Part | None) -> np.ndarray:
         """What regimes tell [H C] of the rows to come, of which some values are given: set-points go on from where they
@@ -156,17 +190,17 @@ class Extender:
         return [Part(past.key, past.course, history.place) for past in longer if past.key != history.run.key]
 
     def _courses(
-        self, stretch: Stretch, regime: np.ndarray, ahead: Ahead, count: int, rng: np.random.Generator
+        self, history: History, regime: np.ndarray, ahead: Ahead, count: int, rng: np.random.Generator
     ) -> list[np.ndarray]:
         """Regimes of each path where they are states that were found; none where they are known or given."""
-        channels = self.model.channels
+        channels, stretch = self.model.channels, history.stretch
         if not channels.found or not np.isnan(ahead.given[:, channels.telling]).all():
             return []
-        changes = np.flatnonzero(np.diff(stretch.regime))
-        lasted = len(stretch.regime) - 1 - (changes[-1] if len(changes) else -1)
-        every, now = np.ones(len(channels.regimes), dtype=bool), (int(stretch.regime[-1]), int(lasted))
-        at = stretch.position + len(stretch.values)
-        return [wander(self.model.past, self.model.timetable, len(regime), at, every, rng, now) for _ in range(count)]
+        model, every = self.model, np.ones(len(channels.regimes), dtype=bool)
+        at, now, rows = stretch.position + len(stretch.values), self._now(stretch), len(regime)
+        if steers(model):
+            return [steer(model, rows, self._level(history), rng, now) for _ in range(count)]
+        return [wander(model.past, model.timetable, rows, at, every, rng, now) for _ in range(count)]
 
     def _middle_of(self, paths: np.ndarray) -> np.ndarray:
         """The median [H C] of paths; of states and labels the most frequent."""
@@ -238,12 +272,25 @@ class Extender:
             for path, values in zip(decoded, [np.median(paths, axis=0), *paths], strict=True):
                 path[:, columns] = values[1:, columns]
 
-    def _settled(self, decoded: list[np.ndarray], history: History, ahead: Ahead) -> tuple[np.ndarray, np.ndarray]:
-        """Middle and paths with the rules, the totals and the given values put in."""
+    def _settled(
+        self, decoded: list[np.ndarray], history: History, ahead: Ahead, chances: Sequence[np.random.Generator]
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Middle and paths with the rules, stocks, totals and the given values put in.
+
+        Args:
+            chances: of each path.
+        """
         model, rules = self.model, self.model.relations.unbroken(history.rises.values)
         before = last_known(history.run.values)
         given = [model.channels.with_rests(ahead.given, path) for path in decoded]
         ruled = [rules.keep(path, known) for path, known in zip(decoded, given, strict=True)]
+        for stock in model.stocks:
+            known = np.append(np.nan, ahead.given[:, stock.column])
+            noises = [np.zeros(len(known)), *(own.standard_normal(len(known)) for own in chances)]
+            for path, noise in zip(ruled, noises, strict=True):
+                longer = np.concatenate([last_known(history.rises.values)[None], path])
+                stock.fill(longer, known, noise)
+                path[:, stock.column] = longer[1:, stock.column]
         position = history.stretch.position + len(history.stretch.values)
         kept = [model.totals.summed(path, before, position) for path in ruled]
         for path in kept:

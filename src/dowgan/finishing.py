@@ -19,6 +19,7 @@ from dowgan.polish import Sample, fit_polish, fit_resolution
 from dowgan.process import cut_windows
 from dowgan.relations import Relations
 from dowgan.rng import CHUNK, Streams
+from dowgan.stocks import held
 from dowgan.table import Run, Table
 from dowgan.transport import Transport, fit_transport
 
@@ -67,7 +68,14 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
     straight = [column for line in lines for column in line.columns]
     falling = find_falling(columns, table.runs)
     holds = find_holds(columns, table.runs, runs, straight)
-    return replace(model, holds=(*idle, *lines, *holds, *falling))
+    model = replace(model, holds=(*idle, *lines, *holds, *falling))
+    return _with_stocks(model, table, streams) if model.stocks else model
+
+
+def _with_stocks(model: Model, table: Table, streams: Streams) -> Model:
+    """The model with stocks that lie in what it draws where they do in the table."""
+    drawn = Drawer(model).runs(_trial(model, table, streams), None, streams, not model.table_schema.run_names)
+    return replace(model, stocks=tuple(held(stock, [run.values for run in drawn]) for stock in model.stocks))
 
 
 def _transported(
@@ -107,11 +115,12 @@ def _off(drawn: Sequence[Run], runs: Sequence[Run], steps: int) -> float:
 
 
 def _moved(model: Model) -> list[int]:
-    """Columns whose quantiles tell the time or the run: they follow a trend, or lie at a run's level."""
+    """Columns whose quantiles tell the time or the run: they follow a trend, lie at a run's level, or add up."""
     channels, trend = model.channels, model.window.season.trend
     moved = (trend != 0) | channels.levels.offsets.any(axis=0)
     firsts = {place: channels.first_channel(place) for place in range(channels.columns)}
-    return [place for place, channel in firsts.items() if channel is not None and moved[channel]]
+    moving = [place for place, channel in firsts.items() if channel is not None and moved[channel]]
+    return [*moving, *(stock.column for stock in model.stocks)]
 
 
 def _windows(drawer: Drawer, table: Table, fitted: Fitted, streams: Streams) -> Float[np.ndarray, "M U"]:

@@ -22,6 +22,7 @@ from dowgan.profile import typical_rows
 from dowgan.relations import Relations, find_relations
 from dowgan.rng import CHUNK, Streams
 from dowgan.season import fit_season, trending
+from dowgan.stocks import Stock
 from dowgan.stretch import Stretch, split
 from dowgan.table.schema import Run, Table
 from dowgan.verbs import Solver
@@ -322,13 +323,14 @@ def _usable(
     return usable if usable.any() else np.ones(len(places), dtype=bool)
 
 
-def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
+def fit_priors(table: Table, window: int | None, streams: Streams, stocks: Sequence[Stock] = ()) -> Fitted:
     """Fit all that needs no training.
 
     Args:
         table: as read.
         window: steps of a window, None for the default.
         streams: randomness of the backtests.
+        stocks: columns that flows add up to.
 
     Raises:
         DataError: there are fewer rows than two windows.
@@ -336,8 +338,8 @@ def fit_priors(table: Table, window: int | None, streams: Streams) -> Fitted:
     """
     units = [table.schema.unit(column.name) for column in table.schema.channels]
     relations = find_relations(table.schema.channels, np.concatenate([run.values for run in table.runs]), units)
-    channels = fit_channels(table.schema, table.runs, relations.same)
-    relations = relations.without(channels.fixed)
+    channels = fit_channels(table.schema, table.runs, relations.same, stocks)
+    relations = relations.without([*channels.fixed, *(stock.column for stock in stocks)])
     steps = window_steps(table.runs, channels.width, window)
     channels = replace(channels, typical=typical_rows([stretch_of(channels, run).values for run in table.runs]))
     channels = with_effects(channels, table.schema, table.runs)

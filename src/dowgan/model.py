@@ -3,6 +3,7 @@
 Shapes: D channels, C columns, T steps of a window.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
@@ -32,7 +33,8 @@ from dowgan.relations import End, Relations, Sum
 from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.setpoints import Setpoints
-from dowgan.states import Rest, Sides
+from dowgan.states import Rest, Sides, filled
+from dowgan.stocks import Stock
 from dowgan.succession import Timetable, find_timetable
 from dowgan.table.schema import Run, Schema, Table
 from dowgan.totals import Totals
@@ -53,6 +55,7 @@ class Past:
         regime: regime of each row, as (regime, rows) one after another.
         tail: [K C] its last rows, from which it is extended; empty where too many runs would have to be kept.
         first: [C] the first known value of each column, NaN where none is known.
+        stocks: [S G] each stock before the flows of the first row of each stretch of a regime.
     """
 
     key: tuple[Any, ...]
@@ -62,6 +65,7 @@ class Past:
     regime: Int[np.ndarray, "S 2"]
     tail: Float[np.ndarray, "K C"]
     first: Float[np.ndarray, " C"]
+    stocks: Float[np.ndarray, "S G"]
 
     @property
     def course(self) -> Int[np.ndarray, " T"]:
@@ -143,6 +147,7 @@ class Model:
         versions: of the program and its libraries.
         relations: rules between columns that are kept.
         totals: columns of which what rows add is modelled.
+        stocks: columns that others add up to.
         channels: columns to channels.
         window: prior of generated series; their level wanders as the table's did.
         path: prior of densified and extended series, whose trend goes on.
@@ -165,6 +170,7 @@ class Model:
     versions: dict[str, str]
     relations: Relations
     totals: Totals
+    stocks: tuple[Stock, ...]
     channels: Channels
     window: Prior
     path: Prior
@@ -195,11 +201,19 @@ class Model:
         """What was found that holds in what is made, in words."""
         names = [column.name for column in self.table_schema.channels]
         falling = [course.words(names) for course in self.holds if isinstance(course, Falling)]
-        return [*self.channels.words(names), *self.relations.words(names), *self.totals.words(names), *falling]
+        stocks = [stock.words(names) for stock in self.stocks]
+        rules = (self.channels.words(names), self.relations.words(names), self.totals.words(names))
+        return [*(word for words in rules for word in words), *stocks, *falling]
 
     def own_of(self, run: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:
         """The last known value of each column of a run, where none is known the usual one of the table's runs."""
         return np.where(np.isnan(run).all(axis=0), self._usual, last_known(run))
+
+    def beginning(self, stock: Stock, like: Past, offset: int) -> float:
+        """Where a stock begins in a run that is made: as the table's run does if it begins at the same time."""
+        same = bool(self.table_schema.run_names) or offset == like.offset
+        first = float(like.first[stock.column])
+        return first if same and not np.isnan(first) else float(stock.starts[offset % len(stock.starts)])
 
     @cached_property
     def _usual(self) -> Float[np.ndarray, " C"]:
@@ -236,6 +250,7 @@ KINDS: dict[str, type] = {
         Map,
         Polish,
         Slice,
+        Stock,
         Totals,
         Transport,
         Marginals,
@@ -265,8 +280,11 @@ def segments(regime: Int[np.ndarray, " T"]) -> Int[np.ndarray, "S 2"]:
     return np.stack([regime[starts], np.diff(np.concatenate([starts, [len(regime)]]))], axis=1).astype(np.int64)
 
 
-def past_of(run: Run, schema: Schema, regime: Int[np.ndarray, " T"], tail: int) -> Past:
+def past_of(run: Run, schema: Schema, regime: Int[np.ndarray, " T"], tail: int, stocks: Sequence[Stock] = ()) -> Past:
     """Return what a model keeps of a run."""
     kept = run.values[len(run.values) - min(tail, len(run.values)) :]
-    start, first = schema.clock.encode(run.start), first_or_none(run.values)
-    return Past(run.key, start, run.offset, len(run.values), segments(regime), kept, first)
+    start, first, parts = schema.clock.encode(run.start), first_or_none(run.values), segments(regime)
+    begun = np.cumsum(parts[:, 1]) - parts[:, 1]
+    levels = [filled(run.values[:, stock.column])[np.maximum(begun + stock.lag - 1, 0)] for stock in stocks]
+    begins = np.stack(levels, axis=1) if levels else np.empty((len(parts), 0))
+    return Past(run.key, start, run.offset, len(run.values), parts, kept, first, begins)

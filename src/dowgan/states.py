@@ -95,7 +95,7 @@ State = Rest | Sides
 
 
 def find_states(
-    columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence[int] = ()
+    columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence[int] = (), brief: Sequence[int] = ()
 ) -> tuple[tuple[int, ...], tuple[State, ...]]:
     """Return the columns of states and the numbers that tell one, all combinations of which are seen often.
 
@@ -105,6 +105,7 @@ def find_states(
         columns: of the table, with the number of each.
         runs: of the table.
         cycles: of the clock in rows.
+        brief: columns of states that need not last, such as a delivery that follows from what is in store.
     """
     positions = [run.offset for run in runs]
     found: list[int] = []
@@ -114,12 +115,12 @@ def find_states(
         if column.role != "value":
             continue
         parts, state = [run.values[:, place] for run in runs], None
-        together = _seen_with(flags, parts, positions, cycles) if _is_state(column, parts) else None
+        together = _seen_with(flags, parts, positions, cycles, place in brief) if _is_state(column, parts) else None
         if together is None and column.kind in ("float", "integer"):
             known = [part[~np.isnan(part)] for part in parts]
             state = _rest(place, known) or _sides(place, known)
             told_by = [] if state is None else [filled(state.flag(part)) for part in parts]
-            together = None if state is None else _seen_with(flags, told_by, positions, cycles)
+            together = None if state is None else _seen_with(flags, told_by, positions, cycles, place in brief)
         if together is None:
             continue
         flags = together
@@ -135,13 +136,18 @@ def _seen_with(
     parts: Sequence[Float[np.ndarray, " _T"]],
     positions: Sequence[int],
     cycles: Sequence[int],
+    brief: bool,
 ) -> Float[np.ndarray, "N G"] | None:
     """States so far and one more, None if it neither lasts nor follows the clock, or some combination is too rare."""
     if any(np.isnan(part).any() for part in parts):
         return None
     values, codes = np.unique(np.concatenate(parts), return_inverse=True)
     courses = list(zip(positions, np.split(codes, np.cumsum([len(part) for part in parts])[:-1]), strict=True))
-    if not _lasts(parts) and not (len(values) <= MOST_LEVELS and follows_clock(courses, len(values), cycles)):
+    if (
+        not brief
+        and not _lasts(parts)
+        and not (len(values) <= MOST_LEVELS and follows_clock(courses, len(values), cycles))
+    ):
         return None
     out = np.column_stack([flags, np.concatenate(parts)])
     together, count = np.unique(out, axis=0, return_counts=True)

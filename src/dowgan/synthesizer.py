@@ -28,6 +28,7 @@ from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan
 from dowgan.rng import Streams
+from dowgan.stocks import Stock, find_stocks
 from dowgan.table import Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
 from dowgan.table.layout import step_text
@@ -123,7 +124,8 @@ class Synthesizer:
         table = replace(table, schema=totals.open(table.schema), runs=tuple(totals.rises(run) for run in table.runs))
         with threadpool_limits(1):
             tell("finding season, distributions and memory in closed form")
-            fitted = fit_priors(table, config.window, streams)
+            stocks = find_stocks(table.schema.channels, table.runs, totals.columns)
+            fitted = fit_priors(table, config.window, streams, stocks)
             fitted = replace(fitted, relations=fitted.relations.without(totals.columns))
             network, training = None, Training(stopped="in closed form, without a network")
             said: Sequence[str] = ()
@@ -138,7 +140,7 @@ class Synthesizer:
                 training = replace(training, start=_name_of(self.start))
             elif self.start is not None:
                 raise OptionError(f"The recipe '{config.recipe}' trains no network: nothing can be taken over.")
-            model = _assemble(whole, totals, config, self.random_state, fitted, network, training)
+            model = _assemble(whole, totals, stocks, config, self.random_state, fitted, network, training)
             self._take(replace(model, notes=(*model.notes, *said)))
             if config.space == "prior" or not config.trained:
                 tell("correcting what the model draws, in closed form")
@@ -438,11 +440,18 @@ def _source(start: Synthesizer | str | Path) -> Source:
 
 
 def _assemble(
-    table: Table, totals: Totals, config: Config, seed: int, fitted: Fitted, network: Any, training: Training
+    table: Table,
+    totals: Totals,
+    stocks: tuple[Stock, ...],
+    config: Config,
+    seed: int,
+    fitted: Fitted,
+    network: Any,
+    training: Training,
 ) -> Model:
     schema = totals.open(table.schema)
     tail = TAIL if len(table.runs) <= MOST_TAILS else 0
-    past = tuple(past_of(run, schema, fitted.channels.regime(run.values), tail) for run in table.runs)
+    past = tuple(past_of(run, schema, fitted.channels.regime(run.values), tail, stocks) for run in table.runs)
     model = Model(
         schema=schema.to_json(),
         recipe=config.model_dump_json(),
@@ -451,6 +460,7 @@ def _assemble(
         versions=versions(),
         relations=fitted.relations,
         totals=totals,
+        stocks=stocks,
         channels=fitted.channels,
         window=fitted.window,
         path=fitted.path,
