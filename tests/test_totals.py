@@ -160,3 +160,25 @@ def test_a_total_that_stands_at_the_end_bounds_no_other_rows() -> None:
     later = frame.assign(pieces=frame["pieces"] + 500)
     broken = [s for s in dowgan.compare(frame, later).verdict if s.tag == "pieces" and s.mark == "bad"]
     assert [str(sentence) for sentence in broken] == []
+
+
+def test_states_that_the_rises_of_a_total_tell_are_those_of_the_table() -> None:
+    """A battery's charge of a cycle rises in one step of it and rests in the others; each step is drawn and extended."""
+    rng, parts = np.random.default_rng(5), []
+    for cycle in range(1, 13):
+        charge, rest, discharge = (int(n) for n in rng.integers((24, 6, 24), (30, 10, 30)))
+        step = np.repeat(["CHARGE", "REST", "DISCHARGE", "REST2"], [charge, rest, discharge, rest])
+        current = np.select([step == "CHARGE", step == "DISCHARGE"], [1.5, -2.0]) + rng.normal(0, 0.002, len(step))
+        own = {"cycle": cycle, "step": np.where(step == "REST2", "REST", step), "current": current.round(3)}
+        total = np.cumsum(np.maximum(np.where(step == "CHARGE", current, 0), 0) / 30).round(3)
+        parts.append(pd.DataFrame(own | {"charged": total}))
+    table = pd.concat(parts, ignore_index=True)
+    model = dowgan.Synthesizer("prior", runs=["cycle"]).fit(table)
+
+    def order(frame: pd.DataFrame) -> set[str]:
+        return set(frame.groupby("cycle")["step"].agg(lambda s: ">".join(s[s != s.shift()])))
+
+    made = model.generate(runs=12)
+    assert order(made) == order(table) == {"CHARGE>REST>DISCHARGE>REST"}
+    assert made["current"][made["step"] == "REST"].abs().max() < 0.1
+    assert model.extend(steps=5, paths=4).median["charged"].notna().all()

@@ -451,7 +451,8 @@ def _assemble(
 ) -> Model:
     schema = totals.open(table.schema)
     tail = TAIL if len(table.runs) <= MOST_TAILS else 0
-    past = tuple(past_of(run, schema, fitted.channels.regime(run.values), tail, stocks) for run in table.runs)
+    regimes = [fitted.channels.regime(totals.rises(run).values) for run in table.runs]
+    past = tuple(past_of(run, schema, own, tail, stocks) for run, own in zip(table.runs, regimes, strict=True))
     model = Model(
         schema=schema.to_json(),
         recipe=config.model_dump_json(),

@@ -91,7 +91,11 @@ class Trajectories:
             return []
         own, spread = values[:, list(self.columns)], self.values.std(axis=0) + 1e-12
         off = np.stack([(self._along(part, so_far) - own) / spread for part in others])
-        size = np.nan_to_num(np.sqrt(np.nanmean(off**2, axis=2)), nan=FAR)  # [P T]
+        known = ~np.isnan(off)
+        square = np.where(known, off, 0.0) ** 2
+        size = np.sqrt(
+            np.where(known.any(axis=2), square.sum(axis=2) / np.maximum(known.sum(axis=2), 1), FAR**2)
+        )  # [P T]
         chance = _chance(np.sqrt((size**2).mean(axis=1))) * _chance(size[:, -1])
         return [others[i] for i in rng.choice(len(others), size=count, p=chance / chance.sum())]
 
