@@ -163,7 +163,7 @@ def test_a_total_that_stands_at_the_end_bounds_no_other_rows() -> None:
 
 
 def test_states_that_the_rises_of_a_total_tell_are_those_of_the_table() -> None:
-    """A battery's charge of a cycle rises in one step of it and rests in the others; each step is drawn and extended."""
+    """A battery's charge rises in one step of a cycle and rests in the others; each step is drawn, and extended."""
     rng, parts = np.random.default_rng(5), []
     for cycle in range(1, 13):
         charge, rest, discharge = (int(n) for n in rng.integers((24, 6, 24), (30, 10, 30)))

@@ -28,6 +28,7 @@ from dowgan.stocks import Stock
 from dowgan.table.schema import Column, Run, Schema
 from dowgan.trajectories import Trajectories, fit_trajectories, no_trajectories
 
+BEYOND = 0.1  # of its range, by which a densified channel may leave it
 DECIDES = 100.0  # times that a given state weighs against one that is not
 RUNS_EACH = 4  # runs for each value of a number that is a condition, so that it tells regimes and is no constant
 FEWEST_FIXED = 20  # rows beyond the first of their runs in which a column did not change, at least
@@ -50,6 +51,7 @@ class Channels:
         fixed: columns that never change within a run, such as a patient's age: they are of the run, and no channels.
         setpoints: what the regimes tell of columns.
         trajectories: set-points that each run has of its own.
+        span: [2 D] least and largest value of each channel in the table.
         levels: of the runs.
         effects: of what never changes within a run.
         typical: rows of a usual run where short runs go the same way as long ones, only faster; zero where not.
@@ -66,6 +68,7 @@ class Channels:
     fixed: tuple[int, ...]
     setpoints: Setpoints
     trajectories: Trajectories
+    span: Float[np.ndarray, "2 D"]
     levels: Levels
     effects: Effects
     typical: int = 0
@@ -120,6 +123,12 @@ class Channels:
         else:
             encoded = encoded - at(course, places)
         return replace(self.levels.of(key, encoded), course=course)
+
+    def within(self, values: Float[np.ndarray, "N D"], given: Float[np.ndarray, "K D"]) -> Float[np.ndarray, "N D"]:
+        """Return channels of rows between given ones, none far beyond those of the table and of given rows."""
+        both = np.concatenate([self.span, given])
+        low, high = np.nanmin(both, axis=0), np.nanmax(both, axis=0)
+        return np.clip(values, low - BEYOND * (high - low), high + BEYOND * (high - low))
 
     def decode(
         self,
@@ -339,6 +348,7 @@ def fit_channels(
         fixed=fixed,
         setpoints=Setpoints(blank, blank),
         trajectories=no_trajectories(),
+        span=np.empty((2, 0)),
         levels=no_levels(0),
         effects=no_effects(0),
     )
@@ -352,8 +362,11 @@ def fit_channels(
     moving = _moving(values - led, states)
     codes = [fit_code(i, schema.channels[i], moving[:, i]) for i in places if i not in setpoints.columns]
     coded = replace(plain, codes=tuple(codes), setpoints=setpoints, trajectories=trajectories)
-    levels = fit_levels([run.key for run in runs], [coded.encode(run.values) for run in runs])
-    return replace(coded, levels=levels, effects=no_effects(coded.width))
+    encoded = [coded.encode(run.values) for run in runs]
+    levels = fit_levels([run.key for run in runs], encoded)
+    rows = np.concatenate([*encoded, np.zeros((1, coded.width))])  # their mean is zero
+    span = np.stack([np.nanmin(rows, axis=0), np.nanmax(rows, axis=0)])
+    return replace(coded, span=span, levels=levels, effects=no_effects(coded.width))
 
 
 def with_effects(channels: Channels, schema: Schema, runs: Sequence[Run]) -> Channels:

@@ -87,7 +87,9 @@ class Densifier:
         given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
         given[::factor] = part.values
         told = model.channels.setpoints.told(rows.regime, given)
-        every = [level.on(path, rows.place) for path in (filled.middle, *filled.paths[:paths])]
+        known = level.on(stretch.values, rows.place[::factor])
+        drawn = [level.on(path, rows.place) for path in (filled.middle, *filled.paths[:paths])]
+        every = [model.channels.within(path, known) for path in drawn]
         decoded = [model.channels.decode(path, rows.regime, told) for path in every]
         for values in decoded:
             model.channels.put_fixed(values, model.own_of(part.values))

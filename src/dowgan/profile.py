@@ -94,7 +94,7 @@ def spread_profile(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
     if not late:
         return np.empty((0, channels))
     fitted = _log_course(rests[:cut], places[:cut])
-    costs = np.stack([_cost(late, [share * at(fitted, p) for p in places[cut:]]) for share in SHARES])
+    costs = np.stack([spread_cost(late, [share * at(fitted, p) for p in places[cut:]]) for share in SHARES])
     costs[0] -= GAIN
     share = np.array(SHARES)[costs.argmin(axis=0)]
     return share * _log_course(rests, places) if share.any() else np.empty((0, channels))
@@ -112,10 +112,12 @@ def _log_course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
     return own * np.maximum(1 - chance / np.maximum(mean_known(own**2), 1e-12), 0.0)
 
 
-def _cost(rests: Rests, log_spread: Rests) -> Float[np.ndarray, " D"]:
-    """Mean negative log density of each channel's values, as normal ones, and of its steps, as Laplace has it.
+def spread_cost(rests: Rests, log_spread: Rests) -> Float[np.ndarray, " D"]:
+    """Mean negative log density of each channel's values, as normal ones, and of its steps, as Laplace has it, where
+    their spread is told beside the best common one.
 
-    The best common spread is taken. A few large steps, such as at a start, say little.
+    A slow channel whose spread is told to change at once would step where it does not. A few large steps, such as at a
+    start, say little.
     """
     scaled = [r / np.exp(s) for r, s in zip(rests, log_spread, strict=True)]
     steps = np.abs(np.concatenate([np.diff(r, axis=0) for r in scaled]))

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int, Num
 from scipy.interpolate import PchipInterpolator
 
 from dowgan.known import mean_known
-from dowgan.profile import at, log_rms, mean_profile, spread_profile
+from dowgan.profile import at, log_rms, mean_profile, spread_cost, spread_profile
 from dowgan.response import Response, fit_response, no_response, widened
 from dowgan.stretch import HELD_OUT, MANY_RUNS, Stretch, split, stacked
 from dowgan.waves import CYCLES, GAIN, choose_waves, faint_waves, peaks, regress, waves
@@ -266,7 +266,7 @@ def fit_season(
     along = [s.places for s in stretches]
     profile = mean_profile(np.split(rest, ends), along)
     rest = rest - at(profile, places)
-    response = widened(response, np.split(rest, ends), [s.regime for s in stretches])
+    response = _widened(response, np.split(rest, ends), [s.regime for s in stretches])
     rest = rest / np.exp(np.concatenate([response.log_width(s.regime, 1.0) for s in stretches]))
     log_profile = spread_profile(np.split(rest, ends), along)
     rest = rest / np.exp(at(log_profile, places))
@@ -286,7 +286,7 @@ def fit_season(
         profile=profile,
         log_profile=log_profile,
     )
-    return replace(season, regime_log_spread=_regime_spreads(season, stretches, regimes))
+    return _with_regime_spreads(season, stretches, regimes)
 
 
 def _level_and_waves(
@@ -305,17 +305,30 @@ def _level_and_waves(
     return chosen
 
 
-def _regime_spreads(season: Season, stretches: Sequence[Stretch], regimes: int) -> Float[np.ndarray, "R D"]:
-    """Log of each regime's spread beside that of all rows, drawn towards zero where it has few rows.
+def _widened(
+    response: Response, rests: Sequence[Float[np.ndarray, "_T D"]], regimes: Sequence[Int[np.ndarray, " _T"]]
+) -> Response:
+    """The response with its widening, but of channels that it would make step."""
+    wide = widened(response, rests, regimes)
+    widths = [wide.log_width(regime, 1.0) for regime in regimes]
+    likelier = spread_cost(rests, widths) < spread_cost(rests, [np.zeros_like(width) for width in widths])
+    return replace(wide, widening=wide.widening * likelier)
 
-    Measured by the mean logarithm of sizes, which a start-up among its rows hardly moves.
+
+def _with_regime_spreads(season: Season, stretches: Sequence[Stretch], regimes: int) -> Season:
+    """The season with the log of each regime's spread beside that of all rows, drawn towards zero where it has few.
+
+    Measured by the mean logarithm of sizes, which a start-up among its rows hardly moves. None for a channel that it
+    would make step.
     """
-    rest = np.concatenate([season.remove(s) for s in stretches])
-    regime = np.concatenate([s.regime for s in stretches])
+    rests = [season.remove(s) for s in stretches]
+    rest, regime = np.concatenate(rests), np.concatenate([s.regime for s in stretches])
     usual = np.nan_to_num(np.nanmedian(np.abs(rest), axis=0)) + 1e-9
     size = np.log(np.abs(rest) + LITTLE * usual)
-    size = size - mean_known(size)
-    return _regime_means(size, regime, regimes)
+    found = _regime_means(size - mean_known(size), regime, regimes)
+    told, none = ([spread[s.regime] for s in stretches] for spread in (found, np.zeros_like(found)))
+    likelier = spread_cost(rests, told) < spread_cost(rests, none)
+    return replace(season, regime_log_spread=found * likelier)
 
 
 def trending(stretches: Sequence[Stretch], candidates: Sequence[float], regimes: int) -> Float[np.ndarray, " D"]:

@@ -200,8 +200,7 @@ def extend(
     known = np.concatenate([before, to_normal((future - mean[new]) / spread[new])])
     middle, paths = (part[..., context:, :] for part in solver.solve(known, normals, 1.0))
     off, reach = widened(paths - middle, mixture.band)
-    scores = np.concatenate([before, np.repeat(prior.marginals.scores[[0, -1], None], before.shape[1], axis=1)])
-    bounds = np.nanmin(scores, axis=0) - BEYOND, np.nanmax(scores, axis=0) + BEYOND
+    bounds = _bounds(prior, before)
     paths, middle = back(np.clip(middle + off, *bounds)), np.clip(middle, *bounds)
     own = [_expected(prior, old.and_then(replace(rows, regime=course))) for course in courses]
     means, spreads = (np.stack(part)[:, new] for part in zip(*(own or [(mean, spread)]), strict=True))
@@ -298,7 +297,9 @@ def densify(
         solver = Solver(process.every(step), dense_frame(part))
         middle, paths = solver.solve(known[::step], normals, mixture.band)
         known[::step] = middle
-    best = back(middle + drift) * spread + mean
+    bounds = _bounds(prior, scores)
+    middle, paths = np.clip(middle + drift, *bounds), np.clip(paths + drift, *bounds)
+    best = back(middle) * spread + mean
     ways = [interpolate(coarse, factor, way) for way in WAYS]
     changed = rows.regime[1:] != rows.regime[:-1]
     switched = np.append(np.repeat(changed.reshape(-1, factor).any(axis=1), factor), False)[:, None]
@@ -308,7 +309,14 @@ def densify(
     mixed = np.where(switched, best, mixed)  # plain ways know nothing of regimes
     guessed = switched if sure is None else switched & ~sure[:, None]
     mixed = np.where(guessed & ~np.isnan(plain), plain, mixed)
-    return Paths(mixed, back(paths + drift) * spread + mean + (mixed - best), np.ones_like(mixed), guesses)
+    return Paths(mixed, back(paths) * spread + mean + (mixed - best), np.ones_like(mixed), guesses)
+
+
+def _bounds(prior: Prior, scores: Float[np.ndarray, "N D"]) -> tuple[Float[np.ndarray, " D"], Float[np.ndarray, " D"]]:
+    """Least and largest normal scores of what is made: a little beyond those of the fitted table and of given rows."""
+    edges = np.repeat(prior.marginals.scores[[0, -1], None], scores.shape[1], axis=1)
+    both = np.concatenate([scores, edges])
+    return np.nanmin(both, axis=0) - BEYOND, np.nanmax(both, axis=0) + BEYOND
 
 
 def _drift(prior: Prior, rows: Rows, scores: Float[np.ndarray, "K D"], factor: int) -> Float[np.ndarray, "N D"]:

@@ -1,11 +1,14 @@
 """What recurs: found where it is, and not where it is not."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.signal import lfilter
 
+from dowgan.channels import fit_channels
 from dowgan.season import fit_season, trending
 from dowgan.stretch import Stretch, split
+from dowgan.table import read
 from dowgan.waves import peaks, regress, waves
 
 
@@ -177,3 +180,29 @@ def test_runs_of_one_spread_get_no_profile_of_it() -> None:
     season = fit_season([stretch(noise(24, seed)) for seed in range(400)], ())
     assert len(season.log_profile) == 0
     assert len(fit_season(fans(6), ()).log_profile) == 0, "of few runs none is measured"
+
+
+def test_regimes_change_the_spread_of_noise_and_not_of_a_slow_channel() -> None:
+    """A slow series that strayed further while a pump happened to run would step whenever it is switched."""
+    rng, rows = np.random.default_rng(4), 1_200
+    regime = np.arange(rows) // 6 % 2
+    slow = np.zeros(rows)
+    for row in range(1, rows):
+        slow[row] = 0.95 * slow[row - 1] + rng.normal(0, 0.3)
+    storm = 4 * np.exp(-0.5 * ((np.arange(rows) - 303) / 4.0) ** 2)  # while it ran
+    noisy = rng.normal(0, np.where(regime == 1, 1.6, 0.4))
+    stretch = Stretch(np.column_stack([slow + storm, noisy]), 0, regime)
+    season = fit_season([stretch], [], 2)
+    apart = np.ptp(season.regime_log_spread, axis=0)
+    assert apart[1] > 0.8
+    assert apart[0] < 0.05
+    assert not season.response.widening[:, 0].any()
+
+
+def test_a_densified_channel_stays_about_where_it_was() -> None:
+    frame = pd.DataFrame({"x": np.tile([0.0, 1.0, 2.0, 4.0], 20), "y": np.tile([3.0, 1.0, 5.0], 27)[:80]})
+    table = read(frame)
+    channels = fit_channels(table.schema, table.runs)
+    known = channels.encode(table.runs[0].values)
+    far = channels.decode(channels.within(known * 50, known), np.zeros(80, dtype=int))
+    assert np.ptp(far, axis=0) == pytest.approx([4.8, 4.8])
