@@ -124,3 +124,18 @@ def test_a_set_point_with_a_beat_leaves_the_other_channels_alone() -> None:
     always = Lengths(np.empty(0), np.array([24]), np.ones((1, 1)), np.empty(0), 24, 0)
     stretch = stretch_of(channels, table.runs[0])
     assert np.array_equal(unheld(channels, [Hold((place,), None, always)], stretch).values, stretch.values)
+
+
+def test_a_set_point_that_the_table_never_had_stays_what_it_is() -> None:
+    rng = np.random.default_rng(3)
+    point = np.repeat(rng.choice([95.0, 100.0], 30), 40)
+    frame = pd.DataFrame({"point": point, "value": (point + rng.normal(0, 0.4, len(point))).round(2)})
+    model = dowgan.Synthesizer("prior").fit(frame)
+    assert "'point' is a state of its own" in model.model_.rules
+    end = pd.DataFrame({"point": 107.0, "value": 107 + rng.normal(0, 0.4, 60).round(2)})
+    end.loc[:19, ["point", "value"]] -= 7
+    ahead = model.extend(end, steps=4, paths=8)
+    assert (ahead.paths.groupby("path")["point"].first() == 107).all()
+    fine = model.densify(end, factor=3)
+    assert (fine["point"][60:] == 107).all()
+    assert (fine["point"][:58] == 100).all()

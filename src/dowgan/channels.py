@@ -177,6 +177,26 @@ class Channels:
                 out[rests, state.place] = state.value
         return out
 
+    def as_given(
+        self,
+        values: Float[np.ndarray, "T C"],
+        regime: Int[np.ndarray, " T"],
+        given: Float[np.ndarray, " C"],
+        now: int,
+    ) -> None:
+        """Put in, in place, the numbers that a regime counts as they are in a given row of it: a set-point that the
+        table never had stays what it is, and is not the nearest that it had.
+
+        Args:
+            values: of rows beside the given one.
+            regime: of these rows.
+            given: the row.
+            now: its regime.
+        """
+        for number, place in enumerate(self.conditions):
+            if self.counted[number] and not np.isnan(given[place]):
+                values[regime == now, place] = given[place]
+
     @property
     def telling(self) -> list[int]:
         """The columns that tell the regime."""

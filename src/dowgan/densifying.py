@@ -93,6 +93,8 @@ class Densifier:
         decoded = [model.channels.decode(path, rows.regime, told) for path in every]
         for values in decoded:
             model.channels.put_fixed(values, model.own_of(part.values))
+            if any(model.channels.counted):
+                self._as_given(values, part.values, rows.regime, stretch.regime, factor)
             for found in standing:
                 for column in found.columns:
                     must = found.between(part.values[:, column], factor, position, ratio).ravel()[: len(values)]
@@ -108,6 +110,15 @@ class Densifier:
         for values in kept:
             model.totals.between(run.values, factor, values, position, ratio, drawn=True)
         return run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))
+
+    def _as_given(
+        self, values: np.ndarray, coarse: np.ndarray, fine: np.ndarray, given: np.ndarray, factor: int
+    ) -> None:
+        """Put in, in place, set-points as they are in the given rows on both sides; of two, the earlier one counts."""
+        for row in reversed(range(len(coarse))):
+            for first in (row - 1, row):
+                beside = slice(max(first * factor, 0), (first + 1) * factor)
+                self.model.channels.as_given(values[beside], fine[beside], coarse[row], int(given[row]))
 
     def _ratio(self, table: Table, factor: int) -> int:
         """How many of the model's steps make one of the table's."""

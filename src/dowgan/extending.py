@@ -157,8 +157,11 @@ class Extender:
         decoded = [model.channels.decode(history.level.on(middle, rows.place), regime, told[0])]
         for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
             decoded.append(model.channels.decode(history.level.on(path, rows.place), course, own))
-        for values in decoded:
+        now, last = int(stretch.regime[-1]), last_known(history.rises.values)
+        for values, course in zip(decoded, [regime, *(courses or [regime] * count)], strict=True):
             model.channels.put_fixed(values, model.own_of(history.rises.values))
+            stays = int(np.argmin(np.append(course == now, False)))
+            model.channels.as_given(values[:stays], course[:stays], last, now)
         return decoded
 
     def _level(self, history: History) -> float:
