@@ -18,6 +18,7 @@ from dowgan.evaluate.checks import CHECKS
 from dowgan.evaluate.findings import find_traits
 from dowgan.evaluate.plain import known_mean, plain, plain_list
 from dowgan.evaluate.sides import Finding, block_count
+from dowgan.evaluate.told import untold
 from dowgan.evaluate.traits import joined
 from dowgan.evaluate.values import few_levels, find_values
 from dowgan.evaluate.verdict import ALARM, BAD, GOOD, LOOK, mark
@@ -31,7 +32,17 @@ from dowgan.rng import Streams
 
 CERTAIN = 1e-4  # probability below which what is off is bad
 SLIGHT = 0.1  # on the scale of a trait, what is off by less is no more than worth a look
-MEASURED = ("spread", "steps", "memory", "rhythm", "calm", "quiet", "level", "relation")  # logarithms, or deviations
+MEASURED = (
+    "spread",
+    "steps",
+    "memory",
+    "rhythm",
+    "calm",
+    "quiet",
+    "level",
+    "relation",
+    "told",
+)  # logarithms, or deviations
 BY_ITSELF = ("authenticity",)  # is about the training windows, so `judge_copying` measures it
 MOST_KNOWN = 6_000  # windows that copies are looked for in; of more, every n-th, since a copy may begin at any row
 LOOKS = 600  # windows of each other kind that are looked at for that
@@ -251,7 +262,7 @@ def find(
                 tag = None if f.tag is None else int(of_numbers[f.tag])
                 detail = int(of_numbers[f.detail]) if f.kind == "swapped" else f.detail
                 found.append(replace(f, tag=tag, detail=detail))
-    found += find_values(real, fake)
+    found += [*find_values(real, fake), *untold(real, fake)]
     return [plain(_told(f, names)) for f in sorted(found, key=lambda f: f.p)]
 
 

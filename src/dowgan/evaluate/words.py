@@ -17,6 +17,7 @@ def words(found: Finding, names: Sequence[str]) -> str:
     return {
         "level": lambda: f"{who} its level is {_shift(found)} the real one.",
         "relation": lambda: f"{who} it lies {_shift(found)} where the other tags put it in real rows.",
+        "told": lambda: f"{who} it strays {_strays(found)} as far as in real rows from where the other tags put it.",
         "ties": lambda: f"{who} it moves with the other tags {_share(found)} as closely as in real rows.",
         "late": lambda: f"{who} it comes {_steps(found.detail)} against the other tags.",
         "swapped": lambda: f"{who} it looks like {names[found.detail]}, and that like it: swapped.",
@@ -58,6 +59,10 @@ def _times(found: Finding) -> str:
     """The ratio of traits on a logarithmic scale."""
     ratio = math.exp(max(-9.0, min(found.fake - found.real, 9.0)))
     return f"{ratio:.2f} times those" if ratio < 10 else f"{ratio:,.0f} times those"
+
+
+def _strays(found: Finding) -> str:
+    return f"{math.exp(min(found.fake - found.real, 9.0)):.2g} times"
 
 
 def _as_often(found: Finding) -> str:
