@@ -17,6 +17,7 @@ from jaxtyping import Bool, Float, Int
 
 from dowgan.codes import Code, fit_code
 from dowgan.courses import numbers
+from dowgan.curves import Curve, fit_curves
 from dowgan.effects import Effects, fit_effects, no_effects
 from dowgan.errors import OptionError
 from dowgan.known import first_or_none
@@ -25,6 +26,7 @@ from dowgan.profile import at
 from dowgan.setpoints import Setpoints, fit_setpoints
 from dowgan.states import Rest, State, filled, find_states
 from dowgan.stocks import Stock
+from dowgan.stretch import MANY_RUNS
 from dowgan.table.schema import Column, Run, Schema
 from dowgan.trajectories import Trajectories, fit_trajectories, no_trajectories
 
@@ -51,6 +53,7 @@ class Channels:
         fixed: columns that never change within a run, such as a patient's age: they are of the run, and no channels.
         setpoints: what the regimes tell of columns.
         trajectories: set-points that each run has of its own.
+        curves: columns that lie on a curve of another.
         span: [2 D] least and largest value of each channel in the table.
         levels: of the runs.
         effects: of what never changes within a run.
@@ -68,6 +71,7 @@ class Channels:
     fixed: tuple[int, ...]
     setpoints: Setpoints
     trajectories: Trajectories
+    curves: tuple[Curve, ...]
     span: Float[np.ndarray, "2 D"]
     levels: Levels
     effects: Effects
@@ -94,10 +98,15 @@ class Channels:
             values = values.copy()
             for place, first in self.same:
                 values[:, first] = np.where(np.isnan(values[:, first]), values[:, place], values[:, first])
+        regime = self.regime(values) if self.curves or self.setpoints.followers else np.zeros(len(values), dtype=int)
         if self.setpoints.followers:
-            told = self.setpoints.told(self.regime(values), values) if told is None else told
+            told = self.setpoints.told(regime, values) if told is None else told
             values = values - self.setpoints.led(told)
         values = _moving(values, self.states)
+        if self.curves:
+            values = values.copy()
+            for curve in self.curves:
+                curve.off(values, regime)
         return np.concatenate([code.forward(values[:, code.place]) for code in self.codes], axis=1)
 
     def level(
@@ -144,7 +153,26 @@ class Channels:
             out[:, code.place] = code.back(channels[:, first : first + code.width])
             first += code.width
         told = self.setpoints.told(regime) if told is None else told
-        return self.complete(out + self.setpoints.led(told), regime, told)
+        out = self.complete(out + self.setpoints.led(told), regime, told)
+        for curve in self.curves:  # by what the other column is in the end
+            curve.on(out, regime)
+        return self.complete(out, regime, told) if self.curves else out
+
+    def followed(
+        self,
+        values: Float[np.ndarray, "N C"],
+        before: Float[np.ndarray, "N C"],
+        regime: Int[np.ndarray, " N"],
+    ) -> Float[np.ndarray, "N C"]:
+        """Return values of which some were moved, with columns on their curves as far off these as they were before."""
+        if not self.curves:
+            return values
+        out, own = values.copy(), before.copy()
+        for curve in self.curves:
+            curve.off(own, regime)
+            out[:, curve.column] = own[:, curve.column]
+            curve.on(out, regime)
+        return out
 
     def complete(
         self, values: Float[np.ndarray, "T C"], regime: Int[np.ndarray, " T"], told: Float[np.ndarray, "T C"]
@@ -212,6 +240,7 @@ class Channels:
         if self.effects.codes:
             constants = ", ".join(f"'{names[code.place]}'" for code in self.effects.codes)
             own += [f"'{names[place]}' goes with what is a run's own: {constants}" for place in self._told_by_constants]
+        own += [f"'{names[curve.column]}' lies on a curve of '{names[curve.of]}'" for curve in self.curves]
         if not self.found:
             return own
         said = [f"'{names[place]}' is a state of its own" for place in self.conditions]
@@ -368,6 +397,7 @@ def fit_channels(
         fixed=fixed,
         setpoints=Setpoints(blank, blank),
         trajectories=no_trajectories(),
+        curves=(),
         span=np.empty((2, 0)),
         levels=no_levels(0),
         effects=no_effects(0),
@@ -379,9 +409,16 @@ def fit_channels(
     if set(places) <= set(setpoints.columns):  # something must be left to model
         setpoints, trajectories = replace(setpoints, columns=(), followers=()), no_trajectories()
     led = np.concatenate([setpoints.led(setpoints.told(regime, known)) for known, regime in courses])
-    moving = _moving(values - led, states)
+    moving = _moving(values - led, states).copy()
+    told = {*setpoints.columns, *(column for column, *_ in setpoints.followers), *plain.telling}
+    regime = np.concatenate([own for _, own in courses])
+    bent = [i for i in free if i not in told and not schema.channels[i].levels]
+    few = len(runs) < MANY_RUNS  # of many the place in the run tells what columns do together
+    curves = fit_curves(moving, regime, bent, len(regimes)) if few else ()
+    for curve in curves:
+        curve.off(moving, regime)
     codes = [fit_code(i, schema.channels[i], moving[:, i]) for i in places if i not in setpoints.columns]
-    coded = replace(plain, codes=tuple(codes), setpoints=setpoints, trajectories=trajectories)
+    coded = replace(plain, codes=tuple(codes), setpoints=setpoints, trajectories=trajectories, curves=curves)
     encoded = [coded.encode(run.values) for run in runs]
     levels = fit_levels([run.key for run in runs], encoded)
     rows = np.concatenate([*encoded, np.zeros((1, coded.width))])  # their mean is zero

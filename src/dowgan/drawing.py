@@ -110,7 +110,7 @@ class Drawer:
                 out[chosen] = polish.apply(values[chosen], regime[chosen])
         told = [*model.channels.setpoints.columns, *model.channels.fixed]
         out[:, told] = values[:, told]
-        return out
+        return model.channels.followed(out, values, regime)
 
     def kept(self, values: np.ndarray, fixed: np.ndarray | None) -> np.ndarray:
         """Values [N C] with those that are given put in and the table's rules kept."""

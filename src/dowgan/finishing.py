@@ -65,9 +65,10 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
 
     runs = [replace(run, values=finished(run.values)) for run in drawn]
     lines = find_lines(columns, table.runs, runs)
-    straight = [column for line in lines for column in line.columns]
+    own = [column for line in lines for column in line.columns]
+    own += [curve.column for curve in fitted.channels.curves]  # rests where the other does
     falling = find_falling(columns, table.runs)
-    holds = find_holds(columns, table.runs, runs, straight)
+    holds = find_holds(columns, table.runs, runs, own)
     model = replace(model, holds=(*idle, *lines, *holds, *falling))
     return _with_stocks(model, table, streams) if model.stocks else model
 
@@ -115,12 +116,12 @@ def _off(drawn: Sequence[Run], runs: Sequence[Run], steps: int) -> float:
 
 
 def _moved(model: Model) -> list[int]:
-    """Columns whose quantiles tell the time or the run: they follow a trend, lie at a run's level, or add up."""
+    """Columns whose quantiles tell the time or the run: a trend, a run's level, a sum, a curve."""
     channels, trend = model.channels, model.window.season.trend
     moved = (trend != 0) | channels.levels.offsets.any(axis=0)
     firsts = {place: channels.first_channel(place) for place in range(channels.columns)}
     moving = [place for place, channel in firsts.items() if channel is not None and moved[channel]]
-    return [*moving, *(stock.column for stock in model.stocks)]
+    return [*moving, *(stock.column for stock in model.stocks), *(curve.column for curve in channels.curves)]
 
 
 def _windows(drawer: Drawer, table: Table, fitted: Fitted, streams: Streams) -> Float[np.ndarray, "M U"]:

@@ -17,6 +17,7 @@ from dowgan.channels import Channels
 from dowgan.codes import Code
 from dowgan.coordinates import Coordinates
 from dowgan.courses import Course
+from dowgan.curves import Curve
 from dowgan.effects import Effects
 from dowgan.falling import Falling
 from dowgan.holds import Deadband, Hold
@@ -236,6 +237,7 @@ KINDS: dict[str, type] = {
         Channels,
         Code,
         Coordinates,
+        Curve,
         Deadband,
         Effects,
         Encoder,

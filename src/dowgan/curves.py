@@ -1,0 +1,169 @@
+"""Columns that lie on a curve of another: a turbine's power by the wind, a density by a concentration.
+
+A normal process knows straight ties alone. Where a column strays far less from a curve of another one than from a
+straight line, it is modelled as how far it strays from the curve, beside what is usual there.
+
+Shapes: N rows, C columns (the schema's channels), R regimes, K knots.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import numpy as np
+from jaxtyping import Float, Int
+
+KNOTS = 48  # of a curve
+ROWS = 10  # of each knot, at least
+TIGHT = 0.04  # share of a column's variance in later rows, that lies off its curve at most
+STEPS = 0.1  # of the squares of its steps, that the curve leaves at most: a smooth column needs none
+BENT = 0.7  # of what a straight line leaves, that the curve of a column beside such a one leaves at most
+STRAIGHT = 0.1  # of what a straight line leaves of it, that the curve leaves at most
+LEAST = 0.1  # of the usual distance from the curve, that is reckoned with anywhere
+MOST_COLUMNS = 40  # of which every pair is looked at
+MOST_ROWS = 20_000  # that are looked at
+
+
+@dataclass(frozen=True)
+class Curve:
+    """A column on a curve of another, in each regime.
+
+    Attributes:
+        column, of: the numbers of both.
+        knots: [R K] values of the other, rising.
+        middle: [R K] of the column there.
+        spread: [R K] how far it usually strays.
+        most: how far it strays at the least and at the most, beside that.
+    """
+
+    column: int
+    of: int
+    knots: Float[np.ndarray, "R K"]
+    middle: Float[np.ndarray, "R K"]
+    spread: Float[np.ndarray, "R K"]
+    most: tuple[float, float] = (-np.inf, np.inf)
+
+    def off(self, values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"]) -> None:
+        """Put how far the column is off the curve in its place."""
+        middle, spread = self._at(values[:, self.of], regime)
+        values[:, self.column] = (values[:, self.column] - middle) / spread
+
+    def on(self, values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"]) -> None:
+        """Put the column back in its place."""
+        middle, spread = self._at(values[:, self.of], regime)
+        values[:, self.column] = middle + np.clip(values[:, self.column], *self.most) * spread
+
+    def _at(
+        self, x: Float[np.ndarray, " N"], regime: Int[np.ndarray, " N"]
+    ) -> tuple[Float[np.ndarray, " N"], Float[np.ndarray, " N"]]:
+        middle, spread = np.full((2, len(x)), np.nan)
+        for number in np.unique(regime):
+            rows = regime == number
+            for out, table in ((middle, self.middle), (spread, self.spread)):
+                out[rows] = np.interp(x[rows], self.knots[number], table[number])
+        return middle, spread
+
+
+def fit_curves(
+    values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"], places: Sequence[int], regimes: int
+) -> tuple[Curve, ...]:
+    """Find the columns that lie on a curve of another; none is a curve of one that lies on one itself.
+
+    Args:
+        values: of all rows in the order of time, NaN where missing.
+        regime: of each.
+        places: of the columns that may be such: numbers that become channels.
+        regimes: how many there are.
+    """
+    if not 2 <= len(places) <= MOST_COLUMNS:
+        return ()
+    some = np.linspace(0, len(values) - 1, min(len(values), MOST_ROWS)).round().astype(int)
+    pairs = [(y, x) for y in places for x in places if x != y]
+    tried = {pair: found for pair in pairs if (found := _tried(values[some], regime[some], *pair)) is not None}
+    chosen: dict[int, int] = {}
+    for (y, x), found in sorted(tried.items(), key=lambda item: item[1].left):
+        if found.tight and y not in chosen and y not in chosen.values() and x not in chosen:
+            chosen[y] = x
+    for (y, x), found in tried.items():  # what is tied to a column on a curve bends with it
+        if x in chosen.values() and y not in chosen and y not in chosen.values() and found.straight < BENT:
+            chosen[y] = x
+    return tuple(_within(_curve(values, regime, y, x, regimes), values, regime) for y, x in chosen.items())
+
+
+def _within(curve: Curve, values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"]) -> Curve:
+    """The curve with how far the table's column strays from it."""
+    own = values.copy()
+    curve.off(own, regime)
+    off = own[:, curve.column]
+    return replace(curve, most=(float(np.nanmin(off)), float(np.nanmax(off))))
+
+
+@dataclass(frozen=True)
+class _Found:
+    """What a curve of the earlier half leaves of a column in the later half: of its variance, of what a straight line
+    leaves, and of the squares of its steps."""
+
+    left: float
+    straight: float
+    steps: float
+
+    @property
+    def tight(self) -> bool:
+        return self.left < TIGHT and self.straight < STRAIGHT and self.steps < STEPS
+
+
+def _tried(values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"], y: int, x: int) -> _Found | None:
+    """How well a column is told by a curve of another one; None if there are too few rows to say."""
+    known = ~np.isnan(values[:, [x, y]]).any(axis=1)
+    rows, own = values[known], regime[known]
+    half = len(rows) // 2
+    if half < KNOTS * ROWS or np.ptp(rows[:half, y]) == 0:
+        return None
+    early, late, when, where = rows[:half], rows[half:], own[:half], own[half:]
+    regimes = range(int(own.max()) + 1)
+    middle, _ = _curve(early, when, y, x, len(regimes))._at(late[:, x], where)
+    means = np.stack([early[when == n if (when == n).any() else slice(None)].mean(axis=0) for n in regimes])
+    off, later = early - means[when], late - means[where]
+    slope = float(off[:, x] @ off[:, y] / max(off[:, x] @ off[:, x], 1e-300))
+    rest, line = late[:, y] - middle, later[:, y] - slope * later[:, x]
+    whole, moves = np.mean((late[:, y] - early[:, y].mean()) ** 2), np.mean(np.diff(late[:, y]) ** 2)
+    left, steps = np.mean(rest**2), np.mean(np.diff(rest) ** 2)
+    return _Found(
+        left=float(left / (whole + 1e-300)),
+        straight=float(left / (np.mean(line**2) + 1e-300)),
+        steps=float(steps / (moves + 1e-300)),
+    )
+
+
+def _curve(values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"], y: int, x: int, regimes: int) -> Curve:
+    """The medians along the other column, in each regime that has rows enough, of all rows in the others."""
+    knots, middle, spread = np.empty((3, regimes, KNOTS))
+    known = ~np.isnan(values[:, [x, y]]).any(axis=1)
+    for number in range(regimes):
+        rows = known & (regime == number)
+        rows = rows if rows.sum() >= KNOTS * ROWS // 4 else known
+        knots[number], middle[number], spread[number] = _medians(values[rows, x], values[rows, y])
+    return Curve(y, x, knots, middle, spread)
+
+
+def _medians(
+    x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]
+) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
+    order = np.argsort(x, kind="stable")
+    parts = _parts(x[order])
+    knots, middle = (np.array([np.median(values[order][part]) for part in parts]) for values in (x, y))
+    off = np.abs(y - np.interp(x, knots, middle))[order]
+    spread = np.array([np.mean(off[part]) for part in parts])
+    more = KNOTS - len(parts)  # the last one stands for those that are not needed
+    knots, middle, spread = (np.pad(table, (0, more), mode="edge") for table in (knots, middle, spread))
+    return knots + 1e-9 * np.ptp(knots) * np.arange(KNOTS), middle, np.maximum(spread, LEAST * spread.mean() + 1e-12)
+
+
+def _parts(x: Float[np.ndarray, " N"]) -> list[slice]:
+    """Rising values in parts for the knots: half of them of as many rows, half of as wide a range; none of few rows."""
+    even = np.concatenate([np.quantile(x, np.linspace(0, 1, KNOTS // 2)), np.linspace(x[0], x[-1], KNOTS // 2)])
+    edges, out = np.searchsorted(x, np.unique(even)), [0]
+    for edge in edges.tolist():
+        if edge - out[-1] >= ROWS and len(x) - edge >= ROWS:
+            out.append(edge)
+    return [slice(first, last) for first, last in pairwise([*out, len(x)])]
