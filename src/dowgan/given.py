@@ -124,7 +124,7 @@ def frame_of(given: DataFrame | str | Path, schema: Schema) -> DataFrame:
     """A given table as a frame; a file is opened as one that is fitted.
 
     Raises:
-        OptionError: there is no such file.
+        OptionError: there is no such file, or the table holds several runs.
         DataError: it is empty, damaged, or no table.
     """
     import pandas as pd
@@ -132,10 +132,19 @@ def frame_of(given: DataFrame | str | Path, schema: Schema) -> DataFrame:
     from dowgan.table.intake import opened
 
     if isinstance(given, pd.DataFrame):
-        return given
-    if not Path(given).is_file():
+        frame = given
+    elif not Path(given).is_file():
         raise OptionError(f"There is no file '{given}' with given columns.")
-    return pd.DataFrame({cells.name: _plain(cells) for cells in opened(given, schema).columns})
+    else:
+        frame = pd.DataFrame({cells.name: _plain(cells) for cells in opened(given, schema).columns})
+    keys = [name for name in schema.run_names if name in frame.columns]
+    several = frame[keys].drop_duplicates() if keys else frame[:0]
+    if len(several) > 1:
+        raise OptionError(
+            f"The given table holds {len(several)} runs, and what is given is one run's course: give the rows of one "
+            f"'{keys[-1]}' at a time, with --runs 1."
+        )
+    return frame
 
 
 def _plain(cells: Cells) -> Any:
@@ -228,13 +237,6 @@ def trajectory(frame: DataFrame, schema: Schema) -> dict[str, np.ndarray]:
     import pandas as pd
 
     _check_told(frame, schema)
-    keys = [name for name in schema.run_names if name in frame.columns]
-    several = frame[keys].drop_duplicates() if keys else frame[:0]
-    if len(several) > 1:
-        raise OptionError(
-            f"The given table holds {len(several)} runs, and what is given is one run's course: give the rows of one "
-            f"'{keys[-1]}' at a time, with --runs 1."
-        )
     names = [c for c in schema.channels if c.name in frame.columns]
     if not names:
         raise OptionError(unknown("column", str(frame.columns[0]), [c.name for c in schema.channels]))

@@ -22,7 +22,7 @@ LEAST = 48  # rows of a run that has a level; of shorter ones windows know it
 RUNS = (3, 400)  # fewest and most runs that have one; of more, each is one of a kind
 DRAWN = 30.0  # rows of a run at which its own spread weighs as much as that of all
 TINY = 1e-12  # a variance
-SHARE = 0.3  # of the squares around the mean of all runs, below which squares around own levels must fall
+SHARE = 0.3  # of the squares of later levels about the mean of all runs, below which those about own levels must fall
 
 
 @dataclass(frozen=True)
@@ -89,15 +89,11 @@ def fit_levels(keys: Sequence[tuple[Any, ...]], runs: Sequence[Float[np.ndarray,
     long = [run for run in runs if len(run) >= LEAST]
     if not RUNS[0] <= len(runs) <= RUNS[1] or len(long) < len(runs):
         return no_levels(channels)
-    cuts = [round(EARLY * len(run)) for run in long]
-    own = np.stack([mean_known(run[:cut]) for run, cut in zip(long, cuts, strict=True)])
-    common = mean_known(np.concatenate([run[:cut] for run, cut in zip(long, cuts, strict=True)]))
-
-    def squares(levels: Sequence[Float[np.ndarray, " D"]]) -> Float[np.ndarray, " D"]:
-        late = [run[cut:] - level for run, cut, level in zip(long, cuts, levels, strict=True)]
-        return np.nansum(np.concatenate(late) ** 2, axis=0)
-
-    apart = squares(list(own)) < SHARE * squares([common] * len(long))
+    cuts = [round(EARLY * len(run)) for run in runs]
+    early = np.stack([mean_known(run[:cut]) for run, cut in zip(runs, cuts, strict=True)])
+    late = np.stack([mean_known(run[cut:]) for run, cut in zip(runs, cuts, strict=True)])
+    common = mean_known(np.concatenate([run[:cut] for run, cut in zip(runs, cuts, strict=True)]))
+    apart = np.sum((late - early) ** 2, axis=0) < SHARE * np.sum((late - common) ** 2, axis=0)
     if not apart.any():
         return no_levels(channels)
     offsets = np.stack([mean_known(run) for run in runs]) * apart
