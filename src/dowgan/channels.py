@@ -20,7 +20,7 @@ from dowgan.courses import numbers
 from dowgan.curves import Curve, fit_curves
 from dowgan.effects import Effects, fit_effects, no_effects
 from dowgan.errors import OptionError
-from dowgan.known import first_or_none, mean_known
+from dowgan.known import beside_groups, first_or_none
 from dowgan.levels import Level, Levels, fit_levels, no_levels
 from dowgan.profile import at
 from dowgan.setpoints import Setpoints, fit_setpoints
@@ -420,7 +420,7 @@ def fit_channels(
     codes = [fit_code(i, schema.channels[i], moving[:, i]) for i in places if i not in setpoints.columns]
     coded = replace(plain, codes=tuple(codes), setpoints=setpoints, trajectories=trajectories, curves=curves)
     encoded = [coded.encode(run.values) for run in runs]
-    levels = fit_levels([run.key for run in runs], _beside_regimes(encoded, [own for _, own in courses]))
+    levels = fit_levels([run.key for run in runs], beside_groups(encoded, [own for _, own in courses]))
     rows = np.concatenate([*encoded, np.zeros((1, coded.width))])  # their mean is zero
     span = np.stack([np.nanmin(rows, axis=0), np.nanmax(rows, axis=0)])
     return replace(coded, span=span, levels=levels, effects=no_effects(coded.width))
@@ -437,14 +437,5 @@ def with_effects(channels: Channels, schema: Schema, runs: Sequence[Run]) -> Cha
     if not effects.codes:
         return channels
     rests = [values - at(effects.course(o), p) for values, o, p in zip(encoded, own, places, strict=True)]
-    levels = fit_levels([run.key for run in runs], _beside_regimes(rests, regimes))
+    levels = fit_levels([run.key for run in runs], beside_groups(rests, regimes))
     return replace(channels, effects=effects, levels=levels)
-
-
-def _beside_regimes(
-    runs: Sequence[Float[np.ndarray, "_T D"]], regimes: Sequence[Int[np.ndarray, " _T"]]
-) -> list[Float[np.ndarray, "_T D"]]:
-    """Runs without the means of their regimes: a run may have been more in one than others were."""
-    values, regime = np.concatenate(list(runs)), np.concatenate(list(regimes))
-    means = np.stack([mean_known(values[regime == number]) for number in range(int(regime.max()) + 1)])
-    return [run - means[own] for run, own in zip(runs, regimes, strict=True)]

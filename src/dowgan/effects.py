@@ -14,7 +14,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dowgan.codes import ONE_HOT, Code, fit_code
-from dowgan.known import mean_known
+from dowgan.known import beside_groups
 from dowgan.profile import Places, Rests, along, at
 from dowgan.stretch import MANY_RUNS
 from dowgan.table.schema import Column
@@ -88,9 +88,7 @@ def _beside_all(
     runs: Rests, regimes: Sequence[Int[np.ndarray, " _T"]], places: Places
 ) -> list[Float[np.ndarray, "_T D"]]:
     """What runs are off the means of their regimes, and then of their places."""
-    values, regime = np.concatenate(list(runs)), np.concatenate(list(regimes))
-    means = np.stack([mean_known(values[regime == number]) for number in range(regime.max() + 1)])
-    rests = [run - means[own] for run, own in zip(runs, regimes, strict=True)]
+    rests = beside_groups(runs, regimes)
     total, count = along(rests, places)
     course = total / np.maximum(count, 1)
     return [rest - at(course, place) for rest, place in zip(rests, places, strict=True)]

@@ -3,8 +3,10 @@
 Shapes: T rows, N rows, C columns, D channels.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Float, Int
 
 
 def last_known(values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:
@@ -17,6 +19,15 @@ def last_known(values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:
 def mean_known(values: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
     """Mean of the known values of each channel, zero where none is known."""
     return np.nansum(values, axis=0) / np.maximum(np.sum(~np.isnan(values), axis=0), 1)
+
+
+def beside_groups(
+    runs: Sequence[Float[np.ndarray, "_T D"]], groups: Sequence[Int[np.ndarray, " _T"]]
+) -> list[Float[np.ndarray, "_T D"]]:
+    """Return runs without the means of the groups of their rows, such as regimes."""
+    values, group = np.concatenate(list(runs)), np.concatenate(list(groups))
+    means = np.stack([mean_known(values[group == number]) for number in range(int(group.max()) + 1)])
+    return [run - means[own] for run, own in zip(runs, groups, strict=True)]
 
 
 def first_or_none(values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:

@@ -276,15 +276,13 @@ def plan_runs(
         drawn = few and model.channels.found
         if drawn or elsewhen or len(regime) < length or not allowed[regime].all():
             now = None
-            if drawn and steers(model):
-                longer = steer(model, length + AROUND, model.beginning(model.stocks[0], own, at), rng)
-                plans.append(
-                    Plan(key_of(own.key, turn), length, at, longer[:length], own.key, whole[:0], longer[length:])
-                )
-                continue
             if drawn and (timetable is None or not allowed.all()):
                 now = int(rng.choice(np.flatnonzero(allowed), p=_shares(model, allowed))), 0
-            longer = wander(model.past, timetable, length + AROUND, at, allowed, rng, now)
+            longer = (
+                steer(model, length + AROUND, model.beginning(model.stocks[0], own, at), rng)
+                if steers(model)
+                else wander(model.past, timetable, length + AROUND, at, allowed, rng, now)
+            )
             before, regime, after = whole[:0], longer[:length], longer[length:]
         else:
             after = whole[first + length : first + length + AROUND]

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dowgan.model import Model, Past
+from dowgan.stretch import MANY_RUNS
 
 NEAREST = 5  # stretches that began where the stock is, one of which is followed
 LONGER = 4  # times its rows, at which a stretch ends at last
@@ -79,8 +80,10 @@ def stretches(past: Sequence[Past], regimes: int) -> Stretches:
 
 
 def steers(model: Model) -> bool:
-    """Whether the regimes of a model go by its first stock: they were found, and the clock does not tell them."""
-    return bool(model.stocks) and model.channels.found and model.timetable is None
+    """Whether the regimes of a model go by its first stock: they were found, and neither the clock nor the place in
+    one of many runs tells them."""
+    few = len(model.past) < MANY_RUNS
+    return bool(model.stocks) and model.channels.found and few and model.timetable is None
 
 
 def steer(
