@@ -12,7 +12,8 @@ from dowgan.evaluate.blocks import halves
 from dowgan.evaluate.contest import ahead, contest, stretches
 from dowgan.evaluate.direction import asymmetry
 from dowgan.evaluate.findings import find_traits
-from dowgan.evaluate.generation import find, judge_faults, nearest_by_chance
+from dowgan.evaluate.generation import _told, find, judge_faults, nearest_by_chance
+from dowgan.evaluate.sides import Finding
 from dowgan.evaluate.traits import joined, normal_places
 from dowgan.evaluate.values import _never
 from dowgan.evaluate.verdict import mark
@@ -298,3 +299,9 @@ def test_extend_is_judged_beside_the_last_value() -> None:
     assert set(scores["naive"]) == {"last_value"}
     assert scores["model"]["r2_pooled"] == pytest.approx(1.0)
     assert scores["naive"]["last_value"]["mae"] > scores["model"]["mae"] == 0
+
+
+def test_a_state_that_changes_a_little_more_often_is_no_more_than_worth_a_look() -> None:
+    marks = [_told(Finding("stays", 0, 1e-9, 0.2, fake), ["open"]) for fake in (0.214, 0.3)]
+    assert [m["mark"] for m in marks] == ["look", "bad"]
+    assert marks[0]["text"] == "open: its state changes 1.07 times as often as in real rows."

@@ -279,7 +279,9 @@ def _told(found: Finding, names: Sequence[str]) -> dict[str, Any]:
 
 
 def _slight(found: Finding) -> bool:
-    """Whether it is certain but of little weight: a tenth off, or a tenth of a standard deviation."""
+    """Whether it is certain but of little weight: a tenth off, or a tenth of a standard deviation, or as often."""
+    if found.kind == "stays":
+        return abs(found.fake - found.real) < SLIGHT * found.real
     return found.kind.partition(" ")[0] in MEASURED and abs(found.fake - found.real) < SLIGHT
 
 

@@ -68,7 +68,7 @@ def _strays(found: Finding) -> str:
 def _as_often(found: Finding) -> str:
     if found.real == 0:
         return "changes, and never does so"
-    return f"changes {found.fake / found.real:.2g} times as often as"
+    return f"changes {found.fake / found.real:.3g} times as often as"
 
 
 def _reason(found: Finding, kind: str) -> str:
