@@ -14,6 +14,7 @@ from dowgan.evaluate.direction import asymmetry
 from dowgan.evaluate.findings import find_traits
 from dowgan.evaluate.generation import _told, find, judge_faults, nearest_by_chance
 from dowgan.evaluate.sides import Finding
+from dowgan.evaluate.told import untold
 from dowgan.evaluate.traits import joined, normal_places
 from dowgan.evaluate.values import _never
 from dowgan.evaluate.verdict import mark
@@ -305,3 +306,28 @@ def test_a_state_that_changes_a_little_more_often_is_no_more_than_worth_a_look()
     marks = [_told(Finding("stays", 0, 1e-9, 0.2, fake), ["open"]) for fake in (0.214, 0.3)]
     assert [m["mark"] for m in marks] == ["look", "bad"]
     assert marks[0]["text"] == "open: its state changes 1.07 times as often as in real rows."
+
+
+def test_a_tag_that_strays_from_where_others_put_it_is_named_also_off_a_straight_line() -> None:
+    """A power of other hours, and labels that have changed places, keep all that each tag shows by itself."""
+    rng, rows = np.random.default_rng(5), 1_600
+
+    def made(seed: int) -> np.ndarray:
+        chance = np.random.default_rng(seed)
+        wind = 8 + 2 * lfilter([0.3], [1.0, -0.95], chance.normal(0, 1, rows))
+        mode = np.repeat(chance.integers(0, 3, rows // 40), 40).astype(float)
+        power = np.clip(wind - 5, 0, 6) ** 2 + chance.normal(0, 0.3, rows)
+        speed = np.array([30.0, 10.0, 20.0])[mode.astype(int)] + chance.normal(0, 0.5, rows)
+        return np.column_stack([wind, power, mode, speed])
+
+    real, other = made(1), made(2)
+    assert untold([real], [other]) == []
+    hours = rng.permutation(rows // 100)
+    moved = other.copy()
+    moved[:, 1] = np.concatenate([other[h * 100 : h * 100 + 100, 1] for h in hours])
+    assert {f.tag for f in untold([real], [moved])} >= {1}
+    relabelled = other.copy()
+    relabelled[:, 2] = (other[:, 2] + 1) % 3
+    assert {f.tag for f in untold([real], [relabelled])} == {2, 3}
+    words = [f["text"] for f in find([real], [moved], ["wind", "power", "mode", "speed"])]
+    assert any(text.startswith("power: it strays") for text in words)
