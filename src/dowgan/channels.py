@@ -98,13 +98,13 @@ class Channels:
             values = values.copy()
             for place, first in self.same:
                 values[:, first] = np.where(np.isnan(values[:, first]), values[:, place], values[:, first])
-        regime = self.regime(values) if self.curves or self.setpoints.followers else np.zeros(len(values), dtype=int)
+        own = values
         if self.setpoints.followers:
-            told = self.setpoints.told(regime, values) if told is None else told
+            told = self.setpoints.told(self.regime(own), own) if told is None else told
             values = values - self.setpoints.led(told)
         values = _moving(values, self.states)
         if self.curves:
-            values = values.copy()
+            values, regime = values.copy(), self.regime(own)
             for curve in self.curves:
                 curve.off(values, regime)
         return np.concatenate([code.forward(values[:, code.place]) for code in self.codes], axis=1)
@@ -124,9 +124,7 @@ class Channels:
             encoded: its channels, that tell it if the fitted table has no such run.
             places: of its rows.
         """
-        fixed = np.full(self.columns, np.nan)
-        self.put_fixed(fixed[None], own)
-        course = self.effects.course(fixed)
+        course = self.effects.course(own)
         if encoded is None or places is None:
             encoded = np.full((1, self.width), np.nan)
         else:

@@ -11,6 +11,8 @@ from jaxtyping import Float, Int
 
 from dowgan.table.schema import Column
 
+EXACT = 1e-6  # of the spread: a bend of a column of all decimals
+
 
 class Course(ABC):
     """A course that some columns take.
@@ -85,6 +87,12 @@ def resolution(column: Column) -> int | None:
 def numbers(columns: Sequence[Column]) -> list[int]:
     """Return which columns hold numbers that may take a course."""
     return [i for i, c in enumerate(columns) if c.role == "value" and c.kind in ("float", "integer")]
+
+
+def tolerance_of(column: Column, spread: float) -> float:
+    """The largest second difference of a straight line whose values are rounded as the column's are."""
+    decimals = resolution(column)
+    return EXACT * spread if decimals is None else 1.01 * 10.0**-decimals
 
 
 def written(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:

@@ -78,8 +78,9 @@ def fit_curves(
     if not 2 <= len(places) <= MOST_COLUMNS:
         return ()
     some = np.linspace(0, len(values) - 1, min(len(values), MOST_ROWS)).round().astype(int)
+    seen, when = values[some], regime[some]
     pairs = [(y, x) for y in places for x in places if x != y]
-    tried = {pair: found for pair in pairs if (found := _tried(values[some], regime[some], *pair)) is not None}
+    tried = {(y, x): found for y, x in pairs if (found := _tried(seen[:, [x, y]], when)) is not None}
     chosen: dict[int, int] = {}
     for (y, x), found in sorted(tried.items(), key=lambda item: item[1].left):
         if found.tight and y not in chosen and y not in chosen.values() and x not in chosen:
@@ -112,10 +113,10 @@ class _Found:
         return self.left < TIGHT and self.straight < STRAIGHT and self.steps < STEPS
 
 
-def _tried(values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"], y: int, x: int) -> _Found | None:
-    """How well a column is told by a curve of another one; None if there are too few rows to say."""
-    known = ~np.isnan(values[:, [x, y]]).any(axis=1)
-    rows, own = values[known], regime[known]
+def _tried(both: Float[np.ndarray, "N 2"], regime: Int[np.ndarray, " N"]) -> _Found | None:
+    """How well the second column is told by a curve of the first; None if there are too few rows to say."""
+    x, y, known = 0, 1, ~np.isnan(both).any(axis=1)
+    rows, own = both[known], regime[known]
     half = len(rows) // 2
     if half < KNOTS * ROWS or np.ptp(rows[:half, y]) == 0:
         return None
@@ -150,9 +151,10 @@ def _medians(
     x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]
 ) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
     order = np.argsort(x, kind="stable")
-    parts = _parts(x[order])
-    knots, middle = (np.array([np.median(values[order][part]) for part in parts]) for values in (x, y))
-    off = np.abs(y - np.interp(x, knots, middle))[order]
+    x, y = x[order], y[order]
+    parts = _parts(x)
+    knots, middle = (np.array([np.median(values[part]) for part in parts]) for values in (x, y))
+    off = np.abs(y - np.interp(x, knots, middle))
     spread = np.array([np.mean(off[part]) for part in parts])
     more = KNOTS - len(parts)  # the last one stands for those that are not needed
     knots, middle, spread = (np.pad(table, (0, more), mode="edge") for table in (knots, middle, spread))

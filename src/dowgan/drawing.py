@@ -17,7 +17,7 @@ from dowgan.model import Model, Past
 from dowgan.plan import AROUND, Plan
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
-from dowgan.steering import beside_of, steer, steers
+from dowgan.steering import steers, stretches
 from dowgan.table import Run, Schema
 
 if TYPE_CHECKING:
@@ -50,11 +50,11 @@ class Drawer:
         given = fixed is not None and not np.isnan(fixed[:, model.channels.telling]).all()
         if not steers(model) or given:
             return drawn
-        again = []
+        again, table = [], stretches(model)
         for number, (plan, run) in enumerate(zip(plans, drawn, strict=True)):
             start = model.beginning(model.stocks[0], self._past[plan.like], plan.position)
-            beside, rng = beside_of(model, plan.regime, run.values), streams.numpy("steered", number)
-            course = steer(model, plan.rows + AROUND, start, rng, beside=beside)
+            beside, rng = table.beside(model.stocks[0], plan.regime, run.values), streams.numpy("steered", number)
+            course = table.steer(plan.rows + AROUND, start, rng, beside=beside)
             before, after = course[:0], course[plan.rows :]
             again.append(replace(plan, regime=course[: plan.rows], before=before, after=after))
         return self._drawn(again, fixed, streams, single)
@@ -138,7 +138,7 @@ class Drawer:
         other = np.flatnonzero(plan.regime[:same] != like.course[:same])
         same = int(other[0]) if len(other) else same
         usual = channels.setpoints.usual[plan.regime[same:]][:, list(channels.trajectories.columns)]
-        return np.concatenate([channels.trajectories.of(plan.like, 0, same), usual])
+        return np.concatenate([channels.trajectories.of(plan.like, same), usual])
 
     @cached_property
     def sampler(self) -> Sampler:

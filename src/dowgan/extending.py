@@ -15,8 +15,8 @@ from dowgan.model import Model
 from dowgan.plan import going_on, named_conditions, wander
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import path_normals
-from dowgan.steering import beside_of, steer, steers
-from dowgan.stretch import Stretch
+from dowgan.steering import Stretches, steers, stretches
+from dowgan.stretch import Stretch, borders
 from dowgan.table import Run, Table
 from dowgan.trajectories import Part
 from dowgan.verbs import Rows, Solver, extend, rows_after
@@ -68,6 +68,10 @@ class Extender:
     def _solver(self) -> Solver:
         return Solver(self.model.path.process, self.model.path.frame())
 
+    @cached_property
+    def _stretches(self) -> Stretches:
+        return stretches(self.model)
+
     def histories(self, table: Table | None) -> list[History]:
         """The runs of a table, or of the fitted one as far as the model keeps them.
 
@@ -118,14 +122,15 @@ class Extender:
         decoded = self._decoded(history, ahead, regime, courses, likes, count, streams, number)
         if courses and steers(model):
             rng, level, now = streams.numpy(f"steered/{number}"), self._level(history), self._now(stretch)
-            besides = [beside_of(model, c, values) for c, values in zip(courses, decoded[1:], strict=True)]
-            courses = [steer(model, len(regime), level, rng, now, beside) for beside in besides]
+            both = zip(courses, decoded[1:], strict=True)
+            besides = [self._stretches.beside(model.stocks[0], course, values) for course, values in both]
+            courses = [self._stretches.steer(len(regime), level, rng, now, beside) for beside in besides]
             decoded = self._decoded(history, ahead, regime, courses, likes, count, streams, number)
         if model.holds:
             chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
             chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
             self._stand(decoded, history, chance)
-        chances = [streams.numpy(f"stocks/{number}", path) for path in range(count)]
+        chances = [streams.numpy(f"stocks/{number}", path) for path in range(count if model.stocks else 0)]
         median, paths = self._settled(decoded, history, ahead, chances)
         rules = model.relations.unbroken(run.values)
         return (rules.keep(self._middle_of(paths), ahead.given) if courses or likes else median), paths
@@ -172,8 +177,7 @@ class Extender:
     @staticmethod
     def _now(stretch: Stretch) -> tuple[int, int]:
         """The last regime, and for how many rows it has lasted."""
-        changes = np.flatnonzero(np.diff(stretch.regime))
-        return int(stretch.regime[-1]), len(stretch.regime) - 1 - int(changes[-1] if len(changes) else -1)
+        return int(stretch.regime[-1]), len(stretch.regime) - int(borders(stretch.regime)[-2])
 
     def _told(self, history: History, regime: np.ndarray, added: np.ndarray, like: Part | None) -> np.ndarray:
         """What regimes tell [H C] of the rows to come, of which some values are given: set-points go on from where they
@@ -202,7 +206,8 @@ class Extender:
         model, every = self.model, np.ones(len(channels.regimes), dtype=bool)
         at, now, rows = stretch.position + len(stretch.values), self._now(stretch), len(regime)
         if steers(model):
-            return [steer(model, rows, self._level(history), rng, now) for _ in range(count)]
+            level = self._level(history)
+            return [self._stretches.steer(rows, level, rng, now) for _ in range(count)]
         return [wander(model.past, model.timetable, rows, at, every, rng, now) for _ in range(count)]
 
     def _middle_of(self, paths: np.ndarray) -> np.ndarray:

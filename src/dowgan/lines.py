@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dowgan.courses import Course, numbers, resolution, written
+from dowgan.courses import Course, numbers, tolerance_of, written
 from dowgan.lengths import Lengths, fit_lengths, measure, together
 from dowgan.polish import Map, quantile_map
 from dowgan.table.schema import Column, Run
@@ -21,7 +21,6 @@ STRAIGHT = 0.5  # share of the rows that move in which a column does not bend, f
 MORE = 0.25  # and so much more than in the draw
 TOGETHER = 0.6  # correlation of the rows in which two columns bend, from which they bend together
 CLEARLY = 2.0  # times the tolerance of a bend, beyond which a column moves
-EXACT = 1e-6  # of the spread: a bend of a column of all decimals
 MOST_DECIMALS = 6  # of corners
 KNOTS = 101  # of the quantiles of corners
 MOSTLY = 0.95  # share of the corners that have no more decimals
@@ -132,7 +131,7 @@ def find_lines(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[R
         drawn: generated ones.
     """
     every = np.concatenate([run.values for run in runs])
-    tolerance = np.array([_tolerance(c, float(s)) for c, s in zip(columns, np.nanstd(every, axis=0), strict=True)])
+    tolerance = np.array([tolerance_of(c, float(s)) for c, s in zip(columns, np.nanstd(every, axis=0), strict=True)])
     real = straight_shares(runs, tolerance)
     own = straight_shares([replace(run, values=written(columns, run.values)) for run in drawn], tolerance)
     straight = [place for place in numbers(columns) if real[place] > max(STRAIGHT, own[place] + MORE)]
@@ -147,12 +146,6 @@ def find_lines(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[R
             maps = tuple(quantile_map(every[:, i], corners[:, i], KNOTS) for i in group)
             out.append(Lines(group, decimals, maps, lengths))
     return tuple(out)
-
-
-def _tolerance(column: Column, spread: float) -> float:
-    """The largest second difference of a straight line whose values are rounded as the column's are."""
-    decimals = resolution(column)
-    return EXACT * spread if decimals is None else 1.01 * 10.0**-decimals
 
 
 def _decimals(corners: Float[np.ndarray, " M"]) -> int | None:

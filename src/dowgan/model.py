@@ -36,6 +36,7 @@ from dowgan.season import Season
 from dowgan.setpoints import Setpoints
 from dowgan.states import Rest, Sides, filled
 from dowgan.stocks import Stock
+from dowgan.stretch import borders
 from dowgan.succession import Timetable, find_timetable
 from dowgan.table.schema import Run, Schema, Table
 from dowgan.totals import Totals
@@ -277,9 +278,8 @@ KINDS: dict[str, type] = {
 
 def segments(regime: Int[np.ndarray, " T"]) -> Int[np.ndarray, "S 2"]:
     """Return (regime, rows) of each stretch of equal regimes."""
-    edges = np.flatnonzero(np.diff(regime)) + 1
-    starts = np.concatenate([[0], edges])
-    return np.stack([regime[starts], np.diff(np.concatenate([starts, [len(regime)]]))], axis=1).astype(np.int64)
+    edges = borders(regime)
+    return np.stack([regime[edges[:-1]], np.diff(edges)], axis=1).astype(np.int64)
 
 
 def past_of(run: Run, schema: Schema, regime: Int[np.ndarray, " T"], tail: int, stocks: Sequence[Stock] = ()) -> Past:

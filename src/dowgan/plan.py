@@ -10,7 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from dowgan.errors import OptionError
 from dowgan.model import Model, Past
-from dowgan.steering import steer, steers
+from dowgan.steering import steers, stretches
 from dowgan.stretch import MANY_RUNS
 from dowgan.succession import Timetable
 from dowgan.table.labels import numbering
@@ -279,7 +279,7 @@ def plan_runs(
             if drawn and (timetable is None or not allowed.all()):
                 now = int(rng.choice(np.flatnonzero(allowed), p=_shares(model, allowed))), 0
             longer = (
-                steer(model, length + AROUND, model.beginning(model.stocks[0], own, at), rng)
+                stretches(model).steer(length + AROUND, model.beginning(model.stocks[0], own, at), rng)
                 if steers(model)
                 else wander(model.past, timetable, length + AROUND, at, allowed, rng, now)
             )

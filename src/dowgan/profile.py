@@ -8,7 +8,7 @@ Shapes: T steps, P places of a run, D channels.
 from collections.abc import Sequence
 
 import numpy as np
-from jaxtyping import Float, Num
+from jaxtyping import Bool, Float, Num
 
 from dowgan.known import mean_known
 from dowgan.stretch import HELD_OUT, MANY_RUNS
@@ -94,7 +94,7 @@ def spread_profile(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
     if not late:
         return np.empty((0, channels))
     fitted = _log_course(rests[:cut], places[:cut])
-    costs = np.stack([spread_cost(late, [share * at(fitted, p) for p in places[cut:]]) for share in SHARES])
+    costs = np.stack([_cost(late, [share * at(fitted, p) for p in places[cut:]]) for share in SHARES])
     costs[0] -= GAIN
     share = np.array(SHARES)[costs.argmin(axis=0)]
     return share * _log_course(rests, places) if share.any() else np.empty((0, channels))
@@ -112,7 +112,12 @@ def _log_course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
     return own * np.maximum(1 - chance / np.maximum(mean_known(own**2), 1e-12), 0.0)
 
 
-def spread_cost(rests: Rests, log_spread: Rests) -> Float[np.ndarray, " D"]:
+def spreads_apart(rests: Rests, log_spread: Rests) -> Bool[np.ndarray, " D"]:
+    """Say which channels are likelier with a spread that is told row by row than with one for all, values and steps."""
+    return _cost(rests, log_spread) < _cost(rests, [np.zeros_like(told) for told in log_spread])
+
+
+def _cost(rests: Rests, log_spread: Rests) -> Float[np.ndarray, " D"]:
     """Mean negative log density of each channel's values, as normal ones, and of its steps, as Laplace has it, where
     their spread is told beside the best common one.
 

@@ -14,7 +14,7 @@ from jaxtyping import Bool, Float, Int, Num
 from scipy.interpolate import PchipInterpolator
 
 from dowgan.known import mean_known
-from dowgan.profile import at, log_rms, mean_profile, spread_cost, spread_profile
+from dowgan.profile import at, log_rms, mean_profile, spread_profile, spreads_apart
 from dowgan.response import Response, fit_response, no_response, widened
 from dowgan.stretch import HELD_OUT, MANY_RUNS, Stretch, split, stacked
 from dowgan.waves import CYCLES, GAIN, choose_waves, faint_waves, peaks, regress, waves
@@ -310,8 +310,9 @@ def _widened(
 ) -> Response:
     """The response with its widening, but of channels that it would make step."""
     wide = widened(response, rests, regimes)
-    widths = [wide.log_width(regime, 1.0) for regime in regimes]
-    likelier = spread_cost(rests, widths) < spread_cost(rests, [np.zeros_like(width) for width in widths])
+    if not wide.widening.any():
+        return wide
+    likelier = spreads_apart(rests, [wide.log_width(regime, 1.0) for regime in regimes])
     return replace(wide, widening=wide.widening * likelier)
 
 
@@ -321,14 +322,14 @@ def _with_regime_spreads(season: Season, stretches: Sequence[Stretch], regimes: 
     Measured by the mean logarithm of sizes, which a start-up among its rows hardly moves. None for a channel that it
     would make step.
     """
+    if regimes == 1:
+        return season
     rests = [season.remove(s) for s in stretches]
     rest, regime = np.concatenate(rests), np.concatenate([s.regime for s in stretches])
     usual = np.nan_to_num(np.nanmedian(np.abs(rest), axis=0)) + 1e-9
     size = np.log(np.abs(rest) + LITTLE * usual)
     found = _regime_means(size - mean_known(size), regime, regimes)
-    told, none = ([spread[s.regime] for s in stretches] for spread in (found, np.zeros_like(found)))
-    likelier = spread_cost(rests, told) < spread_cost(rests, none)
-    return replace(season, regime_log_spread=found * likelier)
+    return replace(season, regime_log_spread=found * spreads_apart(rests, [found[s.regime] for s in stretches]))
 
 
 def trending(stretches: Sequence[Stretch], candidates: Sequence[float], regimes: int) -> Float[np.ndarray, " D"]:

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dowgan.known import mean_known
+from dowgan.known import beside_groups, mean_known
 
 SETTLED = 50  # rows of a regime in which a column must have had one value
 MOSTLY = 0.5  # share of the rows in which it has, for a column that the regimes tell
@@ -148,13 +148,8 @@ def _with_followers(found: Setpoints, numbers: Sequence[int], runs: Runs, own: S
 
 
 def _about(values: Float[np.ndarray, " N"], regime: Int[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
-    """Values about the means of their regimes, NaN where unknown."""
-    out = np.full(len(values), np.nan)
-    for number in np.unique(regime):
-        rows = (regime == number) & ~np.isnan(values)
-        if rows.any():
-            out[rows] = values[rows] - values[rows].mean()
-    return out
+    """Values about the means of their regimes."""
+    return beside_groups([values[:, None]], [regime])[0][:, 0]
 
 
 def _squares(values: Float[np.ndarray, " N"], regime: Int[np.ndarray, " N"]) -> float:

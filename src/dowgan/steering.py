@@ -6,15 +6,16 @@ high, and it lasts until the stock is where that one left it.
 Shapes: M stretches, N rows, R regimes.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int
 
-from dowgan.model import Model, Past
+from dowgan.model import Model
+from dowgan.stocks import Stock
 from dowgan.stretch import MANY_RUNS
 
+NOTHING = np.empty(0)
 NEAREST = 5  # stretches that began where the stock is, one of which is followed
 LONGER = 4  # times its rows, at which a stretch ends at last
 
@@ -37,18 +38,18 @@ class Stretches:
     ended: Float[np.ndarray, " M"]
     net: Float[np.ndarray, " R"]
 
-    def drawn(self, some: Int[np.ndarray, " K"], stock: float, rng: np.random.Generator) -> int:
+    def _drawn(self, some: Int[np.ndarray, " K"], stock: float, rng: np.random.Generator) -> int:
         """Draw one of some stretches that began about where the stock is."""
         nearest = some[np.argsort(np.abs(self.begun[some] - stock), kind="stable")[:NEAREST]]
         return int(nearest[rng.integers(len(nearest))])
 
-    def under_way(self, regime: int, lasted: int, stock: float) -> Int[np.ndarray, " K"]:
-        """Stretches of a regime that would go on where it has lasted so long and the stock is there; all if none is."""
+    def _under_way(self, regime: int, stock: float) -> Int[np.ndarray, " K"]:
+        """Stretches of a regime that would go on where the stock is; all of that regime if none would."""
         same = np.flatnonzero(self.regime == regime)
         ahead = (self.ended[same] - stock) * self.net[regime] > 0
         return same[ahead] if ahead.any() else same
 
-    def rows_of(self, place: int, stock: float, beside: Float[np.ndarray, " N"], lasted: int = 0) -> int:
+    def _rows_of(self, place: int, stock: float, beside: Float[np.ndarray, " N"], lasted: int) -> int:
         """For how many rows a stretch goes on from where the stock is, until it is where that of the table ended.
 
         Args:
@@ -67,9 +68,51 @@ class Stretches:
         there = int(np.argmax(off >= 0)) if (off >= 0).any() else most - 1
         return there + (1 if there == 0 or off[there] <= -off[there - 1] else 0)  # where it is nearest
 
+    def steer(
+        self,
+        rows: int,
+        stock: float,
+        rng: np.random.Generator,
+        now: tuple[int, int] | None = None,
+        beside: Float[np.ndarray, " N"] = NOTHING,
+    ) -> Int[np.ndarray, " T"]:
+        """Draw a course of regimes.
 
-def stretches(past: Sequence[Past], regimes: int) -> Stretches:
-    """Return the stretches of runs but for the last of each, which was cut off."""
+        Args:
+            rows: length of the course.
+            stock: before the flows of its first row.
+            rng: draws.
+            now: the regime before the first row and for how many rows it has lasted; None if nothing was before.
+            beside: what rows add beside the mean of their regime, as far as that is known.
+        """
+        every = np.arange(len(self.regime))
+        regime, lasted = (-1, 0) if now is None else now
+        possible = every if now is None else self._under_way(regime, stock)
+        if not len(possible):
+            return np.full(rows, max(regime, 0))
+        place = self._drawn(possible, stock - lasted * (self.net[regime] if lasted else 0.0), rng)
+        filled, parts = 0, []
+        while True:
+            regime = int(self.regime[place])
+            length = self._rows_of(place, stock, beside[filled:], lasted)
+            parts.append(np.full(length, regime))
+            if filled + length >= rows:
+                return np.concatenate(parts)[:rows]
+            stock += length * self.net[regime] + float(beside[filled : filled + length].sum())
+            filled, lasted = filled + length, 0
+            follow = every[self.before == regime]
+            place = self._drawn(follow if len(follow) else every, stock, rng)
+
+    def beside(
+        self, stock: Stock, course: Int[np.ndarray, " N"], values: Float[np.ndarray, "N C"]
+    ) -> Float[np.ndarray, " N"]:
+        """Return what the flows of rows add to a stock beside the mean of their regime."""
+        return stock.net(values) - self.net[course]
+
+
+def stretches(model: Model) -> Stretches:
+    """Return the stretches of a model's runs but for the last of each, which was cut off, and its first stock there."""
+    past, regimes = model.past, len(model.channels.regimes)
     parts = [(p.regime[:-1, 0], p.regime[:-1, 1], p.stocks[:-1, 0], p.stocks[1:, 0]) for p in past]
     regime, rows, begun, ended = (np.concatenate(part) for part in zip(*parts, strict=True))
     before = np.concatenate([np.append(-1, own[:-1]) if len(own) else own for own, *_ in parts])
@@ -84,47 +127,3 @@ def steers(model: Model) -> bool:
     one of many runs tells them."""
     few = len(model.past) < MANY_RUNS
     return bool(model.stocks) and model.channels.found and few and model.timetable is None
-
-
-def steer(
-    model: Model,
-    rows: int,
-    stock: float,
-    rng: np.random.Generator,
-    now: tuple[int, int] | None = None,
-    beside: Float[np.ndarray, " N"] | None = None,
-) -> Int[np.ndarray, " T"]:
-    """Draw a course of regimes.
-
-    Args:
-        model: fitted.
-        rows: length of the course.
-        stock: before the flows of its first row.
-        rng: draws.
-        now: the regime before the first row and for how many rows it has lasted; None if nothing was before.
-        beside: what rows add beside the mean of their regime, as far as that is known.
-    """
-    table = stretches(model.past, len(model.channels.regimes))
-    every, beside = np.arange(len(table.regime)), np.empty(0) if beside is None else beside
-    regime, lasted = (-1, 0) if now is None else now
-    possible = every if now is None else table.under_way(regime, lasted, stock)
-    if not len(possible):
-        return np.full(rows, max(regime, 0))
-    place = table.drawn(possible, stock - lasted * (table.net[regime] if lasted else 0.0), rng)
-    filled, out = 0, np.empty(0, dtype=int)
-    length = table.rows_of(place, stock, beside, lasted)
-    while True:
-        regime = int(table.regime[place])
-        out = np.append(out, np.full(length, regime))
-        if len(out) >= rows:
-            return out[:rows]
-        stock += length * table.net[regime] + float(beside[filled : filled + length].sum())
-        filled += length
-        follow = every[table.before == regime]
-        place = table.drawn(follow if len(follow) else every, stock, rng)
-        length = table.rows_of(place, stock, beside[filled:])
-
-
-def beside_of(model: Model, course: Int[np.ndarray, " N"], values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, " N"]:
-    """Return what the flows of rows add to the first stock beside the mean of their regime."""
-    return model.stocks[0].net(values) - stretches(model.past, len(model.channels.regimes)).net[course]

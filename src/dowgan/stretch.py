@@ -42,6 +42,11 @@ class Stretch:
         return self.pace * np.arange(len(self.values))
 
 
+def borders(course: Int[np.ndarray, " T"]) -> Int[np.ndarray, " B"]:
+    """Return the first row of each stretch of one value, and the row behind the last."""
+    return np.concatenate([[0], np.flatnonzero(np.diff(course)) + 1, [len(course)]])
+
+
 def stacked(
     stretches: Sequence[Stretch],
 ) -> tuple[Float[np.ndarray, "N D"], Int[np.ndarray, " N"], Int[np.ndarray, " N"], Float[np.ndarray, " N"]]:

@@ -16,8 +16,8 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dowgan.courses import resolution
-from dowgan.stretch import MANY_RUNS
+from dowgan.courses import tolerance_of
+from dowgan.stretch import MANY_RUNS, borders
 from dowgan.table.schema import Column, Run
 
 MOST_ROWS = 200_000  # of all runs
@@ -25,7 +25,6 @@ BENDS = 0.15  # share of the rows in which a trajectory bends, at most
 CLEARLY = 2.0  # resolutions: steps that rounding does not make
 STEEP = 0.8  # share of the way that a trajectory goes in such steps
 PULSES = 0.2  # share of its bends that lie in pulses of a row or two, at most
-EXACT = 1e-6  # of the spread: a bend of a column of all decimals
 ALIKE = 0.02  # of the spread: how far runs are from one another that went alike so far, at least; and
 NEAREST = 3  # so many of them are taken for such
 FAR = 10.0  # spreads: how far one is that had other regimes
@@ -60,12 +59,9 @@ class Trajectories:
     def _by_key(self) -> Mapping[tuple[Any, ...], Float[np.ndarray, "_T K"]]:
         return dict(zip(self.keys, np.split(self.values, np.cumsum(self.rows)[:-1]), strict=True))
 
-    def of(self, key: tuple[Any, ...], first: int, rows: int) -> Float[np.ndarray, "T K"]:
-        """Return some rows of the trajectories of a run, NaN past its end."""
-        out = np.full((rows, len(self.columns)), np.nan)
-        own = self._by_key[key][first : first + rows]
-        out[: len(own)] = own
-        return out
+    def of(self, key: tuple[Any, ...], rows: int) -> Float[np.ndarray, "T K"]:
+        """Return the first rows of the trajectories of a run."""
+        return self._by_key[key][:rows]
 
     def like(
         self,
@@ -115,7 +111,7 @@ class Trajectories:
         """
         course, now = np.concatenate([so_far, ahead]), len(so_far)
         out = self._along(part, course)[now - 1 :]
-        end = next(stop for _, stop in _stretches(course) if stop >= now) - now + 1  # of the regime under way
+        end = int(borders(course)[np.searchsorted(borders(course), now)]) - now + 1  # of the regime under way
         left = np.ones(end)
         if not np.isnan(out[0]).any() and np.ptp(out[:end], axis=0).any():
             left = 1 - np.arange(end) / max(end - 1, 1)  # what it is off is made up for until then
@@ -129,7 +125,7 @@ class Trajectories:
         """
         theirs, regimes = self._by_key[part.key][part.first :], part.course[part.first :]
         out, rows = np.full((len(course), len(self.columns)), np.nan), np.arange(len(theirs))
-        for (start, stop), (first, end) in zip(_stretches(course), _stretches(regimes), strict=False):
+        for (start, stop), (first, end) in zip(pairwise(borders(course)), pairwise(borders(regimes)), strict=False):
             if course[start] != regimes[first]:
                 break
             long = max(stop - start, end - first) if stop == len(course) else stop - start
@@ -142,12 +138,6 @@ def _chance(far: Float[np.ndarray, " P"]) -> Float[np.ndarray, " P"]:
     """How likely runs are taken that are so far from one: as far as the nearest ones is near enough."""
     near = np.sort(far)[min(NEAREST, len(far)) - 1]
     return np.exp(-0.5 * (far / max(near, ALIKE)) ** 2)
-
-
-def _stretches(course: Int[np.ndarray, " T"]) -> list[tuple[int, int]]:
-    """First row of each stretch of a regime, and the first behind it."""
-    edges = [0, *(np.flatnonzero(np.diff(course)) + 1).tolist(), len(course)]
-    return list(pairwise(edges))
 
 
 def no_trajectories() -> Trajectories:
@@ -178,8 +168,7 @@ def _is_one(column: Column, parts: Sequence[Float[np.ndarray, "_T"]]) -> bool:
     every = np.concatenate(parts)
     if np.isnan(every).any() or (every == every[0]).all():
         return False
-    decimals = resolution(column)
-    unit = EXACT * float(every.std()) if decimals is None else 1.01 * 10.0**-decimals
+    unit = tolerance_of(column, float(every.std()))
     steps = [np.abs(np.diff(part)) for part in parts]
     way = np.concatenate(steps)
     if way[way > CLEARLY * unit].sum() < STEEP * way.sum() or way.sum() == 0:
