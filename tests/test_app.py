@@ -22,10 +22,12 @@ from serving import PATIENCE, Site, served
 from small_tables import waves
 
 pytest.importorskip("streamlit", reason="Streamlit is not installed: pip install 'dowgan[app]'")
+pytestmark = pytest.mark.flaky(reruns=1)  # a browser and a server on a shared machine: in a new session once more
 
 ROWS, COLUMNS, AHEAD, FACTOR = 130, 4, 12, 4
 NAMES = [f"county_{i}" for i in range(COLUMNS)]
 CLOCK = "%d/%m/%Y"
+CHANCES = 8  # how often a file is given to the page
 LULL = 250  # milliseconds in which a page begins to draw what came
 STOP = """() => {
   const stop = [...document.querySelectorAll('button')].find(b => b.innerText.includes('Stop and keep the best'));
@@ -67,19 +69,20 @@ class Visit:
         self._send(opener.locator("input[type=file]"), path)
 
     def _send(self, field: Any, path: Path) -> None:
-        """Choose a file, and let the page take it in: a field that is drawn again meanwhile loses it, and is given it
-        again."""
+        """Choose a file, and let the page take it in. Streamlit forgets the answer to a page that asks where to send it
+        if the script starts to run meanwhile: it is given again."""
         from playwright.sync_api import TimeoutError
 
-        self.settle()
-        for last in (False, False, True):
+        for chance in range(CHANCES):
+            self.settle()
             try:
-                with self.page.expect_response(lambda answer: "upload_file" in answer.url, timeout=PATIENCE * 1000 / 3):
+                wait = PATIENCE * 1000 / CHANCES
+                with self.page.expect_response(lambda answer: "upload_file" in answer.url, timeout=wait):
                     field.set_input_files(str(path))
                 break
             except TimeoutError:
-                if last:
-                    raise
+                if chance == CHANCES - 1:
+                    raise AssertionError(f"'{path}' was not taken: {self.faults}, {self.page.content()}") from None
         self.page.wait_for_timeout(LULL)
         self.settle()
 
@@ -96,7 +99,7 @@ class Visit:
 
     def settle(self) -> None:
         """Wait until the page is drawn to its end."""
-        self.page.locator("[data-test-script-state=notRunning]").wait_for()
+        self.page.locator("[data-test-script-state=notRunning][data-test-connection-state=CONNECTED]").wait_for()
 
     def tab(self, name: str) -> Any:
         self.page.get_by_role("tab", name=name).click()
