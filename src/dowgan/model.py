@@ -20,6 +20,7 @@ from dowgan.courses import Course
 from dowgan.curves import Curve
 from dowgan.effects import Effects
 from dowgan.falling import Falling
+from dowgan.formulas import Formula
 from dowgan.holds import Deadband, Hold
 from dowgan.idle import Idle
 from dowgan.known import first_or_none, last_known
@@ -244,8 +245,9 @@ KINDS: dict[str, type] = {
         Encoder,
         End,
         Gap,
-        Hold,
         Falling,
+        Formula,
+        Hold,
         Idle,
         Lengths,
         Levels,

@@ -1,4 +1,5 @@
-"""What always held between columns, and is kept: equal values, one value never above another, sums; and empty ranges.
+"""What always held between columns, and is kept: equal values, one value never above another, sums, what others tell
+exactly (formulas.py); and empty ranges.
 
 A price's low is never above its high, what flows in flows out, fractions make up one, a pump stands or delivers twenty.
 What held in every row of the fitted table, and would not have held by chance, holds in what is made.
@@ -12,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float
 
+from dowgan.formulas import Formula, find_formulas
 from dowgan.table.schema import Column
 
 FEWEST = 50  # rows in which both columns must be known
@@ -26,6 +28,7 @@ EXACT = 1e-6  # of the spread: by how much sums of all decimals may be off
 SMALL = 1e-9  # a part of nothing
 WIDE = 0.2  # share of a column's range that is empty
 FEW = 0.02  # share of the rows on either side of it
+EXCEPTIONS = 0.01  # share of the rows in which a rule may be broken before it is told
 
 
 @dataclass(frozen=True)
@@ -72,10 +75,24 @@ class Sum:
     highest: tuple[float, ...]
     widths: tuple[float, ...]
 
-    def misses(self, values: Float[np.ndarray, "N C"]) -> bool:
-        """Whether rows in which all is known do not add up."""
+    @property
+    def members(self) -> set[int]:
+        """All columns of the sum."""
+        return {*self.parts} if self.total is None else {*self.parts, self.total}
+
+    def misses(self, values: Float[np.ndarray, "N C"]) -> Bool[np.ndarray, " N"]:
+        """Return which rows do not add up, though all is known."""
         total = 0.0 if self.total is None else values[:, self.total]
-        return bool(np.any(np.abs(values[:, list(self.parts)].sum(axis=1) + self.constant - total) > self.slack))
+        off = np.abs(values[:, list(self.parts)].sum(axis=1) + self.constant - total)
+        return np.nan_to_num(off) > self.slack
+
+    def words(self, names: Sequence[str]) -> str:
+        """Return it as an equation."""
+        parts = " + ".join(f"'{names[part]}'" for part in self.parts)
+        if self.total is None:
+            return f"{parts} = {-self.constant:g}"
+        more = f" {'+' if self.constant > 0 else '-'} {abs(self.constant):g}" if self.constant else ""
+        return f"'{names[self.total]}' = {parts}{more}"
 
     def keep(self, values: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> None:
         """Make rows add up, in place: by the total, or else by what of the parts is not known.
@@ -125,12 +142,14 @@ class Relations:
         below: (lower, upper) column, sorted so that a chain comes from its lowest column on.
         sums: columns that add up.
         empty: (column, low, high) between which it never lies, though on both sides.
+        formulas: columns that others tell exactly, each after those that it is worked out from.
     """
 
     same: tuple[tuple[int, int], ...] = ()
     below: tuple[tuple[int, int], ...] = ()
     sums: tuple[Sum, ...] = ()
     empty: tuple[tuple[int, float, float], ...] = ()
+    formulas: tuple[Formula, ...] = ()
 
     def without(self, columns: Sequence[int]) -> "Relations":
         """Return the rules of the other columns, and what is equal."""
@@ -138,17 +157,19 @@ class Relations:
         return replace(
             self,
             below=tuple(pair for pair in self.below if not set(pair) & out),
-            sums=tuple(rule for rule in self.sums if not {*rule.parts, rule.total} & out),
+            sums=tuple(rule for rule in self.sums if not rule.members & out),
             empty=tuple(rule for rule in self.empty if rule[0] not in out),
+            formulas=tuple(rule for rule in self.formulas if not rule.members & out),
         )
 
     def unbroken(self, values: Float[np.ndarray, "N C"]) -> "Relations":
         """Return the rules that hold in other rows too, where those are known: columns may cross later than the fit."""
         return replace(
             self,
-            same=tuple((a, b) for a, b in self.same if not np.any(np.abs(values[:, a] - values[:, b]) > 0)),
+            same=tuple((a, b) for a, b in self.same if not _unequal(values, a, b).any()),
             below=tuple((low, high) for low, high in self.below if not np.any(values[:, low] > values[:, high])),
-            sums=tuple(rule for rule in self.sums if not rule.misses(values)),
+            sums=tuple(rule for rule in self.sums if not rule.misses(values).any()),
+            formulas=tuple(rule for rule in self.formulas if not rule.misses(values).any()),
             empty=tuple(
                 (place, low, high)
                 for place, low, high in self.empty
@@ -160,7 +181,8 @@ class Relations:
         """Return the values with what is given put in and the rules kept.
 
         Two values that break a rule meet half way. What is left, beside given values, follows from the lowest column up
-        and then from the highest one down.
+        and then from the highest one down. What others tell is worked out first, so that other rules go by it, and once
+        more from what these have changed.
 
         Args:
             values: as they were made.
@@ -171,6 +193,18 @@ class Relations:
         for place, first in self.same:
             told = known[:, place] & ~known[:, first]
             out[told, first], known[told, first] = out[told, place], True
+        sure = known.copy()
+        for formula in self.formulas:
+            sure[:, formula.place] |= formula.keep(out, sure)
+        self._keep_others(out, sure)
+        for formula in self.formulas:
+            formula.keep(out, known)
+        for place, first in self.same:
+            out[:, place] = np.where(known[:, place], given[:, place], out[:, first])
+        return out
+
+    def _keep_others(self, out: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> None:
+        """Keep the empty ranges, the order and the sums, in place, where values are not known."""
         for place, lowest, highest in self.empty:
             inside = (out[:, place] > lowest) & (out[:, place] < highest) & ~known[:, place]
             out[inside, place] = np.where(out[inside, place] < (lowest + highest) / 2, lowest, highest)
@@ -185,9 +219,21 @@ class Relations:
             out[wrong, low] = out[wrong, high]
         for rule in self.sums:
             rule.keep(out, known)
-        for place, first in self.same:
-            out[:, place] = np.where(known[:, place], given[:, place], out[:, first])
-        return out
+
+    def broken(self, values: Float[np.ndarray, "N C"], names: Sequence[str]) -> dict[int, str]:
+        """Return what to say of each column that does not keep an equation, by its number."""
+        rules = [
+            (place, f"'{names[place]}' = '{names[first]}'", _unequal(values, place, first))
+            for place, first in self.same
+        ]
+        rules += [
+            (rule.parts[-1] if rule.total is None else rule.total, rule.words(names), rule.misses(values))
+            for rule in self.sums
+        ]
+        rules += [(rule.place, rule.words(names), rule.misses(values)) for rule in self.formulas]
+        text = "breaks {equation} in {share:.0%} of the rows, which no real one does"
+        shares = [(place, equation, float(off.mean())) for place, equation, off in rules]
+        return {place: text.format(equation=e, share=share) for place, e, share in shares if share > EXCEPTIONS}
 
     def ends(self) -> tuple[End, ...]:
         """Return the columns that are only ever above others, and those only ever below such as are no ends."""
@@ -202,17 +248,10 @@ class Relations:
         return (
             *(f"'{names[place]}' always equals '{names[first]}', and is kept so" for place, first in self.same),
             *(f"'{names[low]}' is never above '{names[high]}', and is kept so" for low, high in self.below),
-            *(_said(rule, names) for rule in self.sums),
+            *(f"{rule.words(names)}, and is kept so" for rule in self.sums),
+            *(f"{rule.words(names)}, and is kept so" for rule in self.formulas),
             *(f"'{names[p]}' is never between {low:g} and {high:g}, and is kept so" for p, low, high in self.empty),
         )
-
-
-def _said(rule: Sum, names: Sequence[str]) -> str:
-    parts = " + ".join(f"'{names[part]}'" for part in rule.parts)
-    if rule.total is None:
-        return f"{parts} = {-rule.constant:g}, and is kept so"
-    more = f" {'+' if rule.constant > 0 else '-'} {abs(rule.constant):g}" if rule.constant else ""
-    return f"'{names[rule.total]}' = {parts}{more}, and is kept so"
 
 
 def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], units: Sequence[str] = ()) -> Relations:
@@ -242,9 +281,13 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], 
         and _comes_near(values[:, low], values[:, high])
     ]
     sums, empty = find_sums(columns, values, leaders), find_empty(values, leaders)
-    summed = [{*rule.parts, rule.total} for rule in sums]  # that parts are below their sum follows from the sum
-    order = [pair for pair in below if not any(set(pair) <= members for members in summed)]
-    return Relations(tuple(same), _in_order(order), tuple(sums), tuple(empty))
+    formulas = find_formulas(columns, values, leaders, [rule.members for rule in sums])
+    tied = [
+        *(rule.members for rule in sums),
+        *(rule.members for rule in formulas),
+    ]  # that parts are below their sum follows from the sum
+    order = [pair for pair in below if not any(set(pair) <= members for members in tied)]
+    return Relations(tuple(same), _in_order(order), tuple(sums), tuple(empty), formulas)
 
 
 def find_sums(columns: Sequence[Column], values: Float[np.ndarray, "N C"], places: Sequence[int]) -> list[Sum]:
@@ -335,6 +378,10 @@ def _same(
 
 def _equal(values: Float[np.ndarray, "N C"], one: int, other: int) -> bool:
     return _never_above(values, one, other) and _never_above(values, other, one)
+
+
+def _unequal(values: Float[np.ndarray, "N C"], one: int, other: int) -> Bool[np.ndarray, " N"]:
+    return np.abs(np.nan_to_num(values[:, one] - values[:, other])) > 0
 
 
 def _never_above(values: Float[np.ndarray, "N C"], low: int, high: int) -> bool:

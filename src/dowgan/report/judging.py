@@ -16,6 +16,7 @@ from dowgan.errors import DataError, OptionError
 from dowgan.evaluate import generation_verdict, judge_densify, judge_extend, judge_generation, paired_verdict
 from dowgan.evaluate.verdict import worst
 from dowgan.library import PREFIX
+from dowgan.relations import find_relations
 from dowgan.report.backtest import (
     Lane,
     ahead_cases,
@@ -279,8 +280,10 @@ def audit(table: Table, real: Sequence[np.ndarray], fake: Sequence[np.ndarray]) 
     totals = find_totals(table.schema.channels, table.runs, table.schema.clock.cycles())
     columns = [_open(column) for column in totals.open(table.schema).channels]
     gaps = [np.isnan(x).mean(axis=0) for x in (own, made)]
+    names = [column.name for column in columns]
+    between = find_relations(columns, own, [table.schema.unit(name) for name in names]).broken(made, names)
     return {
-        "rules": {c.name: broken(c, made[:, i]) for i, c in enumerate(columns)},
+        "rules": {c.name: broken(c, made[:, i]) or between.get(i) for i, c in enumerate(columns)},
         "missing": {c.name: {"real": float(gaps[0][i]), "fake": float(gaps[1][i])} for i, c in enumerate(columns)},
     }
 

@@ -1,0 +1,336 @@
+"""Columns that others tell exactly: revenue is units times price, a yield is one flow over another, degrees Fahrenheit
+are 1.8 times those of Celsius and 32 more.
+
+What held in every row of the fitted table, within what rounding allows, is worked out again in what is made.
+
+Shapes: N rows, C columns (the schema's channels), S sources of a formula.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from jaxtyping import Bool, Float
+
+from dowgan.courses import resolution
+from dowgan.table.schema import Column
+
+FEWEST = 50  # rows in which a column and its sources must be known
+DISTINCT = 10  # different rows for each column of a formula
+ROWS_EACH = 20  # for each column that may be part of a weighted sum
+LOOK = 2_000  # rows, spread evenly, on which formulas are tried first
+SAMPLE = 64  # rows on which products are looked for
+MOST_COLUMNS = 60  # among which products are looked for
+MOST_SOURCES = 4  # of a weighted sum
+FINE = 0.05  # of a column's spread, that rounding may amount to at most: coarser columns agree with anything
+APART = 0.05  # of the spread of a column's logarithm, by which a product may be off where it is looked for
+COPY = 1e-3  # of a factor: so near to 1 a column is another one and a constant, which needs no rounding
+EXACT = 1e-9  # of a value, by which unrounded numbers may be off
+FIGURES = range(1, 9)  # significant ones of a factor, the fewest that are true
+
+
+@dataclass(frozen=True)
+class Formula:
+    """A column that is told by others.
+
+    Attributes:
+        place: its number.
+        sources: theirs.
+        weights: of each: a factor in a sum, 1 or -1 as the power in a product.
+        constant: that is added to a sum, the factor of a product.
+        product: whether it is a product.
+        digits: decimals of the column and of its sources, None for all that a float has.
+        movable: whether each source may take any value, or has a few levels.
+        rough: whether the sources were rounded after the column was worked out.
+    """
+
+    place: int
+    sources: tuple[int, ...]
+    weights: tuple[float, ...]
+    constant: float
+    product: bool
+    digits: tuple[int | None, ...]
+    movable: tuple[bool, ...]
+    rough: bool
+
+    @property
+    def members(self) -> set[int]:
+        """The column and its sources."""
+        return {self.place, *self.sources}
+
+    @property
+    def ratio(self) -> bool:
+        """Whether one is divided by another."""
+        return self.product and min(self.weights) < 0
+
+    def of(self, values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, " N"]:
+        """Return what the sources tell, unrounded; NaN or infinite where they do not."""
+        sources = values[:, list(self.sources)]
+        if not self.product:
+            return self.constant + sources @ np.array(self.weights)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            return self.constant * np.prod(np.power(sources, self.weights), axis=1)
+
+    def slack(self, values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, " N"]:
+        """Return by how much rounding lets each row be off."""
+        told = np.abs(self.of(values))
+        halves = [0.0 if digits is None else 0.51 * 10.0**-digits for digits in self.digits]
+        out = halves[0] + EXACT * told
+        for place, weight, half in zip(self.sources, self.weights, halves[1:], strict=True):
+            if self.rough and half:
+                with np.errstate(divide="ignore", invalid="ignore"):
+                    out = out + half * (told / np.abs(values[:, place]) if self.product else abs(weight))
+        return out
+
+    def misses(self, values: Float[np.ndarray, "N C"]) -> Bool[np.ndarray, " N"]:
+        """Return which rows are off by more, though all is known."""
+        told = self.of(values)
+        rows = np.isfinite(told) & ~np.isnan(values[:, self.place])
+        rows[rows] = np.abs(told - values[:, self.place])[rows] > self.slack(values)[rows]
+        return rows
+
+    def keep(self, values: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> Bool[np.ndarray, " N"]:
+        """Work the column out where it is not known, in place, and one of its sources where it is.
+
+        Returns:
+            The rows in which it was worked out.
+        """
+        self._round(values, known)
+        told, out = self.of(values), ~known[:, self.place]
+        out &= np.isfinite(told)
+        values[out, self.place] = _rounded(told[out], self.digits[0])
+        free = known[:, self.place] & ~known[:, list(self.sources)].all(axis=1)
+        for number, place in enumerate(self.sources):
+            if not self.movable[number]:
+                continue
+            rows = free & ~known[:, place]
+            solved = self._solved(values[rows], number)
+            values[rows, place] = np.where(np.isfinite(solved), solved, values[rows, place])
+            free &= known[:, place]
+        return out
+
+    def _round(self, values: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> None:
+        for place, digits in zip(self.sources, self.digits[1:], strict=True):
+            values[:, place] = np.where(known[:, place], values[:, place], _rounded(values[:, place], digits))
+
+    def _solved(self, values: Float[np.ndarray, "N C"], number: int) -> Float[np.ndarray, " N"]:
+        """One of the sources from the column and the others."""
+        own = values.copy()
+        own[:, self.sources[number]] = 1.0 if self.product else 0.0
+        with np.errstate(divide="ignore", invalid="ignore"):
+            if self.product:
+                found = (values[:, self.place] / self.of(own)) ** self.weights[number]
+            else:
+                found = (values[:, self.place] - self.of(own)) / self.weights[number]
+        return _rounded(found, self.digits[1 + number])
+
+    def words(self, names: Sequence[str]) -> str:
+        """Return it as an equation."""
+        return f"'{names[self.place]}' = {self._terms(names)}"
+
+    def _terms(self, names: Sequence[str]) -> str:
+        quoted = [f"'{names[place]}'" for place in self.sources]
+        if self.product:
+            factor = [] if self.constant == 1 else [f"{self.constant:g}"]
+            over, under = ([q for q, w in zip(quoted, self.weights, strict=True) if w == own] for own in (1, -1))
+            return " / ".join([" x ".join([*factor, *over]), *under])
+        signs = {1.0: "", -1.0: "-"}
+        terms = [signs.get(weight, f"{weight:g} x ") + q for q, weight in zip(quoted, self.weights, strict=True)]
+        return " + ".join([*terms, *([f"{self.constant:g}"] if self.constant else [])]).replace("+ -", "- ")
+
+
+def _rounded(values: Float[np.ndarray, " N"], digits: int | None) -> Float[np.ndarray, " N"]:
+    return values if digits is None else np.round(values, digits)
+
+
+def find_formulas(
+    columns: Sequence[Column],
+    values: Float[np.ndarray, "N C"],
+    places: Sequence[int],
+    but: Sequence[set[int]] = (),
+) -> tuple[Formula, ...]:
+    """Find columns that others tell exactly, sorted so that each comes after those that it is worked out from.
+
+    Args:
+        columns: the schema's channels.
+        values: in the user's units, NaN missing.
+        places: of the numbers that may be told; such as have few levels may tell them too.
+        but: columns that other rules tie already.
+    """
+    levels = [i for i, c in enumerate(columns) if c.role == "value" and c.kind in ("float", "integer") and c.levels]
+    among = sorted({*places, *levels})
+    found = [*_sums(columns, values, places, among), *_products(columns, values, places, among)]
+    found.sort(key=lambda rule: (rule.rough, rule.ratio, _loose(rule, values), -rule.place))
+    chosen: list[Formula] = []
+    for rule in found:
+        tied = [*but, *(other.members for other in chosen)]
+        apart = rule.place not in {other.place for other in chosen} and not any(rule.members <= own for own in tied)
+        if apart and not _reaches(rule, chosen):
+            chosen.append(rule)
+    return _in_order(chosen)
+
+
+def _loose(rule: Formula, values: Float[np.ndarray, "N C"]) -> float:
+    """How much rounding usually amounts to, in spreads of the column."""
+    slack = rule.slack(values)
+    return float(np.median(slack[np.isfinite(slack)]) / (np.nanstd(values[:, rule.place]) + 1e-300))
+
+
+def _reaches(rule: Formula, others: Sequence[Formula]) -> bool:
+    """Whether one of the sources is worked out from the column, however far behind."""
+    behind = {other.place: other.sources for other in others}
+    to_do = list(rule.sources)
+    while to_do:
+        place = to_do.pop()
+        if place == rule.place:
+            return True
+        to_do.extend(behind.get(place, ()))
+    return False
+
+
+def _in_order(rules: Sequence[Formula]) -> tuple[Formula, ...]:
+    left, out = list(rules), list[Formula]()
+    while left:
+        waits = {rule.place for rule in left}
+        ready = [rule for rule in left if not waits & set(rule.sources)]
+        out += ready
+        left = [rule for rule in left if rule not in ready]
+    return tuple(out)
+
+
+def _holds(rule: Formula, values: Float[np.ndarray, "N C"]) -> Formula | None:
+    """The formula if it holds in every row and is no trifle, by the strictest rounding that lets it."""
+    told = rule.of(values)
+    rows = values[np.isfinite(told) & ~np.isnan(values[:, rule.place])]
+    members = rows[:LOOK, sorted(rule.members)]
+    if len(rows) < FEWEST or len(np.unique(members, axis=0)) < DISTINCT * members.shape[1]:
+        return None
+    copy = len(rule.sources) == 1 and abs(rule.weights[0] - 1) < COPY
+    for rough in (False,) if copy else (False, True):
+        own = replace(rule, rough=rough)
+        if _loose(own, rows) <= FINE and not own.misses(rows).any():
+            return own
+    return None
+
+
+def _short(rule: Formula, values: Float[np.ndarray, "N C"]) -> Formula:
+    """The formula with the fewest figures of its factors that hold as well."""
+    for figures in FIGURES:
+        weights = rule.weights if rule.product else tuple(float(f"{w:.{figures}g}") for w in rule.weights)
+        constant = float(f"{rule.constant:.{figures}g}")
+        if not rule.product:
+            rest = values[:, rule.place] - replace(rule, weights=weights, constant=0.0).of(values)
+            constant = float(f"{np.nanmedian(rest):.{figures + 2}g}")
+            constant = 0.0 if abs(constant) < EXACT * np.nanmax(np.abs(values[:, rule.place])) else constant
+        shorter = replace(rule, weights=weights, constant=constant)
+        if not shorter.misses(values).any():
+            return shorter
+    return rule
+
+
+def _sums(
+    columns: Sequence[Column], values: Float[np.ndarray, "N C"], places: Sequence[int], among: Sequence[int]
+) -> Iterator[Formula]:
+    """Weighted sums."""
+    known = ~np.isnan(values[:, among]).any(axis=1)
+    for place in places:
+        others = [other for other in among if other != place]
+        if not others or known.sum() < max(FEWEST, ROWS_EACH * len(others)):
+            return
+        rows = values[known]
+        some = rows[:: max(1, len(rows) // LOOK)]
+        rule = _weighted(columns, some, place, others)
+        rule = None if rule is None else _without_trifles(columns, some, rule)
+        while rule is not None and (fewer := _without_one(columns, some, rule)) is not None:
+            rule = fewer
+        if rule is not None and len(rule.sources) <= MOST_SOURCES:
+            rule = _holds(_short(rule, rows), values)
+            if rule is not None and _parts(rule, rows).min() > _loose(rule, rows) * rows[:, place].std():
+                yield rule
+
+
+def _weighted(
+    columns: Sequence[Column], rows: Float[np.ndarray, "N C"], place: int, sources: Sequence[int]
+) -> Formula | None:
+    """The sum of these sources nearest to a column, if it is near enough."""
+    x, y = rows[:, list(sources)], rows[:, place]
+    middle, width = x.mean(axis=0), x.std(axis=0)
+    if not np.all(width > 0) or y.std() == 0:
+        return None
+    weights = np.linalg.lstsq((x - middle) / width, y - y.mean(), rcond=None)[0] / width
+    constant = float(y.mean() - middle @ weights)
+    digits = tuple(resolution(columns[p]) for p in (place, *sources))
+    free = tuple(not columns[p].levels for p in sources)
+    return _holds(Formula(place, tuple(sources), tuple(weights.tolist()), constant, False, digits, free, True), rows)
+
+
+def _parts(rule: Formula, rows: Float[np.ndarray, "N C"]) -> Float[np.ndarray, " S"]:
+    """How far each source moves a sum."""
+    parts: np.ndarray = np.abs(rule.weights) * rows[:, list(rule.sources)].std(axis=0)
+    return parts
+
+
+def _without_trifles(columns: Sequence[Column], rows: Float[np.ndarray, "N C"], rule: Formula) -> Formula:
+    """The sum without all sources at once that do next to nothing, if it is as true."""
+    parts = _parts(rule, rows)
+    most = [place for place, part in zip(rule.sources, parts, strict=True) if part > FINE * rows[:, rule.place].std()]
+    return (_weighted(columns, rows, rule.place, most) if most else None) or rule
+
+
+def _without_one(columns: Sequence[Column], rows: Float[np.ndarray, "N C"], rule: Formula) -> Formula | None:
+    """The sum without the source that does least, if it is as true."""
+    if len(rule.sources) == 1:
+        return None
+    for least in np.argsort(_parts(rule, rows)).tolist():
+        rest = [place for number, place in enumerate(rule.sources) if number != least]
+        found = _weighted(columns, rows, rule.place, rest)
+        if found is not None:
+            return found
+    return None
+
+
+def _products(
+    columns: Sequence[Column], values: Float[np.ndarray, "N C"], places: Sequence[int], among: Sequence[int]
+) -> Iterator[Formula]:
+    """Products and ratios of two."""
+    if not 3 <= len(among) <= MOST_COLUMNS:
+        return
+    known = values[~np.isnan(values[:, among]).any(axis=1)]
+    if len(known) < FEWEST:
+        return
+    rows = known[:: max(1, len(known) // LOOK)]
+    some = rows[np.linspace(0, len(rows) - 1, min(SAMPLE, len(rows))).round().astype(int)][:, among]
+    with np.errstate(divide="ignore"):
+        logs = np.where(some == 0, np.nan, np.log(np.abs(some)))
+    full = (~np.isnan(logs)).sum(axis=0) >= SAMPLE // 4
+    for y, place in enumerate(among):
+        own = logs[:, y]
+        if not full[y] or place not in places:
+            continue
+        for power in (1.0, -1.0):
+            off = own[:, None, None] - logs[:, :, None] - power * logs[:, None, :]
+            with np.errstate(all="ignore"):
+                near = np.nanstd(off, axis=0) <= APART * np.nanstd(own)
+            for a, b in np.argwhere(near).tolist():
+                if len({y, a, b}) == 3 and full[a] and full[b] and (power < 0 or a < b):
+                    rule = _product(columns, rows, values, place, (among[a], among[b]), power)
+                    if rule is not None:
+                        yield rule
+
+
+def _product(
+    columns: Sequence[Column],
+    rows: Float[np.ndarray, "N C"],
+    values: Float[np.ndarray, "M C"],
+    place: int,
+    sources: tuple[int, int],
+    power: float,
+) -> Formula | None:
+    digits = tuple(resolution(columns[p]) for p in (place, *sources))
+    free = tuple(not columns[p].levels for p in sources)
+    rule = Formula(place, sources, (1.0, power), 1.0, True, digits, free, True)
+    told = rule.of(rows)
+    usable = np.isfinite(told)
+    factor = float(rows[usable, place] @ told[usable] / (told[usable] @ told[usable] + 1e-300))
+    found = _holds(replace(rule, constant=factor), rows) if factor else None
+    return None if found is None else _holds(_short(found, rows), values)
