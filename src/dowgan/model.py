@@ -21,6 +21,7 @@ from dowgan.curves import Curve
 from dowgan.effects import Effects
 from dowgan.falling import Falling
 from dowgan.formulas import Formula
+from dowgan.gaps import Gaps
 from dowgan.holds import Deadband, Hold
 from dowgan.idle import Idle
 from dowgan.known import first_or_none, last_known
@@ -162,6 +163,7 @@ class Model:
         polish_long: the same for series of many windows, whose joins draw values towards the middle.
         holds: columns whose values stand for some rows or run along straight lines.
         past: the runs of the table.
+        gaps: its empty cells.
         training: the record.
         notes: what the user should know of the fit.
     """
@@ -185,6 +187,7 @@ class Model:
     polish_long: Polish | None
     holds: tuple[Course, ...]
     past: tuple[Past, ...]
+    gaps: Gaps
     training: Training
     notes: tuple[str, ...]
 
@@ -245,6 +248,7 @@ KINDS: dict[str, type] = {
         Encoder,
         End,
         Gap,
+        Gaps,
         Falling,
         Formula,
         Hold,

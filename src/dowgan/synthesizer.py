@@ -22,6 +22,7 @@ from dowgan.extending import Ahead, Extender
 from dowgan.extension import Extension
 from dowgan.finishing import finish
 from dowgan.fitting import Fitted, fit_priors
+from dowgan.gaps import find_gaps
 from dowgan.generating import beginning, lay_out
 from dowgan.given import first_time, frame_of, given_values, widened
 from dowgan.model import KINDS, Model, Training, past_of
@@ -190,6 +191,7 @@ class Synthesizer:
         where: Mapping[str, object] | None = None,
         given: DataFrame | str | Path | None = None,
         random_state: int = 0,
+        gaps: bool = False,
     ) -> DataFrame:
         """Return a synthetic table with the fitted table's columns, kinds, units and step.
 
@@ -201,11 +203,12 @@ class Synthesizer:
             given: a table of columns that are given row by row; the others follow. If it has the table's clock, the
                 series begins at its first time.
             random_state: seed of this draw.
+            gaps: leave cells empty in the pattern of the table: pieces of its own, in the rhythm of its clock.
 
         Raises:
             OptionError: rows or runs below 1, an unknown column or value.
         """
-        frame, _ = self.generated(rows, runs, start, where, given, random_state)
+        frame, _ = self.generated(rows, runs, start, where, given, random_state, gaps)
         return frame
 
     def generated(
@@ -216,6 +219,7 @@ class Synthesizer:
         where: Mapping[str, object] | None = None,
         given: DataFrame | str | Path | None = None,
         random_state: int = 0,
+        gaps: bool = False,
     ) -> tuple[DataFrame, tuple[str, ...]]:
         """Do what `generate` does; also return the names of leading columns that the table does not have."""
         rows, runs = (None if n is None else whole(n, name) for n, name in ((rows, "rows"), (runs, "runs")))
@@ -236,6 +240,8 @@ class Synthesizer:
         with threadpool_limits(1):
             plans = lay_out(self._model, rows, runs, position, held, fixed, streams)
             drawn = self._drawn(plans, fixed, streams, single=not many)
+        if gaps:
+            drawn = self._emptied(drawn, plans, fixed, streams.numpy("gaps"))
         lead = ("run", range(1, len(drawn) + 1)) if runs is not None and not schema.run_names else None
         frame = to_frame(schema, drawn, lead=lead)
         total = sum(len(run.values) for run in drawn)
@@ -248,6 +254,21 @@ class Synthesizer:
         with threadpool_limits(1):
             plans = lay_out(self._model, None, None, None, {}, None, streams)
             return self._drawn(plans, None, streams, single=not self.schema.run_names)
+
+    def _emptied(
+        self, drawn: Sequence[Run], plans: Sequence[Plan], fixed: np.ndarray | None, rng: np.random.Generator
+    ) -> list[Run]:
+        """Runs without the cells that are empty in the table's pattern; what is given stays."""
+        gaps, out = self._model.gaps, []
+        numbers = {past.key: number for number, past in enumerate(self._model.past)}
+        for run, plan in zip(drawn, plans, strict=True):
+            values, columns = run.values.copy(), list(gaps.columns)
+            empty = gaps.of(numbers.get(plan.like, 0), len(values), plan.position, rng)
+            if fixed is not None:
+                empty &= np.isnan(fixed[: len(values), columns])
+            values[:, columns] = np.where(empty, np.nan, values[:, columns])
+            out.append(replace(run, values=values))
+        return out
 
     def _drawn(self, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool) -> list[Run]:
         added = None if fixed is None else self._model.totals.added(fixed)
@@ -473,6 +494,7 @@ def _assemble(
         polish_long=None,
         holds=(),
         past=past,
+        gaps=find_gaps(table.schema, table.runs),
         training=training,
         notes=(),
     )

@@ -47,10 +47,12 @@ def _generate(desk: Desk, table: Table | None, model: Synthesizer) -> None:
         where = _where(model.schema, "generate")
         with st.expander("More"):
             given = _given(desk, "generate")
+            some = bool(model.model_.gaps.columns)
+            gaps = st.checkbox("Leave cells empty in the pattern of the table's own", disabled=not some)
         asked = st.form_submit_button("Generate", type="primary")
     if asked:
         with at_work(desk, "generating"):
-            frame, _ = model.generated(rows, runs, start.strip() or None, where, given, int(seed))
+            frame, _ = model.generated(rows, runs, start.strip() or None, where, given, int(seed), gaps)
             desk.made["synthetic"] = Made(lambda: frame, model.schema, f"{len(frame):,} synthetic rows", table)
     made = desk.made.get("synthetic")
     if made is not None:

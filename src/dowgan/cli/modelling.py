@@ -135,6 +135,12 @@ def generate(
     start: Annotated[str | None, Parameter(name="--start", help="First clock value; the table's if left out.")] = None,
     where: Where = None,
     given: Given = None,
+    gaps: Annotated[
+        bool,
+        Parameter(
+            name="--gaps", negative="", show_default=False, help="Leave cells empty in the pattern of the table's own."
+        ),
+    ] = False,
     seed: Seed = 0,
     quiet: Quiet = False,
 ) -> None:
@@ -144,9 +150,11 @@ def generate(
 
     check_tables([out], [model, *([given] if given else [])])
     fitted = load(model)
-    frame, _ = fitted.generated(rows, runs, start, pairs(where), given, seed)
+    frame, _ = fitted.generated(rows, runs, start, pairs(where), given, seed, gaps)
     write(frame, fitted.schema, out, forbidden=[model, *([given] if given else [])])
     talk(f"wrote {len(frame):,} synthetic rows to {_named(out)}", quiet)
+    if gaps and not fitted.model_.gaps.columns:
+        talk("note: no cell of the fitted table is empty, so --gaps leaves none empty", quiet)
 
 
 def _named(path: str) -> str:
