@@ -86,6 +86,15 @@ def test_a_table_of_nothing_else_is_modelled() -> None:
     assert told(pd.DataFrame({"on": (HOURS.hour > 6).astype(int)}, index=HOURS)) == {}
 
 
+def test_a_start_is_read_in_the_order_of_the_date_column() -> None:
+    times = pd.date_range("2023-02-06", periods=40 * 24, freq="h")
+    date, hour = times.strftime("%d.%m.%Y"), times.strftime("%H:%M")
+    frame = pd.DataFrame({"Datum": date, "Uhrzeit": hour, "x": np.sin(np.arange(len(times)))})
+    made = dowgan.Synthesizer("prior").fit(frame).generate(rows=3, start="01.03.2023 05:00")
+    assert made["Datum"].tolist() == ["01.03.2023"] * 3
+    assert made["Uhrzeit"].tolist() == ["05:00", "06:00", "07:00"]
+
+
 @pytest.mark.parametrize(("parts", "step"), [("year month", "MS"), ("year quarter", "QS"), ("year dayofyear", "D")])
 def test_parts_without_hours(parts: str, step: str) -> None:
     times = pd.date_range("1999-01-01", periods=60, freq=step)

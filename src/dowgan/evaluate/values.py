@@ -42,16 +42,19 @@ def few_levels(values: Float[Array, "T C"]) -> Array:
 
 
 def _piles(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]:
-    """The greatest or least value comes back again and again, where the real one does not: clipped."""
+    """The greatest or least value comes back again and again, where the real one and that value in real rows do not:
+    clipped."""
     out: list[Finding] = []
     ratio = max(len(fake) / len(real), 1.0)  # a short series too comes to its own greatest value at least once
     channels = [c for c, few in enumerate(few_levels(real)) if not few and not np.isnan(fake[:, c]).all()]
     counts: list[tuple[float, int, int, float, float]] = []
     for side in (1.0, -1.0):
         for c in channels:
-            usual, seen = (_times_at_end(side * x[:, c]) for x in (real, fake))
-            shares = [_share_at_end(side * x[:, c]) for x in (real, fake)]
-            natural = usual > 1 and np.nanmax(side * real[:, c]) == np.nanmax(side * fake[:, c])
+            own, made = side * real[:, c], side * fake[:, c]
+            ends = np.nanmax(own), np.nanmax(made)
+            usual, seen = max(_times_at(own, end) for end in ends), _times_at(made, ends[1])
+            shares = [max(_share_at(own, end) for end in ends), _share_at(made, ends[1])]
+            natural = usual > 1 and ends[0] == ends[1]
             if shares[1] < (NATURAL if natural else MANIFOLD) * shares[0]:
                 usual, seen = 0, 0
             p = float(poisson.sf(seen - 1, (usual + 1) * ratio)) * 2 * len(channels)
@@ -67,14 +70,14 @@ def _piles(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding
     return out
 
 
-def _times_at_end(values: Float[Array, "T"]) -> int:
-    """How often the series comes to its greatest value."""
-    at = values == np.nanmax(values)
+def _times_at(values: Float[Array, "T"], end: float) -> int:
+    """How often the series comes to a value."""
+    at = values == end
     return int(at[0]) + int((at[1:] & ~at[:-1]).sum())
 
 
-def _share_at_end(values: Float[Array, "T"]) -> float:
-    return float((values == np.nanmax(values)).sum() / max((~np.isnan(values)).sum(), 1))
+def _share_at(values: Float[Array, "T"], end: float) -> float:
+    return float((values == end).sum() / max((~np.isnan(values)).sum(), 1))
 
 
 def _gone(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]:

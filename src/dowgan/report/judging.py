@@ -278,7 +278,7 @@ def audit(table: Table, real: Sequence[np.ndarray], fake: Sequence[np.ndarray]) 
     """Rules of each column that generated rows break, and the share of missing values; totals have no upper bound."""
     own, made = np.concatenate(list(real)), np.concatenate(list(fake))
     totals = find_totals(table.schema.channels, table.runs, table.schema.clock.cycles())
-    columns = [_open(column) for column in totals.open(table.schema).channels]
+    columns = [_open(column, own[:, i]) for i, column in enumerate(totals.open(table.schema).channels)]
     gaps = [np.isnan(x).mean(axis=0) for x in (own, made)]
     names = [column.name for column in columns]
     between = find_relations(columns, own, [table.schema.unit(name) for name in names]).broken(made, names)
@@ -288,11 +288,16 @@ def audit(table: Table, real: Sequence[np.ndarray], fake: Sequence[np.ndarray]) 
     }
 
 
-def _open(column: Column) -> Column:
-    """A column whose levels are whole numbers one after another may have a further one: a pulse of 93 to 99."""
-    levels = column.levels if column.kind == "integer" and column.role == "value" else ()
-    counted = len(levels) > 1 and levels[-1] - levels[0] == len(levels) - 1  # type: ignore[operator]
-    return replace(column, levels=()) if counted else column
+def _open(column: Column, real: np.ndarray) -> Column:
+    """A column that may have a further level: whole numbers one after another, such as a pulse of 93 to 99; and one of
+    which a level came once only, such as a shower's rain (Good 1953: such tell how likely an unseen one is)."""
+    if column.role != "value" or column.kind not in ("float", "integer") or len(column.levels) < 2:
+        return column
+    whole = column.kind == "integer" and column.levels[-1] - column.levels[0] == len(column.levels) - 1  # type: ignore[operator]
+    known = real[~np.isnan(real)]
+    spells = known[np.append(True, np.diff(known) != 0)]
+    once = np.unique(spells, return_counts=True)[1] == 1
+    return replace(column, levels=()) if whole or once.any() else column
 
 
 def _finished(scores: dict[str, Any], about: dict[str, Any], material: Material, began: float) -> Report:

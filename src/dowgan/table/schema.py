@@ -161,6 +161,16 @@ class Schema:
         found = {text.name: unit for text, unit in zip(self.source.texts, units, strict=False)}
         return found.get(name, "").strip().strip("-")
 
+    def typed(self, value: str | int | float) -> Any:
+        """A clock value that a user gave, with day and month in the order in which the table's columns have them.
+
+        Raises:
+            OptionError: it cannot be read as a value of the clock.
+        """
+        told = [self.column(name).told for name in self.clock.parts]
+        formats = " ".join(text_format for text_format in told if "%" in text_format)
+        return replace(self.clock, text_format=self.clock.text_format or formats or None).typed(value)
+
     def refuse_taken(self, *names: str) -> None:
         """Refuse names of columns that are to stand beside those of the table.
 
