@@ -9,7 +9,7 @@ import numpy as np
 from dowgan.errors import OptionError
 from dowgan.fitting import levelled
 from dowgan.given import with_given
-from dowgan.known import last_known
+from dowgan.known import ends_of, last_known
 from dowgan.levels import Level
 from dowgan.model import Model
 from dowgan.plan import going_on, named_conditions, wander
@@ -167,7 +167,18 @@ class Extender:
             model.channels.put_fixed(values, model.own_of(history.rises.values))
             stays = int(np.argmin(np.append(course == now, False)))
             model.channels.as_given(values[:stays], course[:stays], last, now)
+            self._tame(values, history)
         return decoded
+
+    def _tame(self, values: np.ndarray, history: History) -> None:
+        """Keep values [H C] within once the range of all known rows beyond these, in place, and on the numbers that
+        their columns hold: the tail of a shower, or of a leak, goes on to any height."""
+        model, seen = self.model, history.rises.values
+        low, high = ends_of(np.concatenate([model.range, np.where(np.isnan(seen), model.range[0], seen)]))
+        far = max(1.0, len(values) / sum(past.rows for past in model.past)) * (high - low)
+        np.clip(values, low - far, high + far, out=values)
+        if model.polish is not None:
+            model.polish.put_on_numbers(values)
 
     def _level(self, history: History) -> float:
         """The first stock, before the flows of the row to come."""

@@ -36,7 +36,9 @@ def _position(model: Model, start: object) -> int:
     clock, first = model.table_schema.clock, model.past[0]
     if clock.kind == "row":
         raise OptionError(f"'{start}' is no start of this table: it has no clock, its rows are only numbered.")
-    value = model.table_schema.typed(start if isinstance(start, str | int | float) else str(start))  # a pandas time as its text
+    value = model.table_schema.typed(
+        start if isinstance(start, str | int | float) else str(start)
+    )  # a pandas time as its text
     origin = clock.decode(first.start)
     steps = clock.steps_between(origin, value)
     if not clock.has(origin, value):

@@ -34,3 +34,11 @@ def first_or_none(values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, " C"]:
     """Return the first known value of each column, NaN where none is known."""
     known = ~np.isnan(values)
     return np.where(known.any(axis=0), values[np.argmax(known, axis=0), np.arange(values.shape[1])], np.nan)
+
+
+def ends_of(values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "2 C"]:
+    """Return the least and the greatest known value of each column, the endless ones where none is known."""
+    known = ~np.isnan(values)
+    return np.stack(
+        [np.min(values, axis=0, initial=np.inf, where=known), np.max(values, axis=0, initial=-np.inf, where=known)]
+    )

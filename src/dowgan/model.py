@@ -163,6 +163,7 @@ class Model:
         polish_long: the same for series of many windows, whose joins draw values towards the middle.
         holds: columns whose values stand for some rows or run along straight lines.
         past: the runs of the table.
+        range: [2 C] least and greatest value of each column; of totals, of what rows add.
         gaps: its empty cells.
         training: the record.
         notes: what the user should know of the fit.
@@ -187,6 +188,7 @@ class Model:
     polish_long: Polish | None
     holds: tuple[Course, ...]
     past: tuple[Past, ...]
+    range: np.ndarray
     gaps: Gaps
     training: Training
     notes: tuple[str, ...]

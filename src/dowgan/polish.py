@@ -117,12 +117,16 @@ class Polish:
                 if own is not None:
                     out[rows, column] = own.apply(values[rows, column])
         out = np.clip(out, *self.limits)
-        for column, numbers in enumerate(self.numbers):
-            if len(numbers):
-                out[:, column] = _nearest(out[:, column], numbers)
+        self.put_on_numbers(out)
         for gap in self.gaps:
             out[:, gap.end.place] = gap.apply(out)
         return out
+
+    def put_on_numbers(self, values: Float[np.ndarray, "N C"]) -> None:
+        """Put the columns that hold few numbers on the nearest of these, in place."""
+        for column, numbers in enumerate(self.numbers):
+            if len(numbers):
+                values[:, column] = _nearest(values[:, column], numbers)
 
 
 @dataclass(frozen=True)

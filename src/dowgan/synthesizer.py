@@ -25,6 +25,7 @@ from dowgan.fitting import Fitted, fit_priors
 from dowgan.gaps import find_gaps
 from dowgan.generating import beginning, lay_out
 from dowgan.given import first_time, frame_of, given_values, widened
+from dowgan.known import ends_of
 from dowgan.model import KINDS, Model, Training, past_of
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan
@@ -472,7 +473,8 @@ def _assemble(
 ) -> Model:
     schema = totals.open(table.schema)
     tail = TAIL if len(table.runs) <= MOST_TAILS else 0
-    regimes = [fitted.channels.regime(totals.rises(run).values) for run in table.runs]
+    rises = [totals.rises(run).values for run in table.runs]
+    regimes = [fitted.channels.regime(values) for values in rises]
     past = tuple(past_of(run, schema, own, tail, stocks) for run, own in zip(table.runs, regimes, strict=True))
     model = Model(
         schema=schema.to_json(),
@@ -494,6 +496,7 @@ def _assemble(
         polish_long=None,
         holds=(),
         past=past,
+        range=ends_of(np.concatenate(rises)),
         gaps=find_gaps(table.schema, table.runs),
         training=training,
         notes=(),
