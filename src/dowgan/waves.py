@@ -19,6 +19,7 @@ SURE = 2.0  # standard errors of that drop: white noise gains more than GAIN by 
 GAIN_ALONE = 0.02  # the same for a channel that follows a season which all together do not
 SURE_ALONE = 5.0
 STANDS_OUT = 4.0  # times the power beside it, at which a season that the clock suggests is taken for one
+CLEAR = 4  # harmonics of a season that stand out together in a channel that has one without doubt
 BESIDE = range(2, 10)  # how many cycles more or fewer in all rows are looked at beside it
 SURE_BLOCKS = 8  # blocks of the late rows, whose means tell the standard error also where rows are alike
 HARMONICS = (1, 2, 4, 8, 12)
@@ -147,7 +148,8 @@ def choose_waves(early: Sequence[Stretch], late: Sequence[Stretch], candidates: 
         if together is not None and _gains(best, together[1]):
             chosen, best = together
             continue
-        alone = [(k, _gain_alone(best, after)) for k, (_, after) in zip(most, tried, strict=True)]
+        clear = _clear([*early, *late], period)
+        alone = [(k, _gain_alone(best, after, clear)) for k, (_, after) in zip(most, tried, strict=True)]
         if alone and max(gain.sum() for _, gain in alone) > 0:
             k, gain = max(alone, key=lambda one: one[1].sum())
             chosen = chosen.with_one(period, k, gain > 0)
@@ -164,30 +166,45 @@ def faint_waves(stretches: Sequence[Stretch], candidates: Sequence[float]) -> Wa
 
 
 def _standing_out(stretches: Sequence[Stretch], period: float) -> int:
-    """Return how many harmonics of a period have more power than what is beside them, 0 where not even the first has.
+    """Return how many harmonics of a period have more power than what is beside them, 0 where the first has not."""
+    ratios = _ratios(stretches, period, [k for k in HARMONICS if period / k > 2.5][-1:])
+    found = 0
+    for most in HARMONICS:
+        if most > len(ratios) or np.mean(ratios[found:most]) < STANDS_OUT:
+            break
+        found = most
+    return found
+
+
+def _clear(stretches: Sequence[Stretch], period: float) -> Bool[np.ndarray, " D"]:
+    """Which channels' first harmonics of a period stand out, each by itself."""
+    most = [k for k in (CLEAR,) if period / k > 2.5]
+    ratios = _ratios(stretches, period, most)
+    return ratios.mean(axis=0) >= STANDS_OUT if len(ratios) else np.zeros(ratios.shape[1], dtype=bool)
+
+
+def _ratios(stretches: Sequence[Stretch], period: float, most: Sequence[int]) -> Float[np.ndarray, "H D"]:
+    """Power of the harmonics of a period beside that of what is near them, none where there are too few cycles.
 
     Of what is new in each row (a first-order autoregression's), whose spectrum is flat where that of rows is steep.
+
+    Args:
+        most: the last harmonic, nothing for none.
     """
     new = [_new_in_rows(s.values) for s in stretches]
     values, positions = np.concatenate(new), np.concatenate([s.positions[1:] for s in stretches])
     span = np.ptp(positions) + 1
-    if span < CYCLES_UNASKED * period or len(values) < 4 * len(BESIDE):
-        return 0
+    if not most or span < CYCLES_UNASKED * period or len(values) < 4 * len(BESIDE):
+        return np.empty((0, values.shape[1]))
 
     def power(frequency: float) -> Float[np.ndarray, " D"]:
         return np.sum(regress(waves(positions, (1 / frequency,), (1,)), values) ** 2, axis=0)
 
-    found = 0
-    for most in (k for k in HARMONICS if period / k > 2.5):
-        ratios = []
-        for harmonic in range(found + 1, most + 1):
-            at = harmonic / period
-            beside = [power(at + sign * step / span) for step in BESIDE for sign in (-1, 1) if at * span > step]
-            ratios.append(power(at) / (np.mean(beside, axis=0) + 1e-12))
-        if np.mean(ratios) < STANDS_OUT:
-            break
-        found = most
-    return found
+    ratios = []
+    for at in np.arange(1, most[0] + 1) / period:
+        beside = [power(at + sign * step / span) for step in BESIDE for sign in (-1, 1) if at * span > step]
+        ratios.append(power(at) / (np.mean(beside, axis=0) + 1e-12))
+    return np.stack(ratios)
 
 
 def _new_in_rows(values: Float[np.ndarray, "T D"]) -> Float[np.ndarray, "T-1 D"]:
@@ -211,10 +228,16 @@ def _gains(before: Float[np.ndarray, "N D"], after: Float[np.ndarray, "N D"]) ->
     return mean_square(before) - mean_square(after) > max(GAIN, SURE * chance)
 
 
-def _gain_alone(before: Float[np.ndarray, "N D"], after: Float[np.ndarray, "N D"]) -> Float[np.ndarray, " D"]:
-    """How far the squared errors of each channel fall, 0 where that is little or may be chance."""
+def _gain_alone(
+    before: Float[np.ndarray, "N D"], after: Float[np.ndarray, "N D"], clear: Bool[np.ndarray, " D"]
+) -> Float[np.ndarray, " D"]:
+    """How far the squared errors of each channel fall, 0 where that is little or may be chance.
+
+    Args:
+        clear: which channels have such a season without doubt: slow movements hide what it tells of few weeks.
+    """
     drop = before - after
     means = np.array([mean_known(block) for block in np.array_split(drop, SURE_BLOCKS) if len(block)])
     chance = means.std(axis=0, ddof=1) / np.sqrt(len(means)) if len(means) > 1 else np.full(drop.shape[1], np.inf)
     gain = mean_known(drop)
-    return np.where(gain > np.maximum(GAIN_ALONE, SURE_ALONE * chance), gain, 0.0)
+    return np.where(gain > np.maximum(GAIN_ALONE, np.where(clear, 0.0, SURE_ALONE * chance)), gain, 0.0)
