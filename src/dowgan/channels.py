@@ -45,6 +45,7 @@ class Channels:
         conditions: numbers, among the schema's channels, of the columns that make up the regime: those that the user
             named or, where there are none, found states.
         found: whether they were found: then they are drawn, and not only given.
+        scheduled: those of the conditions that the clock tells.
         states: that numbers tell, part of the regime too; none where the user named conditions.
         counted: which of both hold numbers, such as a set-point.
         regimes: [R Q] the level numbers, or the numbers themselves, of each regime; 0 or 1 of a state.
@@ -63,6 +64,7 @@ class Channels:
     codes: tuple[Code, ...]
     conditions: tuple[int, ...]
     found: bool
+    scheduled: tuple[int, ...]
     states: tuple[State, ...]
     counted: tuple[bool, ...]
     regimes: Float[np.ndarray, "R Q"]
@@ -241,7 +243,8 @@ class Channels:
         own += [f"'{names[curve.column]}' lies on a curve of '{names[curve.of]}'" for curve in self.curves]
         if not self.found:
             return own
-        said = [f"'{names[place]}' is a state of its own" for place in self.conditions]
+        own += [f"'{names[place]}' is a schedule of the clock, by which others go" for place in self.scheduled]
+        said = [f"'{names[place]}' is a state of its own" for place in self.conditions if place not in self.scheduled]
         return own + said + [state.words(names[state.place]) for state in self.states]
 
     @property
@@ -284,7 +287,8 @@ class Channels:
         off = np.abs(levels[:, None] - self.regimes[None])  # [L R Q]
         counted = np.array(self.counted)
         spans = np.ptp(self.regimes, axis=0)
-        unlike = np.where(off > 0, 1.0 if self.found else np.inf, 0.0)
+        known = [not self.found and place not in self.scheduled for place in self.telling]
+        unlike = np.where(off > 0, np.where(known, np.inf, 1.0), 0.0)
         off = np.where(counted, off / np.where(spans > 0, spans, 1.0), unlike)
         off = (off * weight[:, None]).sum(axis=2)
         places = places.reshape(-1)
@@ -373,8 +377,9 @@ def fit_channels(
     named = [place for place, column in enumerate(schema.channels) if _tells_regimes(column, len(runs), place in once)]
     fixed = tuple(place for place in once if place not in named)
     apart, flows = [stock.column for stock in stocks], [flow for stock in stocks for flow in stock.flows]
-    found, states = ((), ()) if named else find_states(schema.channels, runs, schema.clock.cycles(), flows)
-    conditions = (*named, *found)
+    scheduled = tuple(place for place, column in enumerate(schema.channels) if column.schedule)
+    found, states = ((), ()) if named else find_states(schema.channels, runs, schema.clock.cycles(), flows, scheduled)
+    conditions = (*named, *scheduled, *found)
     states = tuple(state for state in states if state.place not in apart)
     none = (*conditions, *dict(same), *fixed, *apart)
     places = [place for place in range(len(schema.channels)) if place not in none]
@@ -386,7 +391,8 @@ def fit_channels(
     plain = Channels(
         codes=(),
         conditions=conditions,
-        found=bool(found or states),
+        found=not named and bool(conditions or states),
+        scheduled=scheduled,
         states=states,
         counted=(*counted, *(False for _ in states)),
         regimes=regimes,

@@ -17,7 +17,7 @@ KNOTS = 48  # of a curve
 ROWS = 10  # of each knot, at least
 TIGHT = 0.04  # share of a column's variance in later rows, that lies off its curve at most
 STEPS = 0.1  # of the squares of its steps, that the curve leaves at most: a smooth column needs none
-BENT = 0.7  # of what a straight line leaves, that the curve of a column beside such a one leaves at most
+BENT = 0.7  # of what a straight line leaves, that the curve of a column beside such a one leaves at most; no more steps
 STRAIGHT = 0.1  # of what a straight line leaves of it, that the curve leaves at most
 LEAST = 0.1  # of the usual distance from the curve, that is reckoned with anywhere
 MOST_COLUMNS = 40  # of which every pair is looked at
@@ -86,7 +86,8 @@ def fit_curves(
         if found.tight and y not in chosen and y not in chosen.values() and x not in chosen:
             chosen[y] = x
     for (y, x), found in tried.items():  # what is tied to a column on a curve bends with it
-        if x in chosen.values() and y not in chosen and y not in chosen.values() and found.straight < BENT:
+        bends = found.straight < BENT and found.steps < 1
+        if x in chosen.values() and y not in chosen and y not in chosen.values() and bends:
             chosen[y] = x
     return tuple(_within(_curve(values, regime, y, x, regimes), values, regime) for y, x in chosen.items())
 

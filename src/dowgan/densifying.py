@@ -1,6 +1,7 @@
 """Fill the rows between those of a user's table, by a fitted model."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from math import gcd
 
 import numpy as np
@@ -8,13 +9,14 @@ from jaxtyping import Bool
 
 from dowgan.courses import Course
 from dowgan.fitting import levelled
+from dowgan.given import with_given
 from dowgan.model import Model
 from dowgan.prior import drawn_out
 from dowgan.resting import Resting, find_resting
 from dowgan.rng import Streams
 from dowgan.sampling import path_normals
 from dowgan.stretch import Stretch
-from dowgan.table import Run, Table
+from dowgan.table import Run, Table, refined
 from dowgan.table.adopt import multiple
 from dowgan.verbs import Rows, densify, regimes_between
 
@@ -78,6 +80,11 @@ class Densifier:
         stretch, level = levelled(model.channels, part, self._pace(part, ratio))
         position = run.offset * ratio + model.shift(table)
         rows, sure = _fine_rows(stretch, part, position, ratio, factor, model)
+        if model.channels.scheduled:
+            clock = refined(table.schema, factor)[0].clock
+            told = model.scheduled(clock.times(run.start, len(sure)))
+            rows = replace(rows, regime=with_given(model.channels, rows.regime, told))
+            sure |= set(model.channels.telling) <= set(model.channels.scheduled)
         common = gcd(ratio, factor)
         process = model.path.process
         process = (process if factor == common else process.finer(factor // common)).every(ratio // common)

@@ -115,6 +115,7 @@ class Extender:
             number: of the run.
         """
         model, stretch, run = self.model, history.stretch, history.rises
+        ahead = self._on_schedule(history, ahead)
         regime = self._coming(stretch, ahead)
         rng = streams.numpy(f"states/{number}")
         likes = model.channels.trajectories.like(self._others(history), stretch.regime, run.values, count, rng)
@@ -212,14 +213,16 @@ class Extender:
     ) -> list[np.ndarray]:
         """Regimes of each path where they are states that were found; none where they are known or given."""
         channels, stretch = self.model.channels, history.stretch
-        if not channels.found or not np.isnan(ahead.given[:, channels.telling]).all():
+        others = [place for place in channels.telling if place not in channels.scheduled]
+        if not channels.found or not others or not np.isnan(ahead.given[:, others]).all():
             return []
         model, every = self.model, np.ones(len(channels.regimes), dtype=bool)
         at, now, rows = stretch.position + len(stretch.values), self._now(stretch), len(regime)
         if steers(model):
             level = self._level(history)
             return [self._stretches.steer(rows, level, rng, now) for _ in range(count)]
-        return [wander(model.past, model.timetable, rows, at, every, rng, now) for _ in range(count)]
+        drawn = [wander(model.past, model.timetable, rows, at, every, rng, now) for _ in range(count)]
+        return [with_given(channels, course, ahead.given) for course in drawn] if channels.scheduled else drawn
 
     def _middle_of(self, paths: np.ndarray) -> np.ndarray:
         """The median [H C] of paths; of states and labels the most frequent."""
@@ -229,6 +232,14 @@ class Extender:
                 levels = np.unique(paths[:, :, place])
                 out[:, place] = levels[(paths[:, :, place, None] == levels).sum(axis=0).argmax(axis=1)]
         return out
+
+    def _on_schedule(self, history: History, ahead: Ahead) -> Ahead:
+        """What is known of the rows to come, with what the clock tells of them."""
+        model, run = self.model, history.run
+        if not model.channels.scheduled:
+            return ahead
+        told = model.scheduled(model.table_schema.clock.at(run.start, len(run.values) + np.arange(len(ahead.given))))
+        return replace(ahead, given=np.where(np.isnan(told), ahead.given, told))
 
     def _coming(self, stretch: Stretch, ahead: Ahead) -> np.ndarray:
         """The regimes of the rows to come."""

@@ -64,9 +64,9 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
         return drawer.kept(drawer.polished(values, np.full(len(values), len(values)), regime_of(values)), None)
 
     runs = [replace(run, values=finished(run.values)) for run in drawn]
-    lines = find_lines(columns, table.runs, runs)
-    own = [column for line in lines for column in line.columns]
-    own += [curve.column for curve in fitted.channels.curves]  # rests where the other does
+    curved = [curve.column for curve in fitted.channels.curves]  # moves and rests as the other does
+    lines = find_lines(columns, table.runs, runs, curved)
+    own = [*curved, *(column for line in lines for column in line.columns)]
     falling = find_falling(columns, table.runs)
     holds = find_holds(columns, table.runs, runs, own)
     model = replace(model, holds=(*idle, *lines, *holds, *falling))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -84,7 +85,18 @@ def lay_out(
     else:
         plans = plan_runs(model, schema, rows, runs or len(model.past), position, held, rng)
     refuse_copies(plans, schema)
-    return plans if fixed is None else [_followed(model, plan, fixed) for plan in plans]
+    plans = plans if fixed is None else [_followed(model, plan, fixed) for plan in plans]
+    return [_on_schedule(model, plan) for plan in plans] if model.channels.scheduled else plans
+
+
+def _on_schedule(model: Model, plan: Plan) -> Plan:
+    """A plan whose regimes are those of the hours of the clock."""
+    clock, first, course = model.table_schema.clock, model.past[0], plan.course
+    start = plan.position - len(plan.before) - first.offset
+    told = model.scheduled(clock.at(clock.decode(first.start), start + np.arange(len(course))))
+    course = with_given(model.channels, course, told)
+    parts = np.split(course, [len(plan.before), len(plan.before) + plan.rows])
+    return replace(plan, before=parts[0], regime=parts[1], after=parts[2])
 
 
 def _followed(model: Model, plan: Plan, fixed: np.ndarray) -> Plan:

@@ -6,7 +6,7 @@ a draw do not, drawn values are kept at the corners only and joined by straight 
 Shapes: P paths, N rows, C columns, K corners.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -122,20 +122,25 @@ def straight_shares(runs: Sequence[Run], tolerance: Float[np.ndarray, " C"]) -> 
     return straight / np.maximum(moving, 1)
 
 
-def find_lines(columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[Run]) -> tuple[Lines, ...]:
+def find_lines(
+    columns: Sequence[Column], runs: Sequence[Run], drawn: Sequence[Run], but: Collection[int] = ()
+) -> tuple[Lines, ...]:
     """Find the columns that run along straight lines where a draw does not.
 
     Args:
         columns: the schema's channels.
         runs: the table's, in the user's units.
         drawn: generated ones.
+        but: columns that are told by others.
     """
     every = np.concatenate([run.values for run in runs])
     tolerance = np.array([tolerance_of(c, float(s)) for c, s in zip(columns, np.nanstd(every, axis=0), strict=True)])
     real = straight_shares(runs, tolerance)
     own = straight_shares([replace(run, values=written(columns, run.values)) for run in drawn], tolerance)
     straight = [place for place in numbers(columns) if real[place] > max(STRAIGHT, own[place] + MORE)]
-    places = [place for place in straight if not columns[place].levels]  # a number of few settings jumps between them
+    places = [
+        p for p in straight if not columns[p].levels and p not in but
+    ]  # a number of few settings jumps between them
     bends, out = [_bends(run.values, tolerance) for run in runs], []
     for group in together(bends, places, TOGETHER):
         marks = [np.flatnonzero(bend[:, list(group)].any(axis=1)) for bend in bends]

@@ -6,7 +6,7 @@ Shapes: D channels, C columns, T steps of a window.
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -45,6 +45,9 @@ from dowgan.totals import Totals
 from dowgan.trajectories import Trajectories
 from dowgan.transport import Slice, Transport
 from dowgan.verbs import Mixture
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 @dataclass(frozen=True)
@@ -226,6 +229,18 @@ class Model:
     @cached_property
     def _usual(self) -> Float[np.ndarray, " C"]:
         return np.nan_to_num(np.nanmedian(np.stack([past.first for past in self.past]), axis=0))
+
+    def scheduled(self, times: "pd.Index") -> Float[np.ndarray, "N C"]:
+        """What the clock tells of columns that are schedules, at some of its times; NaN in the other columns."""
+        import pandas as pd
+
+        from dowgan.table.almanac import numbers
+
+        columns = self.table_schema.channels
+        out = np.full((len(times), len(columns)), np.nan)
+        for place in self.channels.scheduled:
+            out[:, place] = numbers(columns[place], pd.DatetimeIndex(times))
+        return out
 
     def shift(self, table: Table) -> int:
         """Steps of the model's clock from the fitted table's first time to that of another table."""

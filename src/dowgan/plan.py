@@ -150,7 +150,7 @@ def level_text(column: Column, level: float) -> str:
 
 def named_conditions(model: Model, schema: Schema) -> list[str]:
     """Return the conditions that the user named; states that were found are columns like others."""
-    return [] if model.channels.found else [schema.channels[place].name for place in model.channels.conditions]
+    return [c.name for c in (schema.channels[place] for place in model.channels.conditions) if c.role == "condition"]
 
 
 def chosen_regimes(model: Model, schema: Schema, where: dict[str, str]) -> Bool[np.ndarray, " R"]:

@@ -195,15 +195,21 @@ def _regime_means(
 def _regime_levels(
     rests: Sequence[Float[np.ndarray, "_T D"]], regimes: Sequence[Int[np.ndarray, " _T"]], count: int
 ) -> tuple[Float[np.ndarray, "R D"], Response, Float[np.ndarray, "N D"]]:
-    """Levels of the regimes, the response to their changes, and the rest. Each is fitted to what the other leaves."""
+    """Levels of the regimes, the response to their changes, and the rest. Each is fitted to what the other leaves.
+
+    A channel that strays further from both than from levels of its own has no response: it is at its level at once.
+    """
     rows, regime = np.concatenate(list(rests)), np.concatenate(list(regimes))
     ends, added = np.cumsum([len(r) for r in rests])[:-1], np.zeros_like(rows)
-    levels, response = _regime_means(rows, regime, count), no_response(count, rows.shape[1])
+    plain = levels = _regime_means(rows, regime, count)
+    response = no_response(count, rows.shape[1])
     for _ in range(RESPONSE_TURNS if count > 1 else 0):
         levels = _regime_means(rows - added, regime, count)
         response = fit_response(np.split(rows - levels[regime], ends), regimes, levels)
         added = np.concatenate([response.level(r, 1.0) for r in regimes])
-    return levels, response, rows - levels[regime] - added
+    slow = mean_known((rows - levels[regime] - added) ** 2) <= mean_known((rows - plain[regime]) ** 2)
+    levels, response = np.where(slow, levels, plain), replace(response, weights=np.where(slow, response.weights, 0.0))
+    return levels, response, rows - levels[regime] - np.where(slow, added, 0.0)
 
 
 def _log_spread(rest: Float[np.ndarray, "N D"], design: Float[np.ndarray, "N F"], cut: int) -> Float[np.ndarray, "G D"]:
@@ -259,7 +265,8 @@ def fit_season(
     values, positions, _, places = stacked(stretches)
     middle, half = float(positions.mean()), max(float(np.ptp(positions)) / 2, 1.0)
     line, wave = ((positions - middle) / half)[:, None], found.at(positions)
-    chosen = _level_and_waves(values, line, wave, found.used, np.zeros(channels) if trend is None else trend)
+    beside = _beside(np.concatenate([s.regime for s in stretches]), regimes if found.periods else 1)
+    chosen = _level_and_waves(values, line, wave, found.used, np.zeros(channels) if trend is None else trend, beside)
     rest = values - np.concatenate([np.ones_like(line), line, wave], axis=1) @ chosen
     ends = np.cumsum([len(s.values) for s in stretches])[:-1]
     regime_mean, response, rest = _regime_levels(np.split(rest, ends), [s.regime for s in stretches], regimes)
@@ -295,14 +302,26 @@ def _level_and_waves(
     wave: Float[np.ndarray, "N F"],
     used: Bool[np.ndarray, "F D"],
     follow: Float[np.ndarray, " D"],
+    beside: Float[np.ndarray, "N B"],
 ) -> Float[np.ndarray, "G D"]:
-    """Level, slope along the line and coefficients of the waves; the slope as far as each channel follows it."""
+    """Level, slope along the line and coefficients of the waves; the slope as far as each channel follows it.
+
+    What is beside them is told together with them, and left: a shift's hours are no season of what goes by the shift.
+    """
     ones, every = np.ones_like(line), np.ones((1, len(follow)), dtype=bool)
-    with_trend = regress(np.concatenate([ones, line, wave], axis=1), values, 1e-5, np.vstack([every, every, used]))
-    without = regress(np.concatenate([ones, wave], axis=1), values, 1e-5, np.vstack([every, used]))
-    chosen = np.where(follow > 0, with_trend, np.insert(without, 1, 0.0, axis=0))
+    left = np.ones((beside.shape[1], len(follow)), dtype=bool)
+    parts = np.concatenate([ones, wave, beside], axis=1)
+    with_trend = regress(np.insert(parts, 1, line[:, 0], axis=1), values, 1e-5, np.vstack([every, every, used, left]))
+    without = regress(parts, values, 1e-5, np.vstack([every, used, left]))
+    chosen = np.where(follow > 0, with_trend, np.insert(without, 1, 0.0, axis=0))[: 2 + wave.shape[1]]
     chosen[1] *= follow
     return chosen
+
+
+def _beside(regime: Int[np.ndarray, " N"], regimes: int) -> Float[np.ndarray, "N B"]:
+    """Which regime each row has, beside how often it is; nothing where there is but one."""
+    each = np.eye(regimes)[regime % regimes][:, 1:]
+    return each - each.mean(axis=0)
 
 
 def _widened(

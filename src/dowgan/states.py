@@ -95,7 +95,11 @@ State = Rest | Sides
 
 
 def find_states(
-    columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence[int] = (), brief: Sequence[int] = ()
+    columns: Sequence[Column],
+    runs: Sequence[Run],
+    cycles: Sequence[int] = (),
+    brief: Sequence[int] = (),
+    known: Sequence[int] = (),
 ) -> tuple[tuple[int, ...], tuple[State, ...]]:
     """Return the columns of states and the numbers that tell one, all combinations of which are seen often.
 
@@ -106,19 +110,20 @@ def find_states(
         runs: of the table.
         cycles: of the clock in rows.
         brief: columns of states that need not last, such as a delivery that follows from what is in store.
+        known: columns that are states beside those that are found.
     """
     positions = [run.offset for run in runs]
     found: list[int] = []
     told: list[State] = []
-    flags = np.empty((sum(len(run.values) for run in runs), 0))
+    flags = np.concatenate([run.values[:, list(known)] for run in runs])
     for place, column in enumerate(columns):
-        if column.role != "value":
+        if column.role != "value" or place in known:
             continue
         parts, state = [run.values[:, place] for run in runs], None
         together = _seen_with(flags, parts, positions, cycles, place in brief) if _is_state(column, parts) else None
         if together is None and column.kind in ("float", "integer"):
-            known = [part[~np.isnan(part)] for part in parts]
-            state = _rest(place, known) or _sides(place, known)
+            seen = [part[~np.isnan(part)] for part in parts]
+            state = _rest(place, seen) or _sides(place, seen)
             told_by = [] if state is None else [filled(state.flag(part)) for part in parts]
             together = None if state is None else _seen_with(flags, told_by, positions, cycles, place in brief)
         if together is None:
@@ -128,7 +133,7 @@ def find_states(
             found.append(place)
         else:
             told.append(state)
-    return (tuple(found), tuple(told)) if len(found) < len(columns) else ((), ())
+    return (tuple(found), tuple(told)) if len(found) + len(known) < len(columns) else ((), ())
 
 
 def _seen_with(

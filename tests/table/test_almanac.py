@@ -49,7 +49,7 @@ def test_the_text_comes_back(tmp_path: Path) -> None:
     table = read(path)
     write(to_frame(table.schema, table.runs), table.schema, out)
     assert out.read_bytes() == path.read_bytes()
-    assert [c.name for c in table.schema.channels] == ["x"]
+    assert [c.name for c in table.schema.channels] == ["x", "shift"]  # which is a schedule
     assert table.schema.clock.parts == ("Date", "Time")
 
 

@@ -132,7 +132,7 @@ def _wider(model: Column, own: Column, values: np.ndarray) -> Column:
 
 def _cells(column: Column, cells: Cells) -> Cells:
     """The cells with codes into the model's levels."""
-    if column.kind != "category" or column.told:
+    if column.kind != "category" or (column.told and not column.schedule):
         return cells
     place = {str(level): i for i, level in enumerate(column.levels)}
     used = np.unique(cells.values[~np.isnan(cells.values)])

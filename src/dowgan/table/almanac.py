@@ -41,6 +41,9 @@ CYCLES: dict[str, tuple[int, str, Part]] = {  # a column may follow any of these
 }
 CYCLES_SEEN = 3  # in which each hour, weekday and so on has the same value, before a column is taken to follow it
 MOST_FOLLOWED = 12  # different values of such a column
+MOST_HOURS = 3  # of one that is a schedule: on and off, three shifts
+SEEN = 20  # rows of each of them, at least
+LASTS = 3.0  # rows of a mean stretch of one of them, at least
 
 
 def numbers(column: Column, times: pd.DatetimeIndex) -> np.ndarray:
@@ -179,5 +182,13 @@ def _following(column: Column, values: np.ndarray, times: pd.DatetimeIndex) -> C
         if seen[seen > 0].min() >= CYCLES_SEEN:
             known = np.flatnonzero(seen)
             before = known[np.searchsorted(known, np.arange(count), side="right") - 1]  # of hours that do not occur
-            return replace(column, told=name, codes=tuple(first[before].tolist()))
+            return replace(
+                column, told=name, codes=tuple(first[before].tolist()), schedule=_is_schedule(values[np.argsort(times)])
+            )
     return None
+
+
+def _is_schedule(values: np.ndarray) -> bool:
+    """Whether few values, in the order of time, last, and each is seen often."""
+    seen, changes = np.unique(values, return_counts=True)[1], int(np.count_nonzero(np.diff(values)))
+    return len(seen) <= MOST_HOURS and seen.min() >= SEEN and len(values) >= LASTS * (changes + 1)

@@ -36,6 +36,7 @@ class Column:
         level_dtype: the dtype of the levels of a pandas category.
         told: what the clock tells the column by: a format of its own ("%d/%m/%Y"), or a name in almanac.py, for which
             value is added, or codes has the value of each hour, weekday or the like; "" if it is modelled.
+        schedule: whether it is modelled though the clock tells it: a plant's hours, by which other columns go.
     """
 
     name: str
@@ -55,6 +56,7 @@ class Column:
     level_dtype: str = ""
     told: str = ""
     codes: tuple[float, ...] = ()
+    schedule: bool = False
 
     def in_steps(self, values: np.ndarray) -> bool:
         """Whether there is a step, and all values [N] are multiples of it."""
@@ -135,8 +137,8 @@ class Schema:
 
     @property
     def channels(self) -> tuple[Column, ...]:
-        """What the model models: value and condition columns that vary, but not with the clock, in order."""
-        modelled = (c for c in self.columns if c.role in ("value", "condition") and not c.told)
+        """What is modelled: value and condition columns that vary, not with the clock or as a schedule, in order."""
+        modelled = (c for c in self.columns if c.role in ("value", "condition") and (not c.told or c.schedule))
         return tuple(c for c in modelled if c.kind != "constant")
 
     @property
