@@ -20,7 +20,7 @@ from dowgan.courses import numbers
 from dowgan.curves import Curve, fit_curves
 from dowgan.effects import Effects, fit_effects, no_effects
 from dowgan.errors import OptionError
-from dowgan.known import beside_groups, first_or_none
+from dowgan.known import beside_groups, ends_of, first_or_none
 from dowgan.levels import Level, Levels, fit_levels, no_levels
 from dowgan.profile import at
 from dowgan.setpoints import Setpoints, fit_setpoints
@@ -426,8 +426,7 @@ def fit_channels(
     encoded = [coded.encode(run.values) for run in runs]
     levels = fit_levels([run.key for run in runs], beside_groups(encoded, [own for _, own in courses]))
     rows = np.concatenate([*encoded, np.zeros((1, coded.width))])  # their mean is zero
-    span = np.stack([np.nanmin(rows, axis=0), np.nanmax(rows, axis=0)])
-    return replace(coded, span=span, levels=levels, effects=no_effects(coded.width))
+    return replace(coded, span=ends_of(rows), levels=levels, effects=no_effects(coded.width))
 
 
 def with_effects(channels: Channels, schema: Schema, runs: Sequence[Run]) -> Channels:

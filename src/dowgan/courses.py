@@ -84,6 +84,11 @@ def resolution(column: Column) -> int | None:
     return 0 if column.kind == "integer" else column.decimals
 
 
+def rounded(values: Float[np.ndarray, "*N"], decimals: int | None) -> Float[np.ndarray, "*N"]:
+    """Return values with so many decimals, as they are where there are none to keep."""
+    return values if decimals is None else np.round(values, decimals)
+
+
 def numbers(columns: Sequence[Column]) -> list[int]:
     """Return which columns hold numbers that may take a course."""
     return [i for i, c in enumerate(columns) if c.role == "value" and c.kind in ("float", "integer")]
@@ -99,7 +104,5 @@ def written(columns: Sequence[Column], values: Float[np.ndarray, "N C"]) -> Floa
     """Return rows with the decimals that they are written with."""
     out = values.copy()
     for i, column in enumerate(columns):
-        decimals = resolution(column)
-        if decimals is not None:
-            out[:, i] = np.round(out[:, i], decimals)
+        out[:, i] = rounded(out[:, i], resolution(column))
     return out

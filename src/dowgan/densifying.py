@@ -1,7 +1,6 @@
 """Fill the rows between those of a user's table, by a fitted model."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from math import gcd
 
 import numpy as np
@@ -18,6 +17,7 @@ from dowgan.sampling import path_normals
 from dowgan.stretch import Stretch
 from dowgan.table import Run, Table, refined
 from dowgan.table.adopt import multiple
+from dowgan.table.clock import Clock
 from dowgan.verbs import Rows, densify, regimes_between
 
 LOOKED_AT = 200  # windows that tell of what step the rows of a table without a clock are
@@ -52,8 +52,10 @@ class Densifier:
         """
         ratio = ratio or self._ratio(table, factor)
         standing = self._standing(table)
+        clock = refined(table.schema, factor)[0].clock if self.model.channels.scheduled else None
         return [
-            self._filled(table, number, factor, ratio, streams, paths, standing) for number in range(len(table.runs))
+            self._filled(table, number, factor, ratio, streams, paths, standing, clock)
+            for number in range(len(table.runs))
         ]
 
     def _standing(self, table: Table) -> list[Course | Resting]:
@@ -72,6 +74,7 @@ class Densifier:
         streams: Streams,
         paths: int,
         standing: Sequence[Course | Resting],
+        clock: Clock | None,
     ) -> tuple[Run, np.ndarray, np.ndarray]:
         model, run = self.model, table.runs[number]
         if len(run.values) == 1 or factor == 1:
@@ -79,12 +82,8 @@ class Densifier:
         part = model.totals.blank(run)
         stretch, level = levelled(model.channels, part, self._pace(part, ratio))
         position = run.offset * ratio + model.shift(table)
-        rows, sure = _fine_rows(stretch, part, position, ratio, factor, model)
-        if model.channels.scheduled:
-            clock = refined(table.schema, factor)[0].clock
-            told = model.scheduled(clock.times(run.start, len(sure)))
-            rows = replace(rows, regime=with_given(model.channels, rows.regime, told))
-            sure |= set(model.channels.telling) <= set(model.channels.scheduled)
+        hours = None if clock is None else model.scheduled(clock.times(run.start, (len(run.values) - 1) * factor + 1))
+        rows, sure = _fine_rows(stretch, part, position, ratio, factor, model, hours)
         common = gcd(ratio, factor)
         process = model.path.process
         process = (process if factor == common else process.finer(factor // common)).every(ratio // common)
@@ -154,12 +153,12 @@ class Densifier:
 
 
 def _fine_rows(
-    stretch: Stretch, run: Run, position: int, ratio: int, factor: int, model: Model
+    stretch: Stretch, run: Run, position: int, ratio: int, factor: int, model: Model, hours: np.ndarray | None
 ) -> tuple[Rows, Bool[np.ndarray, " N"]]:
     """Where the rows of the finer series lie, on the model's clock and in a run, and of which the regime is known.
 
     When a state that was found has changed the clock may tell, or a stock that went up until then; conditions go on
-    until told otherwise.
+    until told otherwise. Hours [N C] are what the clock tells of schedules, None where there are none.
     """
     channels = model.channels
     fine = np.arange((len(stretch.values) - 1) * factor + 1)
@@ -176,5 +175,8 @@ def _fine_rows(
             inside = slice(gap * factor + 1, (gap + 1) * factor)
             behind = np.arange(1, factor) >= rows[gap]
             regime[inside], sure[inside] = np.where(behind, *stretch.regime[[gap + 1, gap]]), True
+    if hours is not None:
+        regime = with_given(channels, regime, hours)
+        sure |= set(channels.telling) <= set(channels.scheduled)
     place = fine * stretch.pace / factor
     return Rows(position + fine * ratio / factor, regime, place), sure

@@ -100,6 +100,21 @@ class Drawer:
             out.append(replace(run, values=values))
         return out
 
+    def emptied(
+        self, runs: Sequence[Run], plans: Sequence[Plan], fixed: np.ndarray | None, rng: np.random.Generator
+    ) -> list[Run]:
+        """Runs without the cells that are empty in the table's pattern; what is given stays."""
+        gaps, out = self.model.gaps, []
+        numbers, columns = {key: number for number, key in enumerate(self._past)}, list(gaps.columns)
+        for run, plan in zip(runs, plans, strict=True):
+            values = run.values.copy()
+            empty = gaps.of(numbers[plan.like], len(values), plan.position, rng)
+            if fixed is not None:
+                empty &= np.isnan(fixed[: len(values), columns])
+            values[:, columns] = np.where(empty, np.nan, values[:, columns])
+            out.append(replace(run, values=values))
+        return out
+
     def polished(self, values: np.ndarray, lengths: np.ndarray, regime: np.ndarray) -> np.ndarray:
         """Values [N C] with the last touch for their regimes and for runs of their lengths [N]: of one window, or of
         many."""
@@ -270,5 +285,4 @@ class Drawer:
 
     def _starts(self, plans: Sequence[Plan]) -> Index:
         """The clock values at which plans begin."""
-        clock, first = self.schema.clock, self.model.past[0]
-        return clock.at(clock.decode(first.start), np.array([plan.position - first.offset for plan in plans]))
+        return self.model.times(np.array([plan.position for plan in plans]))

@@ -164,22 +164,23 @@ class Extender:
         for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
             decoded.append(model.channels.decode(history.level.on(path, rows.place), course, own))
         now, last = int(stretch.regime[-1]), last_known(history.rises.values)
+        limits = self._limits(history, len(regime))
         for values, course in zip(decoded, [regime, *(courses or [regime] * count)], strict=True):
             model.channels.put_fixed(values, model.own_of(history.rises.values))
             stays = int(np.argmin(np.append(course == now, False)))
             model.channels.as_given(values[:stays], course[:stays], last, now)
-            self._tame(values, history)
+            np.clip(values, *limits, out=values)
+            if model.polish is not None:
+                model.polish.put_on_numbers(values)
         return decoded
 
-    def _tame(self, values: np.ndarray, history: History) -> None:
-        """Keep values [H C] within once the range of all known rows beyond these, in place, and on the numbers that
-        their columns hold: the tail of a shower, or of a leak, goes on to any height."""
+    def _limits(self, history: History, rows: int) -> np.ndarray:
+        """Limits [2 C] once the range of all known rows beyond these, more for more rows than the table has: the tail
+        of a shower, or of a leak, goes on to any height."""
         model, seen = self.model, history.rises.values
         low, high = ends_of(np.concatenate([model.range, np.where(np.isnan(seen), model.range[0], seen)]))
-        far = max(1.0, len(values) / sum(past.rows for past in model.past)) * (high - low)
-        np.clip(values, low - far, high + far, out=values)
-        if model.polish is not None:
-            model.polish.put_on_numbers(values)
+        far = max(1.0, rows / sum(past.rows for past in model.past)) * (high - low)
+        return np.stack([low - far, high + far])
 
     def _level(self, history: History) -> float:
         """The first stock, before the flows of the row to come."""

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float
 
-from dowgan.courses import resolution
+from dowgan.courses import numbers, resolution, rounded
 from dowgan.table.schema import Column
 
 FEWEST = 50  # rows in which a column and its sources must be known
@@ -98,7 +98,7 @@ class Formula:
         self._round(values, known)
         told, out = self.of(values), ~known[:, self.place]
         out &= np.isfinite(told)
-        values[out, self.place] = _rounded(told[out], self.digits[0])
+        values[out, self.place] = rounded(told[out], self.digits[0])
         free = known[:, self.place] & ~known[:, list(self.sources)].all(axis=1)
         for number, place in enumerate(self.sources):
             if not self.movable[number]:
@@ -111,7 +111,7 @@ class Formula:
 
     def _round(self, values: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> None:
         for place, digits in zip(self.sources, self.digits[1:], strict=True):
-            values[:, place] = np.where(known[:, place], values[:, place], _rounded(values[:, place], digits))
+            values[:, place] = np.where(known[:, place], values[:, place], rounded(values[:, place], digits))
 
     def _solved(self, values: Float[np.ndarray, "N C"], number: int) -> Float[np.ndarray, " N"]:
         """One of the sources from the column and the others."""
@@ -122,7 +122,7 @@ class Formula:
                 found = (values[:, self.place] / self.of(own)) ** self.weights[number]
             else:
                 found = (values[:, self.place] - self.of(own)) / self.weights[number]
-        return _rounded(found, self.digits[1 + number])
+        return rounded(found, self.digits[1 + number])
 
     def words(self, names: Sequence[str]) -> str:
         """Return it as an equation."""
@@ -139,10 +139,6 @@ class Formula:
         return " + ".join([*terms, *([f"{self.constant:g}"] if self.constant else [])]).replace("+ -", "- ")
 
 
-def _rounded(values: Float[np.ndarray, " N"], digits: int | None) -> Float[np.ndarray, " N"]:
-    return values if digits is None else np.round(values, digits)
-
-
 def find_formulas(
     columns: Sequence[Column],
     values: Float[np.ndarray, "N C"],
@@ -157,8 +153,7 @@ def find_formulas(
         places: of the numbers that may be told; such as have few levels may tell them too.
         but: columns that other rules tie already.
     """
-    levels = [i for i, c in enumerate(columns) if c.role == "value" and c.kind in ("float", "integer") and c.levels]
-    among = sorted({*places, *levels})
+    among = sorted({*places, *(place for place in numbers(columns) if columns[place].levels)})
     found = [*_sums(columns, values, places, among), *_products(columns, values, places, among)]
     found.sort(key=lambda rule: (rule.rough, rule.ratio, _loose(rule, values), -rule.place))
     chosen: list[Formula] = []
@@ -232,14 +227,12 @@ def _sums(
     columns: Sequence[Column], values: Float[np.ndarray, "N C"], places: Sequence[int], among: Sequence[int]
 ) -> Iterator[Formula]:
     """Weighted sums."""
-    known = ~np.isnan(values[:, among]).any(axis=1)
+    rows = values[~np.isnan(values[:, among]).any(axis=1)]
+    if len(among) < 2 or len(rows) < max(FEWEST, ROWS_EACH * (len(among) - 1)):
+        return
+    some = rows[:: max(1, len(rows) // LOOK)]
     for place in places:
-        others = [other for other in among if other != place]
-        if not others or known.sum() < max(FEWEST, ROWS_EACH * len(others)):
-            return
-        rows = values[known]
-        some = rows[:: max(1, len(rows) // LOOK)]
-        rule = _weighted(columns, some, place, others)
+        rule = _weighted(columns, some, place, [other for other in among if other != place])
         rule = None if rule is None else _without_trifles(columns, some, rule)
         while rule is not None and (fewer := _without_one(columns, some, rule)) is not None:
             rule = fewer

@@ -37,9 +37,8 @@ def _position(model: Model, start: object) -> int:
     clock, first = model.table_schema.clock, model.past[0]
     if clock.kind == "row":
         raise OptionError(f"'{start}' is no start of this table: it has no clock, its rows are only numbered.")
-    value = model.table_schema.typed(
-        start if isinstance(start, str | int | float) else str(start)
-    )  # a pandas time as its text
+    typed = start if isinstance(start, str | int | float) else str(start)  # a pandas time as its text
+    value = model.table_schema.typed(typed)
     origin = clock.decode(first.start)
     steps = clock.steps_between(origin, value)
     if not clock.has(origin, value):
@@ -91,10 +90,8 @@ def lay_out(
 
 def _on_schedule(model: Model, plan: Plan) -> Plan:
     """A plan whose regimes are those of the hours of the clock."""
-    clock, first, course = model.table_schema.clock, model.past[0], plan.course
-    start = plan.position - len(plan.before) - first.offset
-    told = model.scheduled(clock.at(clock.decode(first.start), start + np.arange(len(course))))
-    course = with_given(model.channels, course, told)
+    positions = plan.position - len(plan.before) + np.arange(len(plan.course))
+    course = with_given(model.channels, plan.course, model.scheduled(model.times(positions)))
     parts = np.split(course, [len(plan.before), len(plan.before) + plan.rows])
     return replace(plan, before=parts[0], regime=parts[1], after=parts[2])
 

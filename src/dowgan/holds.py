@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
-from dowgan.courses import Course, numbers, resolution, written
+from dowgan.courses import Course, numbers, resolution, rounded, written
 from dowgan.lengths import Lengths, fit_lengths, measure, together
 from dowgan.table.schema import Column, Run
 
@@ -49,7 +49,7 @@ class Hold(Course):
     ) -> None:
         lead = values[:, :, self.columns[0]]
         length, _ = self.lengths.draw(lead, chance, positions)
-        same = _rounded(lead, self.decimals) if self.lengths.every == 1 else length.cumsum(axis=1)  # a beat goes on
+        same = rounded(lead, self.decimals) if self.lengths.every == 1 else length.cumsum(axis=1)  # a beat goes on
         held = _starts(same, length)
         for column in self.columns:
             values[:, :, column] = np.take_along_axis(values[:, :, column], held, axis=1)
@@ -123,10 +123,6 @@ def _starts(values: Num[np.ndarray, "P N"], length: Int[np.ndarray, "P N"]) -> I
             then = before if before > now and then - before < after - then else after
         now = then
     return np.maximum.accumulate(np.where(marked.reshape(paths, rows), np.arange(rows), 0), axis=1)
-
-
-def _rounded(values: Float[np.ndarray, "*N"], decimals: int | None) -> Float[np.ndarray, "*N"]:
-    return values if decimals is None else np.round(values, decimals)
 
 
 def _changes(values: Float[np.ndarray, "N C"]) -> Bool[np.ndarray, "N C"]:
@@ -203,7 +199,7 @@ def _liker(runs: Sequence[Run], drawn: Sequence[Run], hold: Hold) -> Hold | Dead
     if len(hold.columns) > 1:
         return hold
     place = hold.columns[0]
-    paths = [_rounded(run.values[None, :TRIED], hold.decimals) for run in drawn[: -(-TRIED // len(drawn[0].values))]]
+    paths = [rounded(run.values[None, :TRIED], hold.decimals) for run in drawn[: -(-TRIED // len(drawn[0].values))]]
     wanted = _changes_of([run.values[:, place] for run in runs])
     band = Deadband((place,), _width([path[0, :, place] for path in paths], float(np.mean(wanted == 0))))
     sizes = np.quantile(wanted, SIZES)

@@ -138,9 +138,8 @@ def find_lines(
     real = straight_shares(runs, tolerance)
     own = straight_shares([replace(run, values=written(columns, run.values)) for run in drawn], tolerance)
     straight = [place for place in numbers(columns) if real[place] > max(STRAIGHT, own[place] + MORE)]
-    places = [
-        p for p in straight if not columns[p].levels and p not in but
-    ]  # a number of few settings jumps between them
+    # a number of few settings jumps between them
+    places = [place for place in straight if not columns[place].levels and place not in but]
     bends, out = [_bends(run.values, tolerance) for run in runs], []
     for group in together(bends, places, TOGETHER):
         marks = [np.flatnonzero(bend[:, list(group)].any(axis=1)) for bend in bends]

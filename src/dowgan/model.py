@@ -242,6 +242,11 @@ class Model:
             out[:, place] = numbers(columns[place], pd.DatetimeIndex(times))
         return out
 
+    def times(self, positions: Int[np.ndarray, " N"]) -> "pd.Index":
+        """The clock values at positions: steps from the fitted table's first time."""
+        clock, first = self.table_schema.clock, self.past[0]
+        return clock.at(clock.decode(first.start), positions - first.offset)
+
     def shift(self, table: Table) -> int:
         """Steps of the model's clock from the fitted table's first time to that of another table."""
         first, clock = self.past[0], self.table_schema.clock

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float
 
+from dowgan.courses import numbers, rounded
 from dowgan.formulas import Formula, find_formulas
 from dowgan.table.schema import Column
 
@@ -130,7 +131,7 @@ class Sum:
 
     def _rounded(self, values: Float[np.ndarray, "N P"]) -> Float[np.ndarray, "N P"]:
         values = values if self.step is None else np.round(values / self.step) * self.step
-        return values if self.decimals is None else np.round(values, self.decimals)
+        return rounded(values, self.decimals)
 
 
 @dataclass(frozen=True)
@@ -262,7 +263,7 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], 
         values: in the user's units, NaN missing.
         units: of each, "" where it is not known; what has another one is neither above nor below.
     """
-    usable = [i for i, c in enumerate(columns) if c.role == "value" and c.kind in ("float", "integer") and not c.levels]
+    usable = [place for place in numbers(columns) if not columns[place].levels]
     some = values[:: max(1, len(values) // LOOK)]
     same = _same(columns, values, some, usable)
     copies = {place for place, _ in same}
@@ -282,10 +283,7 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], 
     ]
     sums, empty = find_sums(columns, values, leaders), find_empty(values, leaders)
     formulas = find_formulas(columns, values, leaders, [rule.members for rule in sums])
-    tied = [
-        *(rule.members for rule in sums),
-        *(rule.members for rule in formulas),
-    ]  # that parts are below their sum follows from the sum
+    tied = [*(rule.members for rule in sums), *(rule.members for rule in formulas)]  # a part is below its sum anyway
     order = [pair for pair in below if not any(set(pair) <= members for members in tied)]
     return Relations(tuple(same), _in_order(order), tuple(sums), tuple(empty), formulas)
 

@@ -320,7 +320,9 @@ def _level_and_waves(
 
 def _beside(regime: Int[np.ndarray, " N"], regimes: int) -> Float[np.ndarray, "N B"]:
     """Which regime each row has, beside how often it is; nothing where there is but one."""
-    each = np.eye(regimes)[regime % regimes][:, 1:]
+    if regimes == 1:
+        return np.empty((len(regime), 0))
+    each = np.eye(regimes)[regime][:, 1:]
     return each - each.mean(axis=0)
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dowgan.courses import numbers, resolution
+from dowgan.courses import numbers, resolution, rounded
 from dowgan.table.schema import Column, Run
 
 KNOWN = 0.8  # share of the rows in which a stock and its flows are known, at least
@@ -78,10 +78,7 @@ class Stock:
 
     def net(self, values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, " N"]:
         """Return what the flows of each row, as they are written, add to that row or to the next."""
-        flows = [
-            values[:, flow] if decimals is None else np.round(values[:, flow], decimals)
-            for flow, decimals in zip(self.flows, self.written, strict=True)
-        ]
+        flows = [rounded(values[:, flow], decimals) for flow, decimals in zip(self.flows, self.written, strict=True)]
         return self.constant + np.stack(flows, axis=1) @ self.weights
 
     def fill(
@@ -106,8 +103,7 @@ class Stock:
         if self.measured:
             open_rows = np.isnan(known) & (np.arange(len(values)) > 0)
             values[open_rows, self.column] += noise[open_rows] / np.sqrt(2)
-        if self.decimals is not None:
-            values[:, self.column] = np.round(values[:, self.column], self.decimals)
+        values[:, self.column] = rounded(values[:, self.column], self.decimals)
 
     def between(self, coarse: Float[np.ndarray, "K C"], fine: Float[np.ndarray, "N C"], ratio: int) -> None:
         """Put the stock in place between given rows: as flows add, the rest of its change evenly.

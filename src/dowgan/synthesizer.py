@@ -242,7 +242,7 @@ class Synthesizer:
             plans = lay_out(self._model, rows, runs, position, held, fixed, streams)
             drawn = self._drawn(plans, fixed, streams, single=not many)
         if gaps:
-            drawn = self._emptied(drawn, plans, fixed, streams.numpy("gaps"))
+            drawn = self._drawer.emptied(drawn, plans, fixed, streams.numpy("gaps"))
         lead = ("run", range(1, len(drawn) + 1)) if runs is not None and not schema.run_names else None
         frame = to_frame(schema, drawn, lead=lead)
         total = sum(len(run.values) for run in drawn)
@@ -255,21 +255,6 @@ class Synthesizer:
         with threadpool_limits(1):
             plans = lay_out(self._model, None, None, None, {}, None, streams)
             return self._drawn(plans, None, streams, single=not self.schema.run_names)
-
-    def _emptied(
-        self, drawn: Sequence[Run], plans: Sequence[Plan], fixed: np.ndarray | None, rng: np.random.Generator
-    ) -> list[Run]:
-        """Runs without the cells that are empty in the table's pattern; what is given stays."""
-        gaps, out = self._model.gaps, []
-        numbers = {past.key: number for number, past in enumerate(self._model.past)}
-        for run, plan in zip(drawn, plans, strict=True):
-            values, columns = run.values.copy(), list(gaps.columns)
-            empty = gaps.of(numbers.get(plan.like, 0), len(values), plan.position, rng)
-            if fixed is not None:
-                empty &= np.isnan(fixed[: len(values), columns])
-            values[:, columns] = np.where(empty, np.nan, values[:, columns])
-            out.append(replace(run, values=values))
-        return out
 
     def _drawn(self, plans: Sequence[Plan], fixed: np.ndarray | None, streams: Streams, single: bool) -> list[Run]:
         added = None if fixed is None else self._model.totals.added(fixed)

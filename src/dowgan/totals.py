@@ -13,7 +13,7 @@ from jaxtyping import Float, Int
 from scipy.interpolate import PchipInterpolator
 
 from dowgan.again import Again, begun_again, find_again
-from dowgan.courses import numbers, resolution
+from dowgan.courses import numbers, resolution, rounded
 from dowgan.table.schema import Column, Run, Schema
 
 
@@ -83,7 +83,7 @@ class Totals:
         out = values.copy()
         for column, decimals, again in zip(self.columns, self.decimals, self.again, strict=True):
             rises = np.maximum(values[:, column], 0.0)
-            so_far = before[column] + np.cumsum(rises if decimals is None else np.round(rises, decimals))
+            so_far = before[column] + np.cumsum(rounded(rises, decimals))
             if again.limit:
                 so_far = so_far % again.limit
             starts = np.flatnonzero(again.begins(position, len(values)))
@@ -91,7 +91,7 @@ class Totals:
                 last = np.searchsorted(starts, np.arange(len(values)), side="right") - 1
                 gone = np.append(before[column], so_far)[starts][np.maximum(last, 0)]  # before the row that begins
                 so_far = np.where(last >= 0, so_far - gone, so_far)
-            out[:, column] = so_far if decimals is None else np.round(so_far, decimals)
+            out[:, column] = rounded(so_far, decimals)
         return out
 
     def beginning(self, position: int) -> list[bool]:

@@ -3,7 +3,7 @@
 Shapes: T steps, N rows of all runs, L late ones, D channels, F waves.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,6 +19,7 @@ SURE = 2.0  # standard errors of that drop: white noise gains more than GAIN by 
 GAIN_ALONE = 0.02  # the same for a channel that follows a season which all together do not
 SURE_ALONE = 5.0
 STANDS_OUT = 4.0  # times the power beside it, at which a season that the clock suggests is taken for one
+SHORTEST = 2.5  # rows of a harmonic that is looked at
 CLEAR = 4  # harmonics of a season that stand out together in a channel that has one without doubt
 BESIDE = range(2, 10)  # how many cycles more or fewer in all rows are looked at beside it
 SURE_BLOCKS = 8  # blocks of the late rows, whose means tell the standard error also where rows are alike
@@ -148,7 +149,8 @@ def choose_waves(early: Sequence[Stretch], late: Sequence[Stretch], candidates: 
         if together is not None and _gains(best, together[1]):
             chosen, best = together
             continue
-        clear = _clear([*early, *late], period)
+        some = any((mean_known(best - after) > GAIN_ALONE).any() for _, after in tried)
+        clear = _clear([*early, *late], period) if some else ~every
         alone = [(k, _gain_alone(best, after, clear)) for k, (_, after) in zip(most, tried, strict=True)]
         if alone and max(gain.sum() for _, gain in alone) > 0:
             k, gain = max(alone, key=lambda one: one[1].sum())
@@ -167,10 +169,12 @@ def faint_waves(stretches: Sequence[Stretch], candidates: Sequence[float]) -> Wa
 
 def _standing_out(stretches: Sequence[Stretch], period: float) -> int:
     """Return how many harmonics of a period have more power than what is beside them, 0 where the first has not."""
-    ratios = _ratios(stretches, period, [k for k in HARMONICS if period / k > 2.5][-1:])
+    ratio = _beside_neighbours(stretches, period)
+    if ratio is None:
+        return 0
     found = 0
-    for most in HARMONICS:
-        if most > len(ratios) or np.mean(ratios[found:most]) < STANDS_OUT:
+    for most in (k for k in HARMONICS if period / k > SHORTEST):
+        if np.mean([ratio(harmonic) for harmonic in range(found + 1, most + 1)]) < STANDS_OUT:
             break
         found = most
     return found
@@ -178,33 +182,33 @@ def _standing_out(stretches: Sequence[Stretch], period: float) -> int:
 
 def _clear(stretches: Sequence[Stretch], period: float) -> Bool[np.ndarray, " D"]:
     """Which channels' first harmonics of a period stand out, each by itself."""
-    most = [k for k in (CLEAR,) if period / k > 2.5]
-    ratios = _ratios(stretches, period, most)
-    return ratios.mean(axis=0) >= STANDS_OUT if len(ratios) else np.zeros(ratios.shape[1], dtype=bool)
+    ratio = _beside_neighbours(stretches, period)
+    if ratio is None or period / CLEAR <= SHORTEST:
+        return np.zeros(stretches[0].values.shape[1], dtype=bool)
+    means: np.ndarray = np.mean([ratio(harmonic) for harmonic in range(1, CLEAR + 1)], axis=0)
+    return means >= STANDS_OUT
 
 
-def _ratios(stretches: Sequence[Stretch], period: float, most: Sequence[int]) -> Float[np.ndarray, "H D"]:
-    """Power of the harmonics of a period beside that of what is near them, none where there are too few cycles.
+def _beside_neighbours(stretches: Sequence[Stretch], period: float) -> Callable[[int], Float[np.ndarray, " D"]] | None:
+    """Return what gives the power of a harmonic of a period beside that of what is near it, None for too few cycles.
 
     Of what is new in each row (a first-order autoregression's), whose spectrum is flat where that of rows is steep.
-
-    Args:
-        most: the last harmonic, nothing for none.
     """
     new = [_new_in_rows(s.values) for s in stretches]
     values, positions = np.concatenate(new), np.concatenate([s.positions[1:] for s in stretches])
     span = np.ptp(positions) + 1
-    if not most or span < CYCLES_UNASKED * period or len(values) < 4 * len(BESIDE):
-        return np.empty((0, values.shape[1]))
+    if span < CYCLES_UNASKED * period or len(values) < 4 * len(BESIDE):
+        return None
 
     def power(frequency: float) -> Float[np.ndarray, " D"]:
         return np.sum(regress(waves(positions, (1 / frequency,), (1,)), values) ** 2, axis=0)
 
-    ratios = []
-    for at in np.arange(1, most[0] + 1) / period:
+    def ratio(harmonic: int) -> Float[np.ndarray, " D"]:
+        at = harmonic / period
         beside = [power(at + sign * step / span) for step in BESIDE for sign in (-1, 1) if at * span > step]
-        ratios.append(power(at) / (np.mean(beside, axis=0) + 1e-12))
-    return np.stack(ratios)
+        return power(at) / (np.mean(beside, axis=0) + 1e-12)
+
+    return ratio
 
 
 def _new_in_rows(values: Float[np.ndarray, "T D"]) -> Float[np.ndarray, "T-1 D"]:
