@@ -120,6 +120,14 @@ def test_chains_are_in_order_and_never_in_a_circle() -> None:
         seen.add(rule.place)
 
 
+def test_columns_that_are_never_above_zero_together_are_no_product() -> None:
+    rng = np.random.default_rng(7)
+    one = np.arange(ROWS) // 20 % 2 == 0
+    x = np.exp(0.3 * np.stack([wandering(rng) for _ in range(3)], axis=1))
+    values = np.column_stack([np.where(one, x[:, 0], 0.0), np.where(one, 0.0, x[:, 1]), x[:, 2]])
+    assert find_formulas(columns(pd.DataFrame(values, columns=list("abc"))), values, range(3)) == ()
+
+
 def test_a_source_of_few_levels_is_not_solved_for() -> None:
     rule = Formula(2, (0, 1), (1.0, 1.0), 1.0, True, (None, None, None), (False, True), False)
     values, known = np.array([[2.0, 1.0, 12.0]]), np.array([[False, False, True]])

@@ -302,13 +302,20 @@ def _products(
             continue
         for power in (1.0, -1.0):
             off = own[:, None, None] - logs[:, :, None] - power * logs[:, None, :]
-            with np.errstate(all="ignore"):
-                near = np.nanstd(off, axis=0) <= APART * np.nanstd(own)
+            near = _spread(off) <= APART * _spread(own)
             for a, b in np.argwhere(near).tolist():
                 if len({y, a, b}) == 3 and full[a] and full[b] and (power < 0 or a < b):
                     rule = _product(columns, rows, values, place, (among[a], among[b]), power)
                     if rule is not None:
                         yield rule
+
+
+def _spread(values: Float[np.ndarray, "N *K"]) -> Float[np.ndarray, "*K"]:
+    """The spread of known values, infinite where none is known: two columns may never be above zero together."""
+    known = ~np.isnan(values)
+    count = np.maximum(known.sum(axis=0), 1)
+    off = values - np.where(known, values, 0.0).sum(axis=0) / count
+    return np.where(known.any(axis=0), np.sqrt((np.where(known, off, 0.0) ** 2).sum(axis=0) / count), np.inf)
 
 
 def _product(
