@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 import dowgan
+from dowgan.report.backtest import dense_cases
+from dowgan.table import read
 
 DAYS = 35
 
@@ -44,6 +46,13 @@ def test_it_is_on_when_it_was_and_the_rest_follows(model: dowgan.Synthesizer) ->
         assert abs(made["room"][~made["on"]].mean() - due["room"][~made["on"]].mean()) < 1
     later = model.extend(steps=len(late)).median
     assert (later["load"] - late["load"]).abs().mean() < 10
+
+
+def test_the_report_fills_rows_by_the_hours_that_they_have(model: dowgan.Synthesizer) -> None:
+    late = read(chiller()[48 * 28 :].reset_index(drop=True), schema=model.schema)
+    ((_, case),) = dense_cases(model, late)  # load, flow and room; the thinned table keeps the clock of the whole one
+    np.testing.assert_array_equal(case.middle[:, :2] > 0, case.truth[:, :2] > 0)
+    assert np.abs(case.middle[:, 2] - case.truth[:, 2]).mean() < 0.3
 
 
 def test_it_is_said_and_cannot_be_given(model: dowgan.Synthesizer) -> None:

@@ -17,7 +17,6 @@ from dowgan.sampling import path_normals
 from dowgan.stretch import Stretch
 from dowgan.table import Run, Table, refined
 from dowgan.table.adopt import multiple
-from dowgan.table.clock import Clock
 from dowgan.verbs import Rows, densify, regimes_between
 
 LOOKED_AT = 200  # windows that tell of what step the rows of a table without a clock are
@@ -52,10 +51,8 @@ class Densifier:
         """
         ratio = ratio or self._ratio(table, factor)
         standing = self._standing(table)
-        clock = refined(table.schema, factor)[0].clock if self.model.channels.scheduled else None
         return [
-            self._filled(table, number, factor, ratio, streams, paths, standing, clock)
-            for number in range(len(table.runs))
+            self._filled(table, number, factor, ratio, streams, paths, standing) for number in range(len(table.runs))
         ]
 
     def _standing(self, table: Table) -> list[Course | Resting]:
@@ -74,7 +71,6 @@ class Densifier:
         streams: Streams,
         paths: int,
         standing: Sequence[Course | Resting],
-        clock: Clock | None,
     ) -> tuple[Run, np.ndarray, np.ndarray]:
         model, run = self.model, table.runs[number]
         if len(run.values) == 1 or factor == 1:
@@ -82,8 +78,7 @@ class Densifier:
         part = model.totals.blank(run)
         stretch, level = levelled(model.channels, part, self._pace(part, ratio))
         position = run.offset * ratio + model.shift(table)
-        hours = None if clock is None else model.scheduled(clock.times(run.start, (len(run.values) - 1) * factor + 1))
-        rows, sure = _fine_rows(stretch, part, position, ratio, factor, model, hours)
+        rows, sure = _fine_rows(stretch, part, position, ratio, factor, model)
         common = gcd(ratio, factor)
         process = model.path.process
         process = (process if factor == common else process.finer(factor // common)).every(ratio // common)
@@ -153,12 +148,12 @@ class Densifier:
 
 
 def _fine_rows(
-    stretch: Stretch, run: Run, position: int, ratio: int, factor: int, model: Model, hours: np.ndarray | None
+    stretch: Stretch, run: Run, position: int, ratio: int, factor: int, model: Model
 ) -> tuple[Rows, Bool[np.ndarray, " N"]]:
     """Where the rows of the finer series lie, on the model's clock and in a run, and of which the regime is known.
 
     When a state that was found has changed the clock may tell, or a stock that went up until then; conditions go on
-    until told otherwise. Hours [N C] are what the clock tells of schedules, None where there are none.
+    until told otherwise. The clock tells schedules.
     """
     channels = model.channels
     fine = np.arange((len(stretch.values) - 1) * factor + 1)
@@ -175,8 +170,10 @@ def _fine_rows(
             inside = slice(gap * factor + 1, (gap + 1) * factor)
             behind = np.arange(1, factor) >= rows[gap]
             regime[inside], sure[inside] = np.where(behind, *stretch.regime[[gap + 1, gap]]), True
-    if hours is not None:
-        regime = with_given(channels, regime, hours)
+    if channels.scheduled:
+        common = gcd(ratio, factor)
+        clock = refined(model.table_schema, factor // common)[0].clock
+        regime = with_given(channels, regime, model.scheduled(clock.at(run.start, fine * (ratio // common))))
         sure |= set(channels.telling) <= set(channels.scheduled)
     place = fine * stretch.pace / factor
     return Rows(position + fine * ratio / factor, regime, place), sure
