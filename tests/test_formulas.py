@@ -92,6 +92,15 @@ def test_what_was_told_tells_its_sources_where_it_is_given(model: dowgan.Synthes
     assert (made["revenue"] - made["units"] * made["price"]).abs().max() < 0.5 * made["price"].max()  # whole units
 
 
+def test_a_laboratory_of_few_rows_hides_no_equation() -> None:
+    frame = accounts()
+    frame["lab"] = np.where(np.arange(ROWS) % 40 == 3, frame["yield"] + 0.3, np.nan)
+    table = read(frame)
+    names = [column.name for column in table.schema.channels]
+    found = find_formulas(table.schema.channels, table.runs[0].values, range(len(names)))
+    assert {names[rule.place] for rule in found} == {"revenue", "fahrenheit", "yield", "kW"}
+
+
 def test_nothing_is_found_by_chance() -> None:
     rng = np.random.default_rng(5)
     x = np.stack([wandering(rng) for _ in range(6)], axis=1)

@@ -16,6 +16,7 @@ from dowgan.courses import numbers, resolution, rounded
 from dowgan.table.schema import Column
 
 FEWEST = 50  # rows in which a column and its sources must be known
+KNOWN = 0.5  # share of a column's rows, from which it may be part of one: a laboratory's few rows hide all others
 DISTINCT = 10  # different rows for each column of a formula
 ROWS_EACH = 20  # for each column that may be part of a weighted sum
 LOOK = 2_000  # rows, spread evenly, on which formulas are tried first
@@ -153,7 +154,9 @@ def find_formulas(
         places: of the numbers that may be told; such as have few levels may tell them too.
         but: columns that other rules tie already.
     """
-    among = sorted({*places, *(place for place in numbers(columns) if columns[place].levels)})
+    known = np.mean(~np.isnan(values), axis=0) >= KNOWN
+    places = [place for place in places if known[place]]
+    among = sorted({*places, *(place for place in numbers(columns) if columns[place].levels and known[place])})
     found = [*_sums(columns, values, places, among), *_products(columns, values, places, among)]
     found.sort(key=lambda rule: (rule.rough, rule.ratio, _loose(rule, values), -rule.place))
     chosen: list[Formula] = []
