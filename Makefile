@@ -11,7 +11,7 @@ demo: $(PROGRAM)
 	$(BIN)/dowgan demo $(DATA)
 
 test: $(STAMP) browser lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile  # two files at a time
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile  # some wait for other processes
 
 browser:  # the page and the report are tested in a Chromium; where there is none those tests are skipped and say so
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null \
@@ -45,7 +45,8 @@ bench: $(STAMP)  # all figures of the README and docs, about four hours: DATA=fo
 	OMP_NUM_THREADS=1 $(BIN)/python bench/noises.py $(DATA)
 	$(BIN)/python bench/readme.py
 
-check-full: $(STAMP)  # the round trip of every table through every verb: DATA=folder of the tables
+check-full: $(STAMP)  # every test with the shape of every array; every table through every verb: DATA=folder of the tables
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --all-shapes
 	OMP_NUM_THREADS=1 $(BIN)/python bench/contract.py $(DATA)
 
 $(PROGRAM): pyproject.toml constraints.txt

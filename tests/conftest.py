@@ -5,10 +5,39 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import jaxtyping
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
+# Files that fit many whole tables. The check of every array's shape, which would take half of their time, runs in the
+# other files, on the same functions; with --all-shapes in these too.
+LONG = {
+    "test_batches",
+    "test_by_the_clock",
+    "test_determinism",
+    "test_formulas",
+    "test_founding",
+    "test_gaps",
+    "test_holds",
+    "test_relations",
+    "test_report",
+    "test_short_tables",
+    "test_states",
+    "test_totals",
+    "test_transfer",
+}
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all-shapes", action="store_true", help="check shapes in the files that take long, too")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """Before fixtures, which fit the tables of whole files."""
+    unchecked = item.path.stem in LONG and not item.config.getoption("--all-shapes")
+    jaxtyping.config.update("jaxtyping_disable", unchecked)
 
 
 def pytest_configure() -> None:
@@ -18,6 +47,14 @@ def pytest_configure() -> None:
     except ImportError:  # the table and its tests work without it
         return
     torch.set_num_threads(1)
+
+
+@pytest.fixture(autouse=True, scope="session")
+def few_windows() -> Iterator[None]:
+    """An eighth of the windows that calibrate a generator: enough for what tests ask of it."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("dowgan.fitting.DRAWN", (2_560, 10_240))
+        yield
 
 
 @pytest.fixture(scope="session")

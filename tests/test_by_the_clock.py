@@ -60,7 +60,7 @@ def test_shifts_are_found_again_between_every_fourth_row() -> None:
 
 def test_a_shop_is_closed_when_it_was_and_sells_nothing_then() -> None:
     frame = shop()
-    model = dowgan.Synthesizer().fit(frame)
+    model = dowgan.Synthesizer("prior").fit(frame)
     usual = frame["sold"].groupby(frame["day"].dt.dayofweek).mean()
     for seed in range(2):
         made = model.generate(random_state=seed)
@@ -73,7 +73,7 @@ def test_a_shop_is_closed_when_it_was_and_sells_nothing_then() -> None:
 
 def test_there_is_no_sun_at_night() -> None:
     frame = sun()
-    model = dowgan.Synthesizer().fit(frame)
+    model = dowgan.Synthesizer("prior").fit(frame)
     for table in (model.generate(rows=1_000), model.extend(steps=72, paths=20).paths):
         night = (table["time"].dt.hour < 6) | (table["time"].dt.hour > 18)
         assert (table["power"][night] == 0).all()
@@ -111,7 +111,7 @@ def test_a_cyclic_process_keeps_its_cycle() -> None:
     phase = np.arange(1_200) % 8
     pressure = np.array([1, 4, 5, 5.2, 3, 1.5, 1.2, 1.1])[phase] + rng.normal(0, 0.05, 1_200)
     frame = pd.DataFrame({"feed": np.where(phase < 4, "open", "closed"), "vent": (phase == 5).astype(int)})
-    model = dowgan.Synthesizer().fit(frame.assign(pressure=pressure.round(3)))
+    model = dowgan.Synthesizer("prior").fit(frame.assign(pressure=pressure.round(3)))
     for table in (model.generate(), model.extend(steps=80).median):
         vented = np.flatnonzero(table["vent"])
         assert set(np.diff(vented)) == {8}
@@ -123,7 +123,7 @@ def test_columns_keep_the_steps_that_they_move_in() -> None:
     rng = np.random.default_rng(8)
     wander = np.convolve(rng.standard_normal(809), np.ones(10) / 3, "valid")
     frame = pd.DataFrame({"valve": np.clip(np.round(10 + 4 * wander) * 5, 0, 100), "other": wander.round(3)})
-    model = dowgan.Synthesizer().fit(frame)
+    model = dowgan.Synthesizer("prior").fit(frame)
     for table in (model.generate(rows=900), model.densify(frame, factor=3), model.extend(steps=9).median):
         assert (table["valve"] % 5 == 0).all()
     odd = frame.head(60).copy()

@@ -36,7 +36,7 @@ def test_a_value_that_is_sampled_now_and_then_moves_as_it_does(every: int) -> No
     rng = np.random.default_rng(4)
     whole = wander(rng)
     frame = hourly(lab=np.where(np.arange(ROWS) % every, np.nan, whole), x=wander(rng, 0.8))
-    model = dowgan.Synthesizer().fit(frame)
+    model = dowgan.Synthesizer("prior").fit(frame)
     spread, steps = np.std(whole[::every]), np.std(np.diff(whole[::every]))
     made = [model.generate(random_state=seed)["lab"] for seed in range(3)]
     assert abs(np.mean([m.std() for m in made]) / spread - 1) < 0.15
@@ -48,7 +48,7 @@ def test_a_value_that_is_sampled_now_and_then_moves_as_it_does(every: int) -> No
 def test_what_lies_on_a_trend_moves_alike_all_along() -> None:
     rng = np.random.default_rng(1)
     frame = hourly(y=100 + 0.2 * np.arange(ROWS) + wander(rng, 0.7))
-    made = dowgan.Synthesizer().fit(frame).generate()
+    made = dowgan.Synthesizer("prior").fit(frame).generate()
     for table in (frame, made):
         steps = [np.diff(part).std() for part in np.array_split(table["y"].to_numpy(), 6)]
         assert max(steps) < 1.4 * min(steps)

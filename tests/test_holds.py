@@ -61,7 +61,7 @@ def test_a_laboratory_value_stands_as_long_as_in_the_table() -> None:
 
 def test_a_set_point_that_a_condition_settles_is_exact_in_all_verbs() -> None:
     frame = plant()
-    model = dowgan.Synthesizer(conditions=["grade"]).fit(frame)
+    model = dowgan.Synthesizer("prior", conditions=["grade"]).fit(frame)
     made = model.generate(rows=1_000)
     assert (made.loc[made["grade"] == "A", "setpoint"] == 50.0).all()
     assert (made.loc[made["grade"] == "B", "setpoint"] == 61.5).all()
@@ -136,7 +136,7 @@ def test_a_transmitter_sends_when_its_value_has_moved() -> None:
 
 def test_runs_do_not_hold_what_others_held() -> None:
     frame = plant()
-    model = dowgan.Synthesizer(conditions=["grade"]).fit(frame)
+    model = dowgan.Synthesizer("prior", conditions=["grade"]).fit(frame)
     few, more = model.generate(rows=30, runs=3), model.generate(rows=30, runs=90)
     assert few.equals(more.iloc[:90])
     first = more.groupby("run")["lab"].apply(lambda values: int(lengths(np.append(np.inf, values))[0]))
@@ -203,7 +203,7 @@ def test_missing_values_do_not_end_a_hold() -> None:
 
 def test_samples_keep_their_changes_where_windows_are_calibrated() -> None:
     frame = plant().drop(columns=["grade", "setpoint"])
-    made = dowgan.Synthesizer().fit(frame).generate(rows=3_000)
+    made = dowgan.Synthesizer("prior").fit(frame).generate(rows=3_000)
     changes = [np.abs(np.diff(lab[::6])).mean() for lab in (made["lab"].to_numpy(), frame["lab"].to_numpy())]
     assert abs(changes[0] / changes[1] - 1) < 0.15
 

@@ -65,7 +65,7 @@ def off(frame: pd.DataFrame) -> float:
 
 def test_sums_and_empty_ranges_are_kept_in_all_verbs() -> None:
     frame = balances()
-    model = dowgan.Synthesizer().fit(frame)
+    model = dowgan.Synthesizer("prior").fit(frame)
     assert model.model_.notes[-3:] == (
         "'out' = 'a' + 'b', and is kept so",
         "'x' + 'y' + 'z' = 1, and is kept so",
@@ -114,7 +114,7 @@ def phases(rows: int = 400) -> pd.DataFrame:
 
 def test_parts_of_a_sum_may_be_negative() -> None:
     frame = phases()
-    model = dowgan.Synthesizer().fit(frame)
+    model = dowgan.Synthesizer("prior").fit(frame)
     assert model.model_.notes[-1] == "'a' + 'b' + 'c' = 0, and is kept so"
     for made in (model.generate(), model.densify(frame, factor=2)):
         assert made.sum(axis=1).abs().max() < 1e-9
@@ -190,7 +190,7 @@ def test_a_rule_that_given_rows_break_is_not_kept_there() -> None:
 
 def test_the_three_verbs_keep_the_rules() -> None:
     frame = prices()
-    model = dowgan.Synthesizer().fit(frame)
+    model = dowgan.Synthesizer("prior").fit(frame)
     assert any("'low' is never above 'price'" in note for note in model.model_.notes)
     made = [
         model.generate(rows=2000),

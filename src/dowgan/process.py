@@ -92,12 +92,12 @@ def as_valid(lagged: Float[np.ndarray, "L D D"], lift: float = 1e-5) -> Float[np
     """
     count, channels, _ = lagged.shape
     circle = np.concatenate([lagged, np.zeros((1, channels, channels)), lagged[:0:-1].transpose(0, 2, 1)])
-    spectra = np.fft.fft(circle, axis=0)
+    spectra = rfft(circle, axis=0)
     spectra = 0.5 * (spectra + spectra.conj().transpose(0, 2, 1))
     power, vectors = np.linalg.eigh(spectra)
     floor = lift * np.mean(np.diag(lagged[0]))
     spectra = (vectors * np.maximum(power, floor)[:, None]) @ vectors.conj().transpose(0, 2, 1)
-    back = np.fft.ifft(spectra, axis=0).real[:count]
+    back = irfft(spectra, 2 * count, axis=0)[:count]
     size = np.sqrt(np.maximum(np.diag(back[0]), 1e-12) / np.maximum(np.diag(lagged[0]), 1e-12))
     return back / np.outer(size, size)
 
@@ -213,12 +213,16 @@ def coloured(lagged: Float[np.ndarray, "L D D"], filters: Float[np.ndarray, "D O
     lags, channels, _ = lagged.shape
     size = next_fast_len(max(CIRCLE * lags, LEAST_CIRCLE), real=True)
     response = 1 / rfft(filters, size, axis=1)  # [D F]
-    out = np.empty_like(lagged)
-    for channel in range(channels):
-        circle = np.zeros((size, channels))
-        circle[:lags], circle[size - lags + 1 :] = lagged[:, channel], lagged[:0:-1, :, channel]
-        spectra = rfft(circle, axis=0) * response[channel][:, None] * response.conj().T
-        out[:, channel] = irfft(spectra, size, axis=0)[:lags]
+    out = np.zeros_like(lagged)
+    for one in range(channels):  # with each of the others once: lags back of the one are lags ahead of the other
+        others = one + np.flatnonzero(
+            np.any(lagged[:, one, one:] != 0, axis=0) | np.any(lagged[:, one:, one] != 0, axis=0)
+        )
+        circle = np.zeros((size, len(others)))
+        circle[:lags], circle[size - lags + 1 :] = lagged[:, one, others], lagged[:0:-1, others, one]
+        circle = irfft(rfft(circle, axis=0) * response[one][:, None] * response[others].conj().T, size, axis=0)
+        out[:, one, others] = circle[:lags]
+        out[1:, others, one], out[0, others, one] = circle[:-lags:-1], circle[0]
     return out
 
 
