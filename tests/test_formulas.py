@@ -138,7 +138,7 @@ def test_columns_that_are_never_above_zero_together_are_no_product() -> None:
 
 
 def test_a_source_of_few_levels_is_not_solved_for() -> None:
-    rule = Formula(2, (0, 1), (1.0, 1.0), 1.0, True, (None, None, None), (False, True), False)
+    rule = Formula(2, (0, 1), (1.0, 1.0), 1.0, True, (None,) * 3, (None,) * 3, (False, True), False)
     values, known = np.array([[2.0, 1.0, 12.0]]), np.array([[False, False, True]])
     rule.keep(values, known)
     np.testing.assert_array_equal(values, [[2.0, 6.0, 12.0]])
@@ -155,3 +155,15 @@ def test_compare_says_which_equation_is_broken(tmp_path: Path) -> None:
     text = next(j.text for j in found.verdict if j.tag == "revenue")
     assert "breaks 'revenue' = 'units' x 'price' in" in text
     assert read(tmp_path / "real.csv").rows == 600
+
+
+def test_sources_are_taken_as_they_are_written_in_steps() -> None:
+    """A battery's charge by a clock that ticks every 30 seconds."""
+    rng = np.random.default_rng(4)
+    seconds = 30 * (60 + 20 * wandering(rng, 900)).round().astype(int)
+    frame = pd.DataFrame(
+        {"seconds": seconds, "charge": (seconds * 2 / 3600).round(4), "volts": rng.normal(4, 0.1, 900)}
+    )
+    made = dowgan.Synthesizer("prior", {"calibrated": False}).fit(frame).generate()
+    assert (made["seconds"] % 30 == 0).all()
+    assert (made["charge"] - made["seconds"] * 2 / 3600).abs().max() < 1e-4

@@ -100,6 +100,26 @@ def test_goods_in_a_store_are_counted_exactly() -> None:
     assert made["goods"].shift(1)[came].mean() == pytest.approx(store["goods"].shift(1)[got > 0].mean(), abs=4.5)
 
 
+def test_nobody_gets_lost_in_a_ward() -> None:
+    """Patients come and go in counts of every row; of those that come some are admitted."""
+    rng = np.random.default_rng(2)
+    came = rng.poisson(6 * (1 + 0.9 * np.sin(np.arange(1_500) * np.pi / 12)))
+    left, there, now = np.zeros(1_500, dtype=int), np.zeros(1_500, dtype=int), 48
+    for hour in range(1_500):
+        left[hour] = rng.binomial(now, 0.12)
+        now = there[hour] = now + came[hour] - left[hour]
+    ward = pd.DataFrame({"came": came, "left": left, "there": there, "admitted": rng.binomial(came, 0.3)})
+    model = dowgan.Synthesizer("prior").fit(ward)
+    assert "'there' adds up what 'came' and 'left' let in and out" in model.model_.rules
+    made = model.generate(rows=1_500, random_state=1)
+    paths = model.extend(ward, steps=200, paths=20).paths
+    for rows in (made, paths):
+        added = rows["there"].diff() if rows is made else rows.groupby("path")["there"].diff()
+        assert (added.isna() | (added == rows["came"] - rows["left"])).mean() > 0.99
+        assert (rows["admitted"] <= rows["came"]).all()
+        assert rows["came"].mean() == pytest.approx(6, rel=0.2)
+
+
 def test_what_is_no_stock() -> None:
     """A heated room loses heat by its own warmth, and two sensors of a level show it by themselves."""
     rng, n = np.random.default_rng(3), 1_500

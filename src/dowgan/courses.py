@@ -84,8 +84,11 @@ def resolution(column: Column) -> int | None:
     return 0 if column.kind == "integer" else column.decimals
 
 
-def rounded(values: Float[np.ndarray, "*N"], decimals: int | None) -> Float[np.ndarray, "*N"]:
-    """Return values with so many decimals, as they are where there are none to keep."""
+def rounded(
+    values: Float[np.ndarray, "*N"], decimals: int | None, step: float | None = None
+) -> Float[np.ndarray, "*N"]:
+    """Return values as multiples of a step and with so many decimals; as they are where there is neither."""
+    values = values if step is None else np.round(values / step) * step
     return values if decimals is None else np.round(values, decimals)
 
 

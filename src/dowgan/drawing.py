@@ -260,10 +260,10 @@ class Drawer:
     def _stock(self, run: Run, plan: Plan, fixed: np.ndarray | None, rng: np.random.Generator) -> None:
         """Put stocks in place, from where the table's run begins if this one begins at the same time."""
         for stock in self.model.stocks:
-            known = np.full(len(run.values), np.nan) if fixed is None else fixed[: len(run.values), stock.column]
-            first = self.model.beginning(stock, self._past[plan.like], run.offset)
-            run.values[0, stock.column] = first if np.isnan(known[0]) else known[0]
-            stock.fill(run.values, known, rng.standard_normal(len(run.values)))
+            known = np.full(run.values.shape, np.nan) if fixed is None else fixed[: len(run.values)]
+            first, told = self.model.beginning(stock, self._past[plan.like], run.offset), known[0, stock.column]
+            run.values[0, stock.column] = first if np.isnan(told) else told
+            stock.put(run.values, known, rng.standard_normal(len(run.values)), self.model.relations)
 
     def _own(self, plan: Plan, fixed: np.ndarray | None) -> np.ndarray:
         """What never changes [C] within a planned run: what is given of it, else that of the run that it is like."""

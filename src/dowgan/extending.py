@@ -316,12 +316,12 @@ class Extender:
         given = [model.channels.with_rests(ahead.given, path) for path in decoded]
         ruled = [rules.keep(path, known) for path, known in zip(decoded, given, strict=True)]
         for stock in model.stocks:
-            known = np.append(np.nan, ahead.given[:, stock.column])
+            known = np.concatenate([np.full((1, ahead.given.shape[1]), np.nan), ahead.given])
             noises = [np.zeros(len(known)), *(own.standard_normal(len(known)) for own in chances)]
             for path, noise in zip(ruled, noises, strict=True):
                 longer = np.concatenate([last_known(history.rises.values)[None], path])
-                stock.fill(longer, known, noise)
-                path[:, stock.column] = longer[1:, stock.column]
+                stock.put(longer, known, noise, rules)
+                path[:] = longer[1:]
         position = history.stretch.position + len(history.stretch.values)
         kept = [model.totals.summed(path, before, position) for path in ruled]
         for path in kept:

@@ -41,6 +41,7 @@ class Formula:
         constant: that is added to a sum, the factor of a product.
         product: whether it is a product.
         digits: decimals of the column and of its sources, None for all that a float has.
+        steps: of which all their values are multiples, None for none.
         movable: whether each source may take any value, or has a few levels.
         rough: whether the sources were rounded after the column was worked out.
     """
@@ -51,6 +52,7 @@ class Formula:
     constant: float
     product: bool
     digits: tuple[int | None, ...]
+    steps: tuple[float | None, ...]
     movable: tuple[bool, ...]
     rough: bool
 
@@ -99,7 +101,7 @@ class Formula:
         self._round(values, known)
         told, out = self.of(values), ~known[:, self.place]
         out &= np.isfinite(told)
-        values[out, self.place] = rounded(told[out], self.digits[0])
+        values[out, self.place] = rounded(told[out], self.digits[0], self.steps[0])
         free = known[:, self.place] & ~known[:, list(self.sources)].all(axis=1)
         for number, place in enumerate(self.sources):
             if not self.movable[number]:
@@ -111,8 +113,8 @@ class Formula:
         return out
 
     def _round(self, values: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> None:
-        for place, digits in zip(self.sources, self.digits[1:], strict=True):
-            values[:, place] = np.where(known[:, place], values[:, place], rounded(values[:, place], digits))
+        for place, digits, step in zip(self.sources, self.digits[1:], self.steps[1:], strict=True):
+            values[:, place] = np.where(known[:, place], values[:, place], rounded(values[:, place], digits, step))
 
     def _solved(self, values: Float[np.ndarray, "N C"], number: int) -> Float[np.ndarray, " N"]:
         """One of the sources from the column and the others."""
@@ -123,7 +125,7 @@ class Formula:
                 found = (values[:, self.place] / self.of(own)) ** self.weights[number]
             else:
                 found = (values[:, self.place] - self.of(own)) / self.weights[number]
-        return rounded(found, self.digits[1 + number])
+        return rounded(found, self.digits[1 + number], self.steps[1 + number])
 
     def words(self, names: Sequence[str]) -> str:
         """Return it as an equation."""
@@ -255,9 +257,22 @@ def _weighted(
         return None
     weights = np.linalg.lstsq((x - middle) / width, y - y.mean(), rcond=None)[0] / width
     constant = float(y.mean() - middle @ weights)
-    digits = tuple(resolution(columns[p]) for p in (place, *sources))
-    free = tuple(not columns[p].levels for p in sources)
-    return _holds(Formula(place, tuple(sources), tuple(weights.tolist()), constant, False, digits, free, True), rows)
+    return _holds(_formula(columns, place, sources, weights.tolist(), constant, False), rows)
+
+
+def _formula(
+    columns: Sequence[Column],
+    place: int,
+    sources: Sequence[int],
+    weights: Sequence[float],
+    constant: float,
+    product: bool,
+) -> Formula:
+    """A formula of columns, the loosest one as to rounding."""
+    members = [columns[member] for member in (place, *sources)]
+    digits, steps = tuple(map(resolution, members)), tuple(member.step for member in members)
+    free = tuple(not member.levels for member in members[1:])
+    return Formula(place, tuple(sources), tuple(weights), constant, product, digits, steps, free, True)
 
 
 def _parts(rule: Formula, rows: Float[np.ndarray, "N C"]) -> Float[np.ndarray, " S"]:
@@ -329,9 +344,7 @@ def _product(
     sources: tuple[int, int],
     power: float,
 ) -> Formula | None:
-    digits = tuple(resolution(columns[p]) for p in (place, *sources))
-    free = tuple(not columns[p].levels for p in sources)
-    rule = Formula(place, sources, (1.0, power), 1.0, True, digits, free, True)
+    rule = _formula(columns, place, sources, (1.0, power), 1.0, True)
     told = rule.of(rows)
     usable = np.isfinite(told)
     factor = float(rows[usable, place] @ told[usable] / (told[usable] @ told[usable] + 1e-300))

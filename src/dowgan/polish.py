@@ -28,9 +28,12 @@ LEAST = 200  # rows from which a column's quantiles are corrected, and rows of e
 LEVELS = 8  # at most, at which a distance is corrected
 MIDDLE = (0.25, 0.75)  # between which the bulk of a regime lies
 ALIKE = 1.25  # times that one's is as wide as the other's, beyond which a map would press or stretch all movement
-MARGIN = 0.1  # of a column's range, by which generated values may leave it
+MARGIN = 0.1  # of a column's range, by which generated values may leave it at most
+OUTER = (0.05, 0.95)  # quantiles; beyond them lie a column's outermost values
+TINY = 1e-12  # room beyond the values of a column that has none
 SMALL = 1000.0  # rows of a regime at which its own quantiles are gone for half of the way
 GAP_KNOTS = 65
+TAIL_KNOTS = 9
 BLOCKS = 10  # of time, of which each second one is set against the others
 SHARES = (np.arange(100) + 0.5) / 100
 SLIGHT = 0.02  # of a column's spread: so far off are quantiles that nobody sees
@@ -100,13 +103,15 @@ class Polish:
         maps: of every regime, for each column; None where a column is left as it is.
         numbers: that each column may hold, none for any number.
         gaps: distances.
-        limits: [2 C] between which columns stay, infinite where they are free.
+        ends: [2 C], least and greatest value of each column in the table, infinite where it is free.
+        room: [2 C], beyond these.
     """
 
     maps: tuple[tuple[Map | None, ...], ...]
     numbers: tuple[Float[np.ndarray, " _L"], ...]
     gaps: tuple[Gap, ...]
-    limits: Float[np.ndarray, "2 C"]
+    ends: Float[np.ndarray, "2 C"]
+    room: Float[np.ndarray, "2 C"]
 
     def apply(self, values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"]) -> Float[np.ndarray, "N C"]:
         """Return generated rows [N C] in the user's units, column by column and then distance by distance."""
@@ -116,11 +121,18 @@ class Polish:
             for column, own in enumerate(maps):
                 if own is not None:
                     out[rows, column] = own.apply(values[rows, column])
-        out = np.clip(out, *self.limits)
+        out = self._within(out)
         self.put_on_numbers(out)
         for gap in self.gaps:
             out[:, gap.end.place] = gap.apply(out)
         return out
+
+    def _within(self, values: Float[np.ndarray, "N C"]) -> Float[np.ndarray, "N C"]:
+        """Draw in what lies beyond the table's ends, the more the further, so that nothing piles up at a limit."""
+        inside = np.clip(values, *self.ends)
+        beyond = values - inside
+        room = np.maximum(np.where(beyond < 0, *self.room), TINY)
+        return inside + beyond / (1 + np.abs(beyond) / room)
 
     def put_on_numbers(self, values: Float[np.ndarray, "N C"]) -> None:
         """Put the columns that hold few numbers on the nearest of these, in place."""
@@ -144,8 +156,9 @@ class Sample:
 
 def fit_resolution(columns: Sequence[Column], real: Float[np.ndarray, "N C"]) -> Polish:
     """Fit only what numbers columns may hold."""
+    numbers = tuple(_numbers(column, real[:, place]) for place, column in enumerate(columns))
     free = np.full(len(columns), np.inf)
-    return Polish((), tuple(_numbers(c, real[:, i]) for i, c in enumerate(columns)), (), np.stack([-free, free]))
+    return Polish((), numbers, (), np.stack([-free, free]), np.ones((2, len(columns))))
 
 
 def fit_polish(
@@ -156,23 +169,30 @@ def fit_polish(
     regimes = range(real.regime.max(initial=0) + 1)
     every = (_maps(columns, drawn, real, number, SMALL if len(regimes) > 1 else 0.0) for number in regimes)
     maps = tuple(tuple(None if i in but else own for i, own in enumerate(part)) for part in every)
-    plain = Polish(maps, numbers, (), _limits(columns, real.values, but))
+    plain = Polish(maps, numbers, (), *_ends(columns, real.values, but))
     even = plain.apply(drawn.values, drawn.regime)
     ends = [end for end in relations.ends() if not len(numbers[end.place])]
     gaps = [_gap(end, even, real.values) for end in ends]
     return replace(plain, gaps=tuple(gap for gap in gaps if gap is not None))
 
 
-def _limits(
+def _ends(
     columns: Sequence[Column], real: Float[np.ndarray, "N C"], but: Collection[int]
-) -> Float[np.ndarray, "2 C"]:
-    """A little beyond the least and the greatest value of each column, infinite for columns `but` some have none."""
-    out = np.stack([np.full(len(columns), side) for side in (-np.inf, np.inf)])
+) -> tuple[Float[np.ndarray, "2 C"], Float[np.ndarray, "2 C"]]:
+    """The least and the greatest value of each column, and the room beyond them; columns `but` some are free.
+
+    It is a share of the column's range, or as much as its outermost values take up where that is less: a kiln that is
+    as hot as it gets for most of the time does not get much hotter.
+    """
+    ends = np.stack([np.full(len(columns), side) for side in (-np.inf, np.inf)])
+    room = np.ones_like(ends)
     for place, column in enumerate(columns):
         known = real[~np.isnan(real[:, place]), place]
         if place not in but and _usable(column, known):
-            out[:, place] = known.min() - MARGIN * np.ptp(known), known.max() + MARGIN * np.ptp(known)
-    return out
+            ends[:, place] = known.min(), known.max()
+            outer = np.abs(np.quantile(known, OUTER) - ends[:, place])
+            room[:, place] = np.minimum(MARGIN * np.ptp(known), np.maximum(outer, SLIGHT * known.std()))
+    return ends, room
 
 
 def _maps(columns: Sequence[Column], drawn: Sample, real: Sample, regime: int, pull: float) -> tuple[Map | None, ...]:
@@ -222,7 +242,9 @@ def _map(column: Column, drawn: Float[np.ndarray, " M"], real: Float[np.ndarray,
     if share == 1:
         return full
     narrow, wide = np.sort([np.ptp(np.nanquantile(x, MIDDLE)) for x in (drawn, known)])
-    return None if wide > ALIKE * narrow else Map(full.own, full.own + share * (full.wanted - full.own))
+    if wide > ALIKE * narrow:
+        return _tails_map(drawn[~np.isnan(drawn)], known)
+    return Map(full.own, full.own + share * (full.wanted - full.own))
 
 
 def _beyond(column: Column, drawn: Float[np.ndarray, " M"]) -> float:
@@ -258,6 +280,24 @@ def _even_map(drawn: Float[np.ndarray, " M"], known: Float[np.ndarray, " N"]) ->
     own = np.array([np.nanmin(drawn), np.nanmax(drawn)]) + 1e-9 * np.array([-1.0, 1.0])
     scale = known.std() / (np.nanstd(drawn) + 1e-12)
     return Map(own, known.mean() + scale * (own - np.nanmean(drawn)))
+
+
+def _tails_map(drawn: Float[np.ndarray, " M"], known: Float[np.ndarray, " N"]) -> Map | None:
+    """Return the map that carries only a draw's outermost values to the table's, None if hardly any leaves its range.
+
+    A stove that follows its fire is drawn with what both slow and sudden changes leave, and overshoots.
+    """
+    low, high = np.quantile(known, OUTER)
+    if low == high or np.mean((drawn < known.min()) | (drawn > known.max())) <= CROSSED:
+        return None
+    shares = np.linspace(0, 1, TAIL_KNOTS)
+    own, wanted = (
+        np.concatenate(
+            [np.quantile(np.append(x[x < low], low), shares), np.quantile(np.append(x[x > high], high), shares)]
+        )
+        for x in (drawn, known)
+    )
+    return Map(own + 1e-9 * (known.std() + 1e-12) * np.arange(len(own)), wanted)
 
 
 def quantile_map(drawn: Float[np.ndarray, " M"], real: Float[np.ndarray, " N"], knots: int) -> Map:

@@ -27,6 +27,7 @@ NEAR = 0.5  # nearer than this share of their usual distance
 ROWS_EACH = 20  # for each column that may be part of a sum
 EXACT = 1e-6  # of the spread: by how much sums of all decimals may be off
 SMALL = 1e-9  # a part of nothing
+OFTEN = 1 / 3  # share of the rows in which a count changes
 WIDE = 0.2  # share of a column's range that is empty
 FEW = 0.02  # share of the rows on either side of it
 EXCEPTIONS = 0.01  # share of the rows in which a rule may be broken before it is told
@@ -130,8 +131,7 @@ class Sum:
         return out
 
     def _rounded(self, values: Float[np.ndarray, "N P"]) -> Float[np.ndarray, "N P"]:
-        values = values if self.step is None else np.round(values / self.step) * self.step
-        return rounded(values, self.decimals)
+        return rounded(values, self.decimals, self.step)
 
 
 @dataclass(frozen=True)
@@ -268,11 +268,12 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], 
     same = _same(columns, values, some, usable)
     copies = {place for place, _ in same}
     leaders = [i for i in usable if i not in copies]
+    ordered = [*leaders, *(i for i in numbers(columns) if columns[i].counts and _moves(values[:, i]))]
     rng = np.random.default_rng(0)
     below = [
         (low, high)
-        for low in leaders
-        for high in leaders
+        for low in ordered
+        for high in ordered
         if low != high
         and _alike(columns[low], columns[high])
         and (not units or units[low] == units[high] or not (units[low] and units[high]))
@@ -352,6 +353,11 @@ def find_empty(values: Float[np.ndarray, "N C"], places: Sequence[int]) -> list[
         if gaps[at] > WIDE * (known[-1] - known[0]) and min(at + 1, len(known) - at - 1) > fewest and piled:
             out.append((place, float(known[at]), float(known[at + 1])))
     return out
+
+
+def _moves(values: Float[np.ndarray, " N"]) -> bool:
+    """Whether pieces are counted anew in each row; a number of pumps that run is a state, which is drawn first."""
+    return bool(np.mean(np.diff(values[~np.isnan(values)]) != 0) > OFTEN)
 
 
 def _alike(one: Column, other: Column) -> bool:

@@ -13,6 +13,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dowgan.courses import numbers, resolution, rounded
+from dowgan.relations import Relations
 from dowgan.table.schema import Column, Run
 
 KNOWN = 0.8  # share of the rows in which a stock and its flows are known, at least
@@ -24,6 +25,8 @@ ITSELF = 0.9  # of what is left, below which a column's own value tells what is 
 LONG = 1_000  # rows, in which what flows do not tell adds up to less than
 STRAYS = 0.5  # of a stock's spread
 MATTERS = 1.1  # times the square that is left, by which it must grow without a flow that counts
+NOTHING = 1e-12  # share of a variance that rounding of floats leaves
+EXACTLY = 1e-6  # pieces that are lost or found at most, where pieces are counted
 BACK = -0.25  # correlation of what is left in neighbouring rows, below which it is the error of measuring the stock
 MOST_FLOWS = 30  # columns that may be flows
 USUAL = (0.25, 0.75)  # quantiles between which a stock is what flows make it
@@ -51,6 +54,8 @@ class Stock:
         gain: mean of what a row adds in the table.
         bounds: between which it stays: those in the table and a tenth of the way between them beyond, as far as the
             column may go.
+        lowest: how little each flow may be.
+        counted: which of them are counted in pieces as the stock is, so that they may make up for what it leaks.
         starts: [S] values in the table, evenly spread over its rows.
         leak: share of the way back to their middle half in each row of a series that is made: a controller that keeps
             a level in its range is not known by itself.
@@ -68,6 +73,8 @@ class Stock:
     decimals: int | None
     gain: float
     bounds: tuple[float, float]
+    lowest: tuple[float, ...]
+    counted: tuple[bool, ...]
     starts: Float[np.ndarray, " S"]
     leak: float = 0.0
     bias: float = 0.0
@@ -104,6 +111,50 @@ class Stock:
             open_rows = np.isnan(known) & (np.arange(len(values)) > 0)
             values[open_rows, self.column] += noise[open_rows] / np.sqrt(2)
         values[:, self.column] = rounded(values[:, self.column], self.decimals)
+
+    def put(
+        self,
+        values: Float[np.ndarray, "N C"],
+        known: Float[np.ndarray, "N C"],
+        chance: Float[np.ndarray, " N"],
+        rules: Relations,
+    ) -> None:
+        """Do what `fill` does, and let flows that are counted make up for what the stock leaks: no goods are lost.
+
+        Args:
+            known: what is given of all columns, NaN elsewhere.
+            rules: that hold beside it, for columns that go by the flows.
+        """
+        own = [*self.flows]
+        values[:, own] = np.where(np.isnan(known[:, own]), np.maximum(values[:, own], self.lowest), values[:, own])
+        self.fill(values, known[:, self.column], chance)
+        if not any(self.counted) or self.error > EXACTLY:
+            return
+        means = values[:, list(self.flows)].mean(axis=0)
+        missing = np.diff(values[:, self.column]) - (self.net(values)[1:] if self.lag == 0 else self.net(values)[:-1])
+        for row in np.flatnonzero(np.abs(missing) > EXACTLY).tolist():
+            self._make_up(values[row + 1 - self.lag], known[row + 1 - self.lag], missing[row], means)
+        sure, own = known.copy(), [*own, self.column]
+        sure[:, own] = values[:, own]
+        values[:] = rules.keep(values, sure)
+
+    def _make_up(
+        self,
+        row: Float[np.ndarray, " C"],
+        known: Float[np.ndarray, " C"],
+        missing: float,
+        means: Float[np.ndarray, " F"],
+    ) -> None:
+        """Add to a counted flow, in place, what a row lacks: if it can be, to one that comes nearer to its mean."""
+        changed: list[tuple[bool, int, float]] = []
+        each = zip(self.flows, self.weights, self.lowest, self.counted, means, strict=True)
+        for flow, weight, low, counted, mean in each:
+            wanted = np.rint(row[flow]) + np.rint(missing / weight)
+            if counted and np.isnan(known[flow]) and wanted >= low:
+                changed.append(((mean - row[flow]) * (wanted - row[flow]) <= 0, flow, float(wanted)))
+        if changed:
+            _, flow, wanted = min(changed)
+            row[flow] = wanted
 
     def between(self, coarse: Float[np.ndarray, "K C"], fine: Float[np.ndarray, "N C"], ratio: int) -> None:
         """Put the stock in place between given rows: as flows add, the rest of its change evenly.
@@ -188,7 +239,7 @@ def _stock(columns: Sequence[Column], place: int, others: Sequence[int], lag: in
     for flow in others:
         fewer = [i for i in flows if i != flow]
         without = _left(added, values[:, fewer])
-        if without < MATTERS * left:
+        if without < max(MATTERS * left, NOTHING):
             flows, left = fewer, without
     constant, *weights = _regression(added, values[:, flows])
     off = added - constant - values[:, flows] @ np.array(weights)
@@ -208,6 +259,8 @@ def _stock(columns: Sequence[Column], place: int, others: Sequence[int], lag: in
         decimals=resolution(columns[place]),
         gain=float(added.mean()),
         bounds=_bounds(columns[place], own),
+        lowest=tuple(_lowest(columns[flow]) for flow in flows),
+        counted=tuple(_counted(columns[place], columns[flow]) for flow in flows),
         starts=starts,
     )
 
@@ -216,8 +269,16 @@ def _bounds(column: Column, values: Float[np.ndarray, " N"]) -> tuple[float, flo
     low, high = float(values.min()), float(values.max())
     beyond = BEYOND * (high - low)
     low, high = low - beyond, high + beyond
-    low = low if column.lower is None else max(low, float(column.lower))
+    low = max(low, _lowest(column))
     return low, high if column.upper is None else min(high, float(column.upper))
+
+
+def _lowest(column: Column) -> float:
+    return -np.inf if column.lower is None else float(column.lower)
+
+
+def _counted(stock: Column, flow: Column) -> bool:
+    return stock.kind == "integer" == flow.kind and (not flow.levels or flow.counts)
 
 
 def _left(target: Float[np.ndarray, " N"], known: Float[np.ndarray, "N F"]) -> float:

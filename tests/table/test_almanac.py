@@ -9,6 +9,7 @@ import pytest
 import dowgan
 from dowgan.errors import DataError, OptionError
 from dowgan.table import read, refined, to_frame, write
+from small_tables import waves
 
 HOURS = pd.date_range("2023-11-14 05:00", periods=24 * 45, freq="h")
 
@@ -187,3 +188,18 @@ def test_given_rows_stand_at_the_times_of_a_clock_in_parts() -> None:
     given = frame.iloc[30:40].reset_index(drop=True)
     made = model.generate(given=given)
     pd.testing.assert_frame_equal(made, given, check_dtype=False)
+
+
+@pytest.mark.parametrize(("name", "first"), [("hour", 0), ("HourEnding", 1)])
+def test_dates_with_the_number_of_the_hour_beside_them(name: str, first: int) -> None:
+    """As markets of power write them, from 0 to 23 or from 1 to 24."""
+    times = pd.date_range("2024-01-01", periods=24 * 20, freq="h")
+    frame = pd.DataFrame({"date": times.strftime("%m/%d/%Y"), name: times.hour + first, "price": waves(480)["slow"]})
+    table = read(frame)
+    assert table.schema.clock.parts == ("date", name)
+    model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(frame)
+    made, later = model.generate(rows=100), model.extend(frame, steps=30, paths=3).median
+    pd.testing.assert_frame_equal(made[["date", name]], frame[["date", name]].head(100))
+    due = pd.date_range("2024-01-21", periods=30, freq="h")
+    assert later["date"].tolist() == due.strftime("%m/%d/%Y").tolist()
+    assert later[name].tolist() == (due.hour + first).tolist()

@@ -268,6 +268,35 @@ def test_polish_gives_every_regime_its_own_quantiles() -> None:
     assert np.array_equal(narrow.apply(drawn / 2, regime), drawn / 2)  # a map would stretch all movement
 
 
+def test_values_beyond_the_table_come_nearer_and_pile_up_nowhere() -> None:
+    """A stove is as hot as it gets for most of the time; a draw of it that overshoots does not stand at a limit."""
+    rng = np.random.default_rng(0)
+    heat = np.concatenate([1_420 + rng.normal(0, 4, 1_800), rng.uniform(400, 1_400, 200)])[:, None]
+    drawn = heat.copy()
+    drawn[:60, 0] += np.linspace(20, 120, 60)
+    column = Column("T", "value", "float", "f8", decimals=1)
+    out = fit_polish([column], Relations(), _in_one(heat), _in_one(heat)).apply(drawn, np.zeros(len(drawn), int))
+    over = out[:60, 0]
+    assert (over <= heat.max() + 10).all()
+    assert len(np.unique(over.round(3))) > 30
+    np.testing.assert_allclose(out[60:], heat[60:], rtol=1e-9)
+
+
+def test_a_regime_that_overshoots_is_carried_back_where_it_is_left_alone() -> None:
+    rng = np.random.default_rng(1)
+    regime = np.repeat([0, 1], 3_000)
+    real = np.where(regime == 0, 1_420 + rng.normal(0, 4, 6_000), 300 + rng.normal(0, 4, 6_000))[:, None]
+    drawn = real.copy()
+    drawn[:3_000, 0] = 1_420 + 1.5 * (real[:3_000, 0] - 1_420)  # too wide for a map of all of it
+    drawn[:200, 0] += 100
+    column = Column("T", "value", "float", "f8", decimals=1)
+    out = fit_polish([column], Relations(), Sample(drawn, regime), Sample(real, regime)).apply(drawn, regime)
+    own = real[:3_000, 0]
+    assert out[:3_000].max() <= own.max() + 0.1
+    middle = (drawn[:3_000, 0] > np.quantile(own, 0.05)) & (drawn[:3_000, 0] < np.quantile(own, 0.95))
+    np.testing.assert_allclose(out[:3_000][middle], drawn[:3_000][middle], rtol=1e-9)
+
+
 def _in_one(values: np.ndarray) -> Sample:
     return Sample(values, np.zeros(len(values), dtype=int))
 

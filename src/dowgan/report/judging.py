@@ -293,11 +293,10 @@ def _open(column: Column, real: np.ndarray) -> Column:
     which a level came once only, such as a shower's rain (Good 1953: such tell how likely an unseen one is)."""
     if column.role != "value" or column.kind not in ("float", "integer") or len(column.levels) < 2:
         return column
-    whole = column.kind == "integer" and column.levels[-1] - column.levels[0] == len(column.levels) - 1  # type: ignore[operator]
     known = real[~np.isnan(real)]
     spells = known[np.append(True, np.diff(known) != 0)]
     once = np.unique(spells, return_counts=True)[1] == 1
-    return replace(column, levels=()) if whole or once.any() else column
+    return replace(column, levels=()) if column.counts or once.any() else column
 
 
 def _finished(scores: dict[str, Any], about: dict[str, Any], material: Material, began: float) -> Report:

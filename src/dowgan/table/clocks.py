@@ -26,11 +26,12 @@ PARTS = {  # what columns that hold parts of a time are called
     "day of the year": ("doy", "yday", "dayofyear", "day_of_year"),
     "day": ("day", "dy", "mday", "dom", "tag"),
     "weekday": ("weekday", "wday", "dow", "dayofweek", "day_of_week", "wochentag"),
-    "hour": ("hour", "hr", "hh", "stunde"),
+    "hour": ("hour", "hr", "hh", "stunde", "hour ending", "hour_ending", "hourending", "he"),
     "minute": ("minute", "min"),
     "second": ("second", "sec"),
 }
 _JOINED = ("year", "quarter", "month", "day of the year", "day", "hour", "minute", "second")  # in this order
+MOST_HOUR = 23
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # whole numbers that are dates, by digits
 _HOUR = re.compile(r"\s*\d{1,2}[:.]\d{2}(?:[:.]\d{2}(?:[.,]\d+)?)?(?: ?[AaPp][Mm])?\s*")
 
@@ -124,7 +125,7 @@ def joined(columns: Sequence[Cells], first_hour: float | None = None) -> tuple[T
     Args:
         first_hour: the number of the hour after midnight; None to find it out.
     """
-    return _from_halves(columns) or _from_parts(columns, first_hour)
+    return _from_halves(columns) or _from_dates(columns, first_hour) or _from_parts(columns, first_hour)
 
 
 def _from_halves(columns: Sequence[Cells]) -> tuple[Times, ...]:
@@ -138,6 +139,32 @@ def _from_halves(columns: Sequence[Cells]) -> tuple[Times, ...]:
     return tuple(_together((dates.name, hours.name), reading.times) for reading in found)
 
 
+def _from_dates(columns: Sequence[Cells], first_hour: float | None = None) -> tuple[Times, ...]:
+    """The readings of dates in one column and the number of the hour in another, as markets of power write them."""
+    hours = next((cells for cells in columns if _is_part(cells, "hour")), None)
+    dates = next((cells for cells in columns if cells.form == "text" and _is_date(cells)), None)
+    if hours is None or dates is None:
+        return ()
+    values = _from_midnight(hours.values, first_hour)
+    if values.min() < 0 or values.max() > MOST_HOUR:
+        return ()
+    past = pd.to_timedelta(values, unit="h")
+    found = readings([str(level) for level in dates.levels])
+    days = (reading.times[dates.values.astype(int)] for reading in found)
+    return tuple(_together((dates.name, hours.name), day + past) for day in days if day.tz is None)
+
+
+def _is_part(cells: Cells, part: str) -> bool:
+    """Whether a column of whole numbers is called as such a part of a time."""
+    return cells.form == "number" and cells.whole and cells.name.strip().lower() in PARTS[part]
+
+
+def _from_midnight(hours: np.ndarray, first_hour: float | None) -> np.ndarray:
+    """Hours [N] from midnight on; they may go from 1 to 24."""
+    late = hours.max() == MOST_HOUR + 1 and hours.min() >= 1
+    return hours - (float(late) if first_hour is None else first_hour)
+
+
 def _is_date(cells: Cells) -> bool:
     return bool(readings([str(level) for level in cells.levels[:1]])) and ":" not in str(cells.levels[0])
 
@@ -149,18 +176,12 @@ def _together(names: tuple[str, ...], times: pd.DatetimeIndex) -> Times:
 
 def _from_parts(columns: Sequence[Cells], first_hour: float | None = None) -> tuple[Times, ...]:
     """The reading of whole years and what divides them, each in a column of its own; hours may go from 1 to 24."""
-    found = {
-        part: cells
-        for part, words in PARTS.items()
-        for cells in columns
-        if part in _JOINED and cells.form == "number" and cells.whole and cells.name.strip().lower() in words
-    }
+    found = {part: cells for part in PARTS for cells in columns if part in _JOINED and _is_part(cells, part)}
     if "year" not in found or not {"month", "day of the year", "quarter"} & set(found):
         return ()
     held = {part: cells.values for part, cells in found.items()}
     if "hour" in held:
-        late = held["hour"].max() == 24 and held["hour"].min() >= 1
-        held["hour"] = held["hour"] - (float(late) if first_hour is None else first_hour)
+        held["hour"] = _from_midnight(held["hour"], first_hour)
     first = np.ones(len(held["year"]))
     month = held.get("month", 3 * held.get("quarter", first) - 2)
     frame = pd.DataFrame({"year": held["year"], "month": month, "day": held.get("day", first)})
@@ -168,7 +189,7 @@ def _from_parts(columns: Sequence[Cells], first_hour: float | None = None) -> tu
     if "month" not in held and "day of the year" in held:
         dates += pd.to_timedelta(held["day of the year"] - 1, unit="D")
     seconds = np.zeros(len(first))
-    for part, most, size in (("hour", 23, 3600), ("minute", 59, 60), ("second", 59, 1)):
+    for part, most, size in (("hour", MOST_HOUR, 3600), ("minute", 59, 60), ("second", 59, 1)):
         values = held.get(part, 0 * first)
         if values.min() < 0 or values.max() > most:
             return ()
@@ -201,7 +222,7 @@ def candidates(columns: Sequence[Cells]) -> Iterator[tuple[bool, tuple[Times, ..
             found = times_of(cells)
             if found:
                 yield True, found
-    for sure, together in ((True, _from_halves(full)), (False, _from_parts(full))):
+    for sure, together in ((True, _from_halves(full)), (False, _from_dates(full)), (False, _from_parts(full))):
         if together:
             yield sure, together
     for cells in full:

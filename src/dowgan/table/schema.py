@@ -58,6 +58,12 @@ class Column:
     codes: tuple[float, ...] = ()
     schedule: bool = False
 
+    @property
+    def counts(self) -> bool:
+        """Whether its levels are whole numbers one after another: pieces, not codes."""
+        levels = self.levels
+        return self.kind == "integer" and len(levels) > 1 and levels[-1] - levels[0] == len(levels) - 1  # type: ignore[operator]
+
     def in_steps(self, values: np.ndarray) -> bool:
         """Whether there is a step, and all values [N] are multiples of it."""
         return self.step is not None and bool(np.all(np.abs(values / self.step % 1 - 0.5) > 0.5 - 1e-6))
