@@ -264,6 +264,19 @@ def test_bands_are_as_they_should_only_near_nine_in_ten(covered: float, error: f
     assert (found.mark, found.text) == (mark, f"The 90 % bands hold {said}")
 
 
+def test_the_difference_that_decides_is_that_of_the_errors_that_are_printed() -> None:
+    """A laboratory's value is known in few rows, one in none."""
+    rng = np.random.default_rng(3)
+    truth = rng.standard_normal((121, 3)).cumsum(axis=0)
+    truth[rng.random(121) < 0.9, 1] = np.nan
+    truth[:, 2] = np.nan
+    middle = truth + rng.normal(0, 0.5, truth.shape)
+    scores = judge_densify([Dense(truth, middle, np.empty((0, *truth.shape)), 4)], ("a", "lab", "none"))
+    for way, found in scores["against"]["mse"].items():
+        assert found["difference"] == pytest.approx(scores["model"]["mse"] - scores["naive"][way]["mse"])
+    assert scores["tags"]["none"]["against"]["linear"]["p"] is None
+
+
 @pytest.mark.parametrize("memory", [0.0, 0.9])
 def test_equal_methods_are_told_apart_about_as_often_as_said(memory: float) -> None:
     """400 pairs of equal methods on 3 origins of 52 steps: 2 % are to be told apart, with long memory up to 10 %."""

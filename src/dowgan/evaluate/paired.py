@@ -4,7 +4,7 @@ Shapes: T rows of a case, H new rows, P paths, C channels, M rows of all cases t
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -158,9 +158,14 @@ def _joined(parts: Sequence[Guess]) -> Guess:
 
 
 def _judged(guesses: dict[str, Guess], names: Sequence[str]) -> dict[str, Any]:
-    totals = {name: _total(guess) for name, guess in guesses.items()}
+    """Scores of each tag, and totals and contests of all over what every method has a guess of."""
     each = {name: _by_tag(guess) for name, guess in guesses.items()}
-    against = _tag_contests(guesses)
+    covered, error = _covered(guesses["model"])
+    truth = guesses["model"].truth
+    guessed = ~np.isnan(np.stack([guess.middle for guess in guesses.values()])).any(axis=0)
+    alike = {name: replace(guess, truth=np.where(guessed, truth, np.nan)) for name, guess in guesses.items()}
+    totals = {name: _total(guess) for name, guess in alike.items()}
+    against = _tag_contests(alike)
     tags = {
         tag: {
             "model": {k: number(v[i]) for k, v in each["model"].items()},
@@ -169,13 +174,11 @@ def _judged(guesses: dict[str, Guess], names: Sequence[str]) -> dict[str, Any]:
         }
         for i, tag in enumerate(names)
     }
-    covered, error = _covered(guesses["model"])
-    truth = guesses["model"].truth
     return {
         "rows": len(truth),
         "model": totals.pop("model"),
         "naive": totals,
-        "against": {name: _contests(guesses, name) for name in CONTESTED},
+        "against": {name: _contests(alike, name) for name in CONTESTED},
         "r2_of_levels": number(r2_pooled(truth, np.where(np.isnan(truth), np.nan, moments(truth)[0]))),
         "coverage_90": number(covered),
         "coverage_error": number(error),
@@ -186,13 +189,16 @@ def _judged(guesses: dict[str, Guess], names: Sequence[str]) -> dict[str, Any]:
 def _stretch_errors(guesses: dict[str, Guess], name: str) -> dict[str, Float[np.ndarray, "K C"]]:
     """Error of each method on each stretch of time, in standard deviations (mse in variances).
 
-    A stretch weighs as its rows do, so that the mean over the stretches is the error over all rows.
+    A stretch weighs as its known values do, so that the mean over the stretches is the error over all rows; it is zero
+    where none is known, and NaN for a tag of which none is known anywhere.
     """
     model = guesses["model"]
     parts, scale = stretches(model.case), moments(model.truth)[1] ** (2 if name == "mse" else 1)
-    weight = [len(rows) * len(parts) / len(model.truth) / scale for rows in parts]
+    known = np.stack([(~np.isnan(model.truth[rows])).sum(axis=0) for rows in parts])
+    every = known.sum(axis=0)
+    weight = known * len(parts) / np.where(every > 0, every, np.nan) / scale
     return {
-        way: np.stack([w * _error(name, guess, rows) for w, rows in zip(weight, parts, strict=True)])
+        way: weight * np.where(known > 0, np.stack([_error(name, guess, rows) for rows in parts]), 0.0)
         for way, guess in guesses.items()
     }
 
@@ -204,10 +210,17 @@ def _contests(guesses: dict[str, Guess], name: str) -> dict[str, Any]:
 
 
 def _tag_contests(guesses: dict[str, Guess]) -> list[dict[str, Any]]:
-    """The same for each tag, by its mean absolute error."""
+    """The same for each tag, by its mean absolute error, over the stretches in which it is known."""
     found = _stretch_errors(guesses, "mae")
-    ours = found.pop("model")
-    return [{way: contest(ours[:, [c]], e[:, [c]]) for way, e in found.items()} for c in range(ours.shape[1])]
+    truth = guesses["model"].truth
+    known = np.stack([(~np.isnan(truth[rows])).any(axis=0) for rows in stretches(guesses["model"].case)])
+    ours, share = found.pop("model"), known.mean(axis=0)
+
+    def against(theirs: Float[np.ndarray, "K C"], tag: int) -> dict[str, Any]:
+        rows = known[:, tag]
+        return contest(share[tag] * ours[rows][:, [tag]], share[tag] * theirs[rows][:, [tag]])
+
+    return [{way: against(e, c) for way, e in found.items()} for c in range(ours.shape[1])]
 
 
 def _error(name: str, guess: Guess, rows: np.ndarray) -> Float[np.ndarray, "C"]:
