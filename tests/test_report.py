@@ -153,3 +153,17 @@ def test_columns_without_neighbouring_values_can_be_compared(tmp_path: Path) -> 
     levels = pd.DataFrame({"pulse": np.tile([93, 94, 95, 96], 60), "x": np.arange(240) % 7 + 0.5})
     verdict = compare(levels, levels.assign(pulse=levels["pulse"] + 1)).verdict
     assert not any("levels" in sentence.text for sentence in verdict)
+
+
+def test_what_no_real_row_has_is_judged_and_stops_nothing() -> None:
+    """An alarm that never came, and a label that nobody knows."""
+    rng = np.random.default_rng(0)
+    times = pd.date_range("2024-01-01", periods=400, freq="h")
+    real = pd.DataFrame({"t": times, "x": rng.normal(size=400).cumsum(), "alarm": 0})
+    real["grade"] = np.where(np.arange(400) // 50 % 2, "B", "A")
+    other = real.assign(alarm=(rng.random(400) < 0.1).astype(int), grade=real["grade"].where(real.index > 3, "Z"))
+    found = {j.tag: (j.mark, j.text) for j in compare(real, other).verdict if j.tag in ("alarm", "grade")}
+    assert found == {
+        "alarm": ("bad", "alarm varies, and is always 0 in real rows."),
+        "grade": ("bad", "grade holds 'Z' in 1.0% of the rows, and real rows only hold A, B."),
+    }

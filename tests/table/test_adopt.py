@@ -93,7 +93,8 @@ def test_index_in_place_of_a_column() -> None:
         ),
         (
             plant(fixed=np.arange(60)),
-            "Column 'fixed' was constant (7.5) when the model was fitted, and varies here: fit a new model.",
+            "Column 'fixed' was constant (7.5) when the model was fitted, and varies here: fit a new model on a table "
+            "in which it varies.",
         ),
         (
             plant(flow=list("ab") * 30),

@@ -22,6 +22,7 @@ from dowgan.cli.options import (
     Settings,
     Time,
     Where,
+    Whole,
 )
 from dowgan.cli.program import app, talk
 from dowgan.cli.showing import show
@@ -127,10 +128,10 @@ def generate(
     /,
     *,
     rows: Annotated[
-        int | None,
+        Whole | None,
         Parameter(name=["--rows", "-n"], help="Rows in all, or of each run with --runs; the table's if left out."),
     ] = None,
-    runs: Annotated[int | None, Parameter(name="--runs", help="How many independent runs.")] = None,
+    runs: Annotated[Whole | None, Parameter(name="--runs", help="How many independent runs.")] = None,
     out: Out = "-",
     start: Annotated[str | None, Parameter(name="--start", help="First clock value; the table's if left out.")] = None,
     where: Where = None,
@@ -167,7 +168,7 @@ def densify(
     data: Data,
     /,
     *,
-    factor: Annotated[int | None, Parameter(name="--factor", help="New steps per old step.")] = None,
+    factor: Annotated[Whole | None, Parameter(name="--factor", help="New steps per old step.")] = None,
     every: Annotated[str | None, Parameter(name="--every", help="The new step instead, such as 10min.")] = None,
     out: Out = "-",
     seed: Seed = 0,
@@ -196,8 +197,8 @@ def extend(
     ] = None,
     /,
     *,
-    steps: Annotated[int, Parameter(name="--steps", help="Rows to add to each run.")],
-    paths: Annotated[int, Parameter(name="--paths", help="Joint sample paths behind median and bands.")] = 200,
+    steps: Annotated[Whole, Parameter(name="--steps", help="Rows to add to each run.")],
+    paths: Annotated[Whole, Parameter(name="--paths", help="Joint sample paths behind median and bands.")] = 200,
     bands: Annotated[
         float | None,
         Parameter(name="--bands", help="Also columns NAME_lo90, NAME_hi90 for a coverage of 0.9."),

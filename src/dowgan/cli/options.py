@@ -1,8 +1,20 @@
 """Options that several commands have."""
 
-from typing import Annotated, Literal
+from collections.abc import Sequence
+from typing import Annotated, Any, Literal
 
-from cyclopts import Parameter
+from cyclopts import Parameter, Token
+
+
+def _whole(_: Any, tokens: Sequence[Token]) -> int:
+    """A whole number as it is written: 1.5 is none, not 2."""
+    try:
+        return int(tokens[0].value)
+    except ValueError as error:
+        raise ValueError(f"'{tokens[0].value}' is no whole number.") from error
+
+
+Whole = Annotated[int, Parameter(converter=_whole)]
 
 Data = Annotated[
     str, Parameter(allow_leading_hyphen=True, help="Table: .csv, .csv.gz, .tsv, .parquet, or - for a CSV on stdin.")
@@ -37,7 +49,7 @@ Settings = Annotated[
     list[str] | None,
     Parameter(name="--set", negative="", help="One setting, KEY=VALUE, such as train.steps=2000; repeatable."),
 ]
-Seed = Annotated[int, Parameter(name="--seed", help="Seed of all randomness: same seed, same bytes.")]
+Seed = Annotated[Whole, Parameter(name="--seed", help="Seed of all randomness: same seed, same bytes.")]
 Budget = Annotated[str | None, Parameter(name="--budget", help="Longest training time, such as 90s, 5m or 1h.")]
 Where = Annotated[
     list[str] | None,
@@ -48,7 +60,7 @@ Quiet = Annotated[bool, Parameter(name="--quiet", negative="", show_default=Fals
 Resume = Annotated[
     bool, Parameter(name="--resume", negative="", show_default=False, help="Go on with what the folder holds.")
 ]
-Workers = Annotated[int | None, Parameter(name="--workers", help="Processes; as many as processors if left out.")]
+Workers = Annotated[Whole | None, Parameter(name="--workers", help="Processes; as many as processors if left out.")]
 AsJson = Annotated[bool, Parameter(name="--json", negative="", show_default=False, help="Scores as JSON on stdout.")]
 Slow = Annotated[
     bool, Parameter(name="--slow", negative="", show_default=False, help="Also the scores that train networks.")

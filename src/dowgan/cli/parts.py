@@ -5,17 +5,18 @@ from typing import Annotated
 
 from cyclopts import Parameter
 
+from dowgan.cli.options import Whole
 from dowgan.cli.program import app, talk
 
 
 @app.command(name="app", sort_key=9, help_epilogue="Example: dowgan app --port 8600")
 def web(
     *,
-    port: Annotated[int, Parameter(name="--port", help="Port of the page.")] = 8501,
+    port: Annotated[Whole, Parameter(name="--port", help="Port of the page.")] = 8501,
     address: Annotated[
         str, Parameter(name="--address", help="What the page listens on; localhost is this machine alone.")
     ] = "localhost",
-    limit: Annotated[int, Parameter(name="--upload-limit", help="Most megabytes of an uploaded file.")] = 200,
+    limit: Annotated[Whole, Parameter(name="--upload-limit", help="Most megabytes of an uploaded file.")] = 200,
     browser: Annotated[bool, Parameter(name="--browser", help="Open a browser.")] = True,
 ) -> None:
     """Serve the web page: the whole work without code. Needs Streamlit: pip install 'dowgan[app]'."""

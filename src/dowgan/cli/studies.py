@@ -20,6 +20,7 @@ from dowgan.cli.options import (
     Seed,
     Settings,
     Time,
+    Whole,
     Workers,
 )
 from dowgan.cli.program import app, kept, talk
@@ -43,7 +44,7 @@ def study(
     out: Annotated[str, Parameter(name=["--out", "-o"], help="Folder of the results.")] = "study",
     recipe: Recipe = "dense-gan",
     settings: Settings = None,
-    seeds: Annotated[int, Parameter(name="--seeds", help="How many seeds each point is trained with.")] = 3,
+    seeds: Annotated[Whole, Parameter(name="--seeds", help="How many seeds each point is trained with.")] = 3,
     time: Time = None,
     runs: Runs = None,
     conditions: Conditions = None,
@@ -74,7 +75,7 @@ def search(
     data: Data,
     /,
     *,
-    trials: Annotated[int, Parameter(name="--trials", help="Trials in total, with those of earlier calls.")] = 50,
+    trials: Annotated[Whole, Parameter(name="--trials", help="Trials in total, with those of earlier calls.")] = 50,
     budget: Annotated[str | None, Parameter(name="--budget", help="Time for all of it, such as 30m.")] = None,
     out: Annotated[str, Parameter(name=["--out", "-o"], help="Folder of the results.")] = "search",
     recipe: Recipe = "adversarial",

@@ -198,6 +198,7 @@ def compare(
     cycles = table.schema.clock.cycles()
     found = judge_generation(rows, other, names, slow=slow, seed=SEED, cycles=cycles, progress=say)
     scores: dict[str, Any] = {"generate": found | audit(table, own, fake)}
+    scores["generate"]["rules"] |= made.strange
     lanes = [tuple(lane(t, run) for run in t.runs) for t in (table, made)]
     material = Material(table.schema.channels, lanes[0], lanes[1], (), (), None)
     how = (

@@ -19,26 +19,54 @@ def steps_of(clock: Clock) -> tuple[str | int | float, ...]:
 
 
 def adopt(
-    schema: Schema, columns: Sequence[Column], cells: dict[str, Cells], placed: Layout
-) -> tuple[list[Column], dict[str, Cells], Layout]:
-    """Columns in the model's order and with its kinds; cells with its category codes.
+    schema: Schema, columns: Sequence[Column], cells: dict[str, Cells], placed: Layout, judged: bool = False
+) -> tuple[list[Column], dict[str, Cells], Layout, dict[str, str]]:
+    """Columns in the model's order and with its kinds; cells with its category codes; and what is strange in columns.
+
+    Args:
+        judged: the table is only to be judged: what the model's table never has is told by column, and left out.
 
     Raises:
         DataError: a category that the model does not know, a constant of the model that varies, text in place
             of numbers, or a step that is no multiple of the model's.
     """
     own = {column.name: column for column in columns}
-    adopted, coded = [], {}
+    adopted, coded, strange = [], {}, {}
     for column in schema.columns:
         if column.role == "time":
             continue
+        if judged and (odd := _strange(column, own[column.name], cells[column.name])) is not None:
+            strange[column.name], cells[column.name] = odd
+            own[column.name] = replace(column, missing=float(np.isnan(cells[column.name].values).mean()))
         adopted.append(_column(column, own[column.name], cells[column.name]))
         coded[column.name] = _cells(adopted[-1], cells[column.name])
     times = [column for column in columns if column.role == "time"]
     place = next((i for i, c in enumerate(schema.columns) if c.role == "time"), 0)
     adopted[place:place] = times
     coded.update({column.name: cells[column.name] for column in times})
-    return adopted, coded, replace(placed, clock=_clock(schema.clock, placed))
+    return adopted, coded, replace(placed, clock=_clock(schema.clock, placed)), strange
+
+
+def _strange(model: Column, own: Column, cells: Cells) -> tuple[str, Cells] | None:
+    """What a column has that the model's table never has, and the cells without it; None where there is nothing."""
+    if model.role == "run" or model.told:
+        return None
+    if model.kind == "constant" and own.kind != "constant":
+        return f"varies, and is always {model.value} in real rows", replace(cells, values=np.full(len(cells), np.nan))
+    if model.kind == "category" and cells.form == "text":
+        known = {str(level) for level in model.levels}
+        odd = np.array([str(level) not in known for level in cells.levels] or [False])
+        rows = ~np.isnan(cells.values)
+        rows[rows] = odd[cells.values[rows].astype(int)]
+        if rows.any():
+            first = cells.levels[int(cells.values[rows][0])]
+            text = f"holds '{first}' in {rows.mean():.1%} of the rows, and real rows only hold {_some(model.levels)}"
+            return text, replace(cells, values=np.where(rows, np.nan, cells.values))
+    return None
+
+
+def _some(levels: tuple[object, ...]) -> str:
+    return ", ".join(map(str, levels[:10])) + " and more" * (len(levels) > 10)
 
 
 def _clock(model: Clock, placed: Layout) -> Clock:
@@ -78,8 +106,8 @@ def _column(model: Column, own: Column, cells: Cells) -> Column:
     if model.kind == "constant":
         if own.kind != "constant":
             raise DataError(
-                f"Column '{own.name}' was constant ({model.value}) when the model was fitted, and varies here: "
-                "fit a new model."
+                f"Column '{own.name}' was constant ({model.value}) when the model was fitted, and varies here: fit a "
+                "new model on a table in which it varies."
             )
         return own
     if (model.kind == "category") != (cells.form == "text") and own.missing < 1 and not _as_label(model, cells):
@@ -138,7 +166,7 @@ def _cells(column: Column, cells: Cells) -> Cells:
     used = np.unique(cells.values[~np.isnan(cells.values)])
     odd = [_label(v, cells) for v in used if _label(v, cells) not in place]
     if odd:
-        shown = ", ".join(map(str, column.levels[:10]))
+        shown = _some(column.levels)
         raise DataError(f"Column '{column.name}' holds '{odd[0]}', which the model does not know: it knows {shown}.")
     codes = np.full(len(cells), np.nan)
     for value in used:

@@ -41,7 +41,8 @@ def read(
         conditions: column or columns that are given rather than generated, where the user wants that.
         missing: numbers or words that stand for a missing number beside the usual ones, such as "-200".
         schema: a model's; the table is then read as that model's table, whose step it has, or a multiple of it.
-        judged: it is only to be judged: columns that follow the clock in the model's table need not do so in it.
+        judged: it is only to be judged: columns that follow the clock in the model's table need not do so in it, and
+            what the model's table never has is no error, but told in `Table.strange`.
 
     Raises:
         DataError: the table cannot be used as it is.
@@ -184,8 +185,9 @@ def _table(
     }
     columns = [(found | told)[cells.name] for cells in parts.columns]
     cells = {c.name: c for c in parts.columns}
+    strange: dict[str, str] = {}
     if schema is not None:
-        columns, cells, placed = adopt(schema, columns, cells, placed)
+        columns, cells, placed, strange = adopt(schema, columns, cells, placed, judged)
     else:
         notes = (*notes, *stray_notes(list(found.values()), cells))
     source, regrouped = _order(parts.source, placed)
@@ -193,7 +195,7 @@ def _table(
     _check_content(whole, cells)
     runs = _runs(whole, placed, cells)
     notes = (*notes, *regrouped, *(step_notes(whole, runs) if schema is None else ()))
-    return Table(whole, runs, _digest(whole, runs), notes)
+    return Table(whole, runs, _digest(whole, runs), notes, strange)
 
 
 def _timed(column: Column, placed: Layout, source: Source) -> Column:

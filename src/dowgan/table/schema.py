@@ -3,7 +3,7 @@
 import hashlib
 import json
 import math
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -237,12 +237,14 @@ class Table:
     Args:
         digest: sha256 of the names and values.
         notes: what was inferred or changed, in sentences.
+        strange: what is said of a column that has what the model's table never has; it is told where a table is judged.
     """
 
     schema: Schema
     runs: tuple[Run, ...]
     digest: str
     notes: tuple[str, ...] = ()
+    strange: dict[str, str] = field(default_factory=dict)
 
     @property
     def rows(self) -> int:
