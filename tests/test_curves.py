@@ -50,3 +50,14 @@ def test_straight_ties_and_loose_ones_are_no_curves() -> None:
     curve.off(again, regime)
     curve.on(again, regime)
     assert np.allclose(again, bent)
+
+
+def test_a_straight_tie_is_one_where_regimes_have_quantiles_of_their_own() -> None:
+    """The power of a solar plant is nearly that of its sun, in the regime of the day; the later column is told."""
+    rng = np.random.default_rng(4)
+    day = np.repeat(np.arange(40) % 2, 100)
+    sun = np.where(day == 1, rng.uniform(50, 900, 4_000), 0.0)
+    values = np.column_stack([sun, np.where(day == 1, 0.1 * sun + rng.normal(0, 1, 4_000), 0.0)])
+    (curve,) = fit_curves(values, day, [0, 1], 2)
+    assert (curve.column, curve.of) == (1, 0)
+    assert fit_curves(values, np.zeros(4_000, dtype=int), [0, 1], 1) == ()

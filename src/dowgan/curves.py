@@ -17,6 +17,9 @@ KNOTS = 48  # of a curve
 ROWS = 10  # of each knot, at least
 TIGHT = 0.04  # share of a column's variance in later rows, that lies off its curve at most
 STEPS = 0.1  # of the squares of its steps, that the curve leaves at most: a smooth column needs none
+ALIKE = 1.5  # times as much, that the other of two columns leaves, so that the earlier one is not put on its curve
+HARDLY = 0.02  # share of the variance within regimes, from which the curve of a column with regimes need not bend
+TWICE = 2.0  # times as much of its steps, then
 BENT = 0.7  # of what a straight line leaves, that the curve of a column beside such a one leaves at most; no more steps
 STRAIGHT = 0.1  # of what a straight line leaves of it, that the curve leaves at most
 LEAST = 0.1  # of the usual distance from the curve, that is reckoned with anywhere
@@ -82,8 +85,11 @@ def fit_curves(
     pairs = [(y, x) for y in places for x in places if x != y]
     tried = {(y, x): found for y, x in pairs if (found := _tried(seen[:, [x, y]], when)) is not None}
     chosen: dict[int, int] = {}
-    for (y, x), found in sorted(tried.items(), key=lambda item: item[1].left):
-        if found.tight and y not in chosen and y not in chosen.values() and x not in chosen:
+    ranked = sorted(tried.items(), key=lambda item: item[1].left)
+    bent = [(y, x) for (y, x), found in ranked if found.bent]
+    tied = [(y, x) for (y, x), found in ranked if found.tied and regimes > 1 and not _rather_back(tried, y, x)]
+    for y, x in (*bent, *tied):
+        if y not in chosen and y not in chosen.values() and x not in chosen:
             chosen[y] = x
     for (y, x), found in tried.items():  # what is tied to a column on a curve bends with it
         bends = found.straight < BENT and found.steps < 1
@@ -102,16 +108,29 @@ def _within(curve: Curve, values: Float[np.ndarray, "N C"], regime: Int[np.ndarr
 
 @dataclass(frozen=True)
 class _Found:
-    """What a curve of the earlier half leaves of a column in the later half: of its variance, of what a straight line
-    leaves, and of the squares of its steps."""
+    """What a curve of the earlier half leaves of a column in the later half: of its variance, of its variance within
+    regimes, of what a straight line leaves, and of the squares of its steps."""
 
     left: float
+    within: float
     straight: float
     steps: float
 
     @property
-    def tight(self) -> bool:
+    def bent(self) -> bool:
+        """Whether it lies on a curve and on no straight line."""
         return self.left < TIGHT and self.straight < STRAIGHT and self.steps < STEPS
+
+    @property
+    def tied(self) -> bool:
+        """Whether it lies so near that quantiles and a season of its own, in each regime, would take it further off."""
+        return self.within < HARDLY and self.steps < TWICE * STEPS
+
+
+def _rather_back(tried: dict[tuple[int, int], _Found], y: int, x: int) -> bool:
+    """Whether of two columns that tell each other about as well the other one, which comes later, is told."""
+    back = tried.get((x, y))
+    return y < x and back is not None and back.tied and back.left < ALIKE * tried[y, x].left
 
 
 def _tried(both: Float[np.ndarray, "N 2"], regime: Int[np.ndarray, " N"]) -> _Found | None:
@@ -132,6 +151,7 @@ def _tried(both: Float[np.ndarray, "N 2"], regime: Int[np.ndarray, " N"]) -> _Fo
     left, steps = np.mean(rest**2), np.mean(np.diff(rest) ** 2)
     return _Found(
         left=float(left / (whole + 1e-300)),
+        within=float(left / (np.mean(later[:, y] ** 2) + 1e-300)),
         straight=float(left / (np.mean(line**2) + 1e-300)),
         steps=float(steps / (moves + 1e-300)),
     )
