@@ -22,6 +22,7 @@ from dowgan.evaluate.told import untold
 from dowgan.evaluate.traits import joined
 from dowgan.evaluate.values import few_levels, find_values
 from dowgan.evaluate.verdict import ALARM, BAD, GOOD, LOOK, mark
+from dowgan.evaluate.within import in_states
 from dowgan.evaluate.words import words
 from dowgan.metrics import METRICS, Metric, Score
 from dowgan.metrics.marginal import moments
@@ -42,6 +43,7 @@ MEASURED = (
     "level",
     "relation",
     "told",
+    "within",
 )  # logarithms, or deviations
 BY_ITSELF = ("authenticity",)  # is about the training windows, so `judge_copying` measures it
 MOST_KNOWN = 6_000  # windows that copies are looked for in; of more, every n-th, since a copy may begin at any row
@@ -71,6 +73,7 @@ def judge_generation(
     slow: bool = False,
     seed: int = 0,
     cycles: Sequence[int] = (),
+    labels: Sequence[tuple[str, ...]] = (),
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
     """Score generated series against real ones.
@@ -85,6 +88,7 @@ def judge_generation(
         slow: also the metrics that train a network (minutes).
         seed: of the bootstrap and the judges.
         cycles: rows of a day, a week and so on, see `Clock.cycles`.
+        labels: of the level numbers of each channel, empty for numbers; () where there are none.
         progress: called with the name of each score before it is measured.
 
     Returns:
@@ -106,7 +110,7 @@ def judge_generation(
     known = real if train is None else train
     out["spread"] = _spreads(known, real if train is not None else halves(real, fake, steps)[0].real, fake, names)
     tell("what is off, by name")
-    return out | judge_faults(known, fake, names, real if train is not None else None, steps, cycles)
+    return out | judge_faults(known, fake, names, real if train is not None else None, steps, cycles, labels)
 
 
 def _cut(split: Split, steps: int, streams: Streams, number: int) -> Cut:
@@ -215,6 +219,7 @@ def judge_faults(
     unseen: Sequence[Float[np.ndarray, "_ C"]] | None,
     steps: int,
     cycles: Sequence[int] = (),
+    labels: Sequence[tuple[str, ...]] = (),
 ) -> dict[str, Any]:
     """What the verdict is made of: findings by name, seams and copies.
 
@@ -223,10 +228,11 @@ def judge_faults(
         unseen: real runs that it has not seen; None if halves of the known ones must take their place.
         steps: of a window.
         cycles: rows of a day, a week and so on.
+        labels: of the level numbers of each channel, empty for numbers; () where there are none.
     """
     return {
         "blocks": block_count(min(len(joined(known)), len(joined(fake)))),
-        "findings": find(known, fake, names, cycles),
+        "findings": find(known, fake, names, cycles, labels),
         "seams": judge_seams(known, fake),
         "memorisation": judge_copying(known, fake, unseen, steps),
     }
@@ -251,6 +257,7 @@ def find(
     fake: Sequence[Float[np.ndarray, "_ C"]],
     names: Sequence[str],
     cycles: Sequence[int] = (),
+    labels: Sequence[tuple[str, ...]] = (),
 ) -> list[dict[str, Any]]:
     """What is off in generated rows, the most certain first; empty for real rows but once in some hundred tables."""
     of_numbers = np.flatnonzero(~few_levels(np.concatenate(list(real))))
@@ -262,11 +269,11 @@ def find(
                 tag = None if f.tag is None else int(of_numbers[f.tag])
                 detail = int(of_numbers[f.detail]) if f.kind == "swapped" else f.detail
                 found.append(replace(f, tag=tag, detail=detail))
-    found += [*find_values(real, fake), *untold(real, fake)]
-    return [plain(_told(f, names)) for f in sorted(found, key=lambda f: f.p)]
+    found += [*find_values(real, fake), *untold(real, fake), *in_states(real, fake)]
+    return [plain(_told(f, names, labels)) for f in sorted(found, key=lambda f: f.p)]
 
 
-def _told(found: Finding, names: Sequence[str]) -> dict[str, Any]:
+def _told(found: Finding, names: Sequence[str], labels: Sequence[tuple[str, ...]] = ()) -> dict[str, Any]:
     return {
         "kind": found.kind,
         "tag": None if found.tag is None else names[found.tag],
@@ -274,7 +281,7 @@ def _told(found: Finding, names: Sequence[str]) -> dict[str, Any]:
         "real": found.real,
         "fake": found.fake,
         "mark": BAD if found.p < CERTAIN and not _slight(found) else LOOK,
-        "text": words(found, names),
+        "text": words(found, names, labels),
     }
 
 

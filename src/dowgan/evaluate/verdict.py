@@ -27,7 +27,9 @@ AIM = 0.9  # coverage of the bands
 COVERAGE_ROOM = 0.05  # that a band may be off, beside its own sampling error
 SHARE_OF_TAGS = 0.1  # share of tags that are off before the verb as a whole is
 
-CONSEQUENCES = ("level", "spread", "steps", "memory", "rhythm", "ties", "calm", "relation", "told")  # of other findings
+CONSEQUENCES = (  # of other findings
+    "level", "spread", "steps", "memory", "rhythm", "ties", "calm", "relation", "told", "within",
+)  # fmt: skip
 CAUSES = ("swapped", "late")  # explain others
 BY_RULE = ("rounding",)
 

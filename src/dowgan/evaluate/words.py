@@ -6,8 +6,13 @@ from collections.abc import Sequence
 from dowgan.evaluate.sides import Finding
 
 
-def words(found: Finding, names: Sequence[str]) -> str:
-    """Return the sentence of a finding."""
+def words(found: Finding, names: Sequence[str], labels: Sequence[tuple[str, ...]] = ()) -> str:
+    """Return the sentence of a finding.
+
+    Args:
+        names: of the channels.
+        labels: of the level numbers of each, empty for numbers; () where there are none.
+    """
     kind, _, lag = found.kind.partition(" ")
     who = "Rows" if found.tag is None else f"{names[found.tag]}:"
     if found.tag is None:
@@ -18,6 +23,7 @@ def words(found: Finding, names: Sequence[str]) -> str:
         "level": lambda: f"{who} its level is {_shift(found)} the real one.",
         "relation": lambda: f"{who} it lies {_shift(found)} where the other tags put it in real rows.",
         "told": lambda: f"{who} it strays {_strays(found)} as far as in real rows from where the other tags put it.",
+        "within": lambda: f"{who} while {names[found.detail]} is {_level(found, lag, labels)} it is {_higher(found)}.",
         "ties": lambda: f"{who} it moves with the other tags {_share(found)} as closely as in real rows.",
         "late": lambda: f"{who} it comes {_steps(found.detail)} against the other tags.",
         "swapped": lambda: f"{who} it looks like {names[found.detail]}, and that like it: swapped.",
@@ -85,6 +91,16 @@ def _reason(found: Finding, kind: str) -> str:
 def _shift(found: Finding) -> str:
     off = found.fake - found.real
     return f"{abs(off):.2g} standard deviations {'above' if off > 0 else 'below'}"
+
+
+def _level(found: Finding, level: str, labels: Sequence[tuple[str, ...]]) -> str:
+    own = labels[found.detail] if labels else ()
+    return own[int(float(level))] if own else level
+
+
+def _higher(found: Finding) -> str:
+    off = found.fake - found.real
+    return f"{abs(off):.2g} standard deviations {'higher' if off > 0 else 'lower'} than in real rows"
 
 
 def _share(found: Finding) -> str:

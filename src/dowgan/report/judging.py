@@ -138,7 +138,16 @@ def _judge_generated(
     own, made, before = _by_the_row(table, real, fake, known)
     cycles = table.schema.clock.cycles()
     found = judge_generation(
-        own, made, names, train=before or None, window=window, slow=slow, seed=SEED, cycles=cycles, progress=say
+        own,
+        made,
+        names,
+        train=before or None,
+        window=window,
+        slow=slow,
+        seed=SEED,
+        cycles=cycles,
+        labels=table.schema.labels,
+        progress=say,
     )
     return found | audit(table, known or real, fake)
 
@@ -196,7 +205,9 @@ def compare(
     names = [c.name for c in table.schema.channels]
     rows, other = _by_the_row(table, own, fake)
     cycles = table.schema.clock.cycles()
-    found = judge_generation(rows, other, names, slow=slow, seed=SEED, cycles=cycles, progress=say)
+    found = judge_generation(
+        rows, other, names, slow=slow, seed=SEED, cycles=cycles, labels=table.schema.labels, progress=say
+    )
     scores: dict[str, Any] = {"generate": found | audit(table, own, fake)}
     scores["generate"]["rules"] |= made.strange
     lanes = [tuple(lane(t, run) for run in t.runs) for t in (table, made)]

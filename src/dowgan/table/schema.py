@@ -148,6 +148,14 @@ class Schema:
         return tuple(c for c in modelled if c.kind != "constant")
 
     @property
+    def labels(self) -> tuple[tuple[str, ...], ...]:
+        """What the level numbers of each channel stand for, empty for numbers."""
+        kinds: dict[str, Any] = {"boolean": (False, True)}
+        return tuple(
+            tuple(map(str, c.levels if c.kind == "category" else kinds.get(c.kind, ()))) for c in self.channels
+        )
+
+    @property
     def run_names(self) -> tuple[str, ...]:
         return tuple(c.name for c in self.columns if c.role == "run")
 
