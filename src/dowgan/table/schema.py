@@ -101,7 +101,6 @@ class Source:
         encoding: of the text, without its byte order mark.
         bom: whether the file begins with a byte order mark.
         newline: line end.
-        last_newline: whether the last line has a line end.
         units: the row of units under the header, one text per column, or None.
         quoted_header: whether the names stand in quotation marks.
         texts: the cells of each column.
@@ -118,7 +117,6 @@ class Source:
     encoding: str = "utf-8"
     bom: bool = False
     newline: str = "\n"
-    last_newline: bool = True
     units: tuple[str, ...] | None = None
     quoted_header: bool = False
     texts: tuple[CellText, ...] = ()

@@ -107,7 +107,6 @@ def sniff(raw: bytes, path: str) -> Sheet:
         encoding=encoding,
         bom=bom,
         newline="\r\n" if "\r\n" in head else "\n",
-        last_newline=text.endswith(("\n", "\r")),
         units=units,
         quoted_header=bool(marks) and all(marks[0]),
     )
