@@ -182,3 +182,27 @@ def test_states_that_the_rises_of_a_total_tell_are_those_of_the_table() -> None:
     assert order(made) == order(table) == {"CHARGE>REST>DISCHARGE>REST"}
     assert made["current"][made["step"] == "REST"].abs().max() < 0.1
     assert model.extend(steps=5, paths=4).median["charged"].notna().all()
+
+
+def test_meters_add_up_in_all_verbs() -> None:
+    """Two meters and that of the whole; and memory of which one part never shrinks."""
+    rng, rows = np.random.default_rng(0), 900
+    a = (5 + 2 * np.sin(np.arange(rows) / 24 * 2 * np.pi) + rng.normal(0, 0.5, rows)).clip(0).round(1)
+    b = (3 + rng.normal(0, 0.4, rows)).clip(0).round(1)
+    meters = pd.DataFrame({"A": 1_000 + a.cumsum().round(1), "B": 500 + b.cumsum().round(1)})
+    meters["all"] = (meters["A"] + meters["B"] + 20).round(1)
+    used = (20 + rng.normal(0, 0.3, rows).cumsum().clip(-10, 10)).round(2)
+    cached = np.minimum(5 + rng.exponential(0.01, rows).cumsum(), 20).round(2)
+    memory = pd.DataFrame({"used": used, "cached": cached, "free": (64 - used - cached).round(2)})
+    for frame, off in (
+        (meters, lambda x: x["all"] - x["A"] - x["B"] - 20),
+        (memory, lambda x: x["used"] + x["cached"] + x["free"] - 64),
+    ):
+        model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(frame)
+        later = model.extend(frame, steps=50, paths=3)
+        finer = model.densify(frame.iloc[::4].reset_index(drop=True), factor=4)
+        for made in (model.generate(), later.median, later.paths, finer):
+            assert off(made).abs().max() < 1e-9
+        pd.testing.assert_frame_equal(finer.iloc[::4].reset_index(drop=True), frame.iloc[::4].reset_index(drop=True))
+        whole = model.generate(rows=100)
+        assert (whole[model.schema.channels[1].name].diff().dropna() >= 0).all()

@@ -85,8 +85,8 @@ class Densifier:
         mixture = model.calibration.mixture(factor, factor > common, model.path.channels)
         normals = path_normals(streams, f"densify/{number}", 0) if paths else None
         filled = densify(model.path, process, stretch.values, factor, rows, normals, mixture, sure)
-        given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
-        given[::factor] = part.values
+        given, came = np.full((2, len(rows.regime), run.values.shape[1]), np.nan)
+        given[::factor], came[::factor] = part.values, run.values
         told = model.channels.setpoints.told(rows.regime, given)
         known = level.on(stretch.values, rows.place[::factor])
         drawn = [level.on(path, rows.place) for path in (filled.middle, *filled.paths[:paths])]
@@ -110,6 +110,9 @@ class Densifier:
         model.totals.between(run.values, factor, middle, position, ratio)
         for values in kept:
             model.totals.between(run.values, factor, values, position, ratio, drawn=True)
+        totals = model.totals.unbroken(run.values)
+        for values in (middle, *kept):
+            totals.add_up(values, ~np.isnan(came))
         return run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))
 
     def _as_given(

@@ -95,8 +95,9 @@ class Drawer:
             before = totals.begun(np.nan_to_num(like.first), values, run.offset - like.offset, run.offset)
             values[0, [c for c, begins in zip(totals.columns, begun, strict=True) if not begins]] = 0.0
             values = totals.summed(values, before, run.offset)
-            if fixed is not None:
-                np.copyto(values, fixed[: len(values)], where=~np.isnan(fixed[: len(values)]))
+            given = np.full(values.shape, np.nan) if fixed is None else fixed[: len(values)]
+            np.copyto(values, given, where=~np.isnan(given))
+            totals.add_up(values, ~np.isnan(given))
             out.append(replace(run, values=values))
         return out
 

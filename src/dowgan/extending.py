@@ -324,7 +324,9 @@ class Extender:
                 path[:] = longer[1:]
         position = history.stretch.position + len(history.stretch.values)
         kept = [model.totals.summed(path, before, position) for path in ruled]
+        totals = model.totals.unbroken(history.run.values)
         for path in kept:
             np.copyto(path, ahead.given, where=~np.isnan(ahead.given))
+            totals.add_up(path, ~np.isnan(ahead.given))
         middle, *values = kept
         return middle, np.stack(values)

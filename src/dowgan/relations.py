@@ -128,6 +128,17 @@ class Sum:
         if self.decimals is not None:
             out = self._rounded(out)
             out[np.arange(len(out)), np.argmax(sizes, axis=1)] += left - out.sum(axis=1)
+        return self._within(out, left, sizes > 0)
+
+    def _within(
+        self, parts: Float[np.ndarray, "N P"], left: Float[np.ndarray, " N"], free: Bool[np.ndarray, "N P"]
+    ) -> Float[np.ndarray, "N P"]:
+        """Let what is beyond a part's bounds go to the one that has most room."""
+        out = np.where(free, np.clip(parts, self.lowest, self.highest), parts)
+        rest = left - out.sum(axis=1)
+        room = np.where(rest[:, None] > 0, np.array(self.highest) - out, out - np.array(self.lowest))
+        rows, most = np.any(out != parts, axis=1), np.argmax(np.where(free, room, -1.0), axis=1)
+        out[rows, most[rows]] += rest[rows]
         return out
 
     def _rounded(self, values: Float[np.ndarray, "N P"]) -> Float[np.ndarray, "N P"]:

@@ -9,11 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int
 from scipy.interpolate import PchipInterpolator
 
 from dowgan.again import Again, begun_again, find_again
 from dowgan.courses import numbers, resolution, rounded
+from dowgan.relations import Sum, find_sums
 from dowgan.table.schema import Column, Run, Schema
 
 
@@ -25,11 +26,13 @@ class Totals:
         columns: their numbers.
         decimals: of each, None for all that a float has.
         again: when each begins again.
+        sums: that they are part of, beside each other or beside columns that are none.
     """
 
     columns: tuple[int, ...] = ()
     decimals: tuple[int | None, ...] = ()
     again: tuple[Again, ...] = ()
+    sums: tuple[Sum, ...] = ()
 
     def rises(self, run: Run) -> Run:
         """Return a run with what each row adds in place of totals, missing in the first row."""
@@ -68,7 +71,25 @@ class Totals:
     def words(self, names: Sequence[str]) -> list[str]:
         """Say which columns are totals."""
         pairs = zip(self.columns, self.again, strict=True)
-        return [f"'{names[column]}' {again.words()}: what each row adds is modelled" for column, again in pairs]
+        each = [f"'{names[column]}' {again.words()}: what each row adds is modelled" for column, again in pairs]
+        return [*each, *(f"{rule.words(names)}, and is kept so" for rule in self.sums)]
+
+    def unbroken(self, values: Float[np.ndarray, "T C"]) -> "Totals":
+        """Return them with the sums that hold in other rows too."""
+        return replace(self, sums=tuple(rule for rule in self.sums if not rule.misses(values).any()))
+
+    def add_up(self, values: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> None:
+        """Make sums of totals that were put in hold, in place: what is no total makes up, or the total of all of them.
+
+        Args:
+            known: what must stay as it is.
+        """
+        for column, decimals in zip(self.columns, self.decimals, strict=True) if self.sums else ():
+            values[:, column] = np.where(known[:, column], values[:, column], rounded(values[:, column], decimals))
+        for rule in self.sums:
+            sure = known.copy()
+            sure[:, [column for column in self.columns if column in rule.members and column != rule.total]] = True
+            rule.keep(values, sure)
 
     def summed(
         self, values: Float[np.ndarray, "T C"], before: Float[np.ndarray, " C"], position: int
@@ -192,4 +213,9 @@ def find_totals(columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence
         if again is not None:
             found.append((place, again))
     places, again_of = tuple(place for place, _ in found), tuple(again for _, again in found)
-    return Totals(places, tuple(resolution(columns[place]) for place in places), again_of)
+    totals = Totals(places, tuple(resolution(columns[place]) for place in places), again_of)
+    if not places:
+        return totals
+    values = np.concatenate([run.values for run in runs])
+    sums = find_sums(columns, values, [place for place in numbers(columns) if not columns[place].levels])
+    return replace(totals, sums=tuple(rule for rule in sums if rule.members & set(places)))
