@@ -203,3 +203,7 @@ def test_dates_with_the_number_of_the_hour_beside_them(name: str, first: int) ->
     due = pd.date_range("2024-01-21", periods=30, freq="h")
     assert later["date"].tolist() == due.strftime("%m/%d/%Y").tolist()
     assert later[name].tolist() == (due.hour + first).tolist()
+    early = frame.iloc[24 * 4 : 24 * 4 + 10].reset_index(drop=True)  # the fifth of January, or the first of May
+    assert model.extend(early, steps=1, paths=3).median["date"].tolist() == ["01/05/2024"]
+    given = pd.DataFrame({"date": ["03/02/2025"] * 2, name: [7, 8], "price": [1.0, 2.0]})
+    assert model.generate(given=given)["date"].tolist() == ["03/02/2025"] * 2

@@ -10,6 +10,7 @@ from dowgan.table import clocks, layout
 from dowgan.table.adopt import steps_of
 from dowgan.table.cells import Cells
 from dowgan.table.frames import Parts
+from dowgan.table.giving import told_values
 from dowgan.table.layout import Layout
 from dowgan.table.schema import Role, Schema
 
@@ -93,7 +94,18 @@ def joined(columns: Sequence[Cells], schema: Schema) -> tuple[clocks.Times, ...]
     found = clocks.joined(columns, hour)
     if not found:
         raise DataError(f"The columns {clock.called} are the model's clock, and do not hold times here: mend them.")
-    return found
+    return tuple(times for times in found if _as_told(times, columns, schema)) or found
+
+
+def _as_told(times: clocks.Times, columns: Sequence[Cells], schema: Schema) -> bool:
+    """Whether a reading puts day and month of the first row in the order in which the model's table has them."""
+    for cells in columns:
+        column = schema.column(cells.name)
+        if cells.form == "text" and "%" in column.told:
+            first = told_values(column, schema.clock, times.values[:1])
+            if str(next(iter(first))) != str(cells.levels[int(cells.values[0])]):
+                return False
+    return True
 
 
 def _must_be_clock(times: clocks.Times, runs: Sequence[np.ndarray], parts: Parts) -> bool:
