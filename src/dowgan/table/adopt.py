@@ -51,8 +51,13 @@ def _strange(model: Column, own: Column, cells: Cells) -> tuple[str, Cells] | No
     """What a column has that the model's table never has, and the cells without it; None where there is nothing."""
     if model.role == "run" or model.told:
         return None
-    if model.kind == "constant" and own.kind != "constant":
-        return f"varies, and is always {model.value} in real rows", replace(cells, values=np.full(len(cells), np.nan))
+    if model.kind == "constant":
+        alike = own.value == model.value or own.missing == model.missing == 1
+        if own.kind == "constant" and alike:
+            return None
+        now, always = ("empty" if c.missing == 1 else c.value for c in (own, model))
+        text = f"{'varies' if own.kind != 'constant' else f'is always {now}'}, and is always {always} in real rows"
+        return text, replace(cells, values=np.full(len(cells), np.nan))
     if model.kind == "category" and cells.form == "text":
         known = {str(level) for level in model.levels}
         odd = np.array([str(level) not in known for level in cells.levels] or [False])
