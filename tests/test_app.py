@@ -27,7 +27,8 @@ pytestmark = pytest.mark.flaky(reruns=1)  # a browser and a server on a shared m
 ROWS, COLUMNS, AHEAD, FACTOR = 130, 4, 12, 4
 NAMES = [f"county_{i}" for i in range(COLUMNS)]
 CLOCK = "%d/%m/%Y"
-CHANCES = 8  # how often a file is given to the page
+CHANCES = (10, 20, 40, 80, 160)  # seconds for which the page may take a file that is given, and then given again
+FIT = "3 · Fit a model"
 LULL = 250  # milliseconds in which a page begins to draw what came
 STOP = """() => {
   const stop = [...document.querySelectorAll('button')].find(b => b.innerText.includes('Stop and keep the best'));
@@ -59,32 +60,36 @@ class Visit:
         self.page.goto(site.url)
         self.page.get_by_text("1 · Your table").wait_for()
 
-    def upload(self, path: Path) -> None:
-        self._send(self.page.locator("input[type=file]").first, path)
+    def upload(self, path: Path, shown: str | Any = FIT) -> None:
+        self._send(self.page.locator("input[type=file]").first, path, shown)
 
-    def open_model(self, path: Path) -> None:
+    def open_model(self, path: Path, shown: str | Any) -> None:
         opener = self.page.get_by_test_id("stExpander").filter(has_text="Open a model that was saved before")
         if not opener.locator("input[type=file]").is_visible():
             opener.locator("summary").click()
-        self._send(opener.locator("input[type=file]"), path)
+        self._send(opener.locator("input[type=file]"), path, shown)
 
-    def _send(self, field: Any, path: Path) -> None:
-        """Choose a file, and let the page take it in. Streamlit forgets the answer to a page that asks where to send it
-        if the script starts to run meanwhile: it is given again."""
+    def _send(self, field: Any, path: Path, shown: str | Any) -> None:
+        """Choose a file, and wait for what the page then shows. Streamlit forgets the answer to a page that asks where
+        to send it, or what was sent, if the script starts to run meanwhile: it is given again."""
         from playwright.sync_api import TimeoutError
 
-        for chance in range(CHANCES):
+        sign = self.page.get_by_text(shown).first if isinstance(shown, str) else shown
+        for wait in CHANCES:
             self.settle()
             try:
-                wait = PATIENCE * 1000 / CHANCES
-                with self.page.expect_response(lambda answer: "upload_file" in answer.url, timeout=wait):
+                with self.page.expect_response(lambda answer: "upload_file" in answer.url, timeout=wait * 1000):
                     field.set_input_files(str(path))
+                sign.wait_for(timeout=wait * 1000)
                 break
             except TimeoutError:
-                if chance == CHANCES - 1:
+                if wait == CHANCES[-1]:
                     raise AssertionError(f"'{path}' was not taken: {self.faults}, {self.page.content()}") from None
         self.page.wait_for_timeout(LULL)
         self.settle()
+
+    def alert(self, sentence: str) -> Any:
+        return self.page.get_by_test_id("stAlert").get_by_text(sentence, exact=True)
 
     def fit(self, budget: str, recipe: str | None = None) -> None:
         box = self.page.get_by_role("textbox", name="Longest training time")
@@ -164,8 +169,7 @@ def table(home: Path) -> pd.DataFrame:
 def fitted(chromium: Any, site: Site, home: Path, table: pd.DataFrame) -> Iterator[Visit]:
     """A session with a table and a model fitted on it, which the tests of its use share."""
     visit = Visit(chromium, site)
-    visit.upload(home / "counts.csv")
-    visit.page.get_by_text(f"{ROWS} rows, {COLUMNS} channels. Clock: 'Date', step W-MON").wait_for()
+    visit.upload(home / "counts.csv", f"{ROWS} rows, {COLUMNS} channels. Clock: 'Date', step W-MON")
     visit.page.get_by_role("cell", name="whole number").nth(COLUMNS - 1).wait_for()
     visit.fit("10m", "r3gan")
     visit.page.get_by_text("generated now").first.wait_for()  # samples beside the real ones, while it trains
@@ -230,9 +234,7 @@ def test_chickenpox_from_the_upload_to_every_download(
 ) -> None:
     path = data("hungary_chickenpox.csv")
     real = pd.read_csv(path)
-    visit.upload(path)
-    visit.page.get_by_text("522 rows, 20 channels. Clock: 'Date', step W-MON").wait_for()
-    visit.settle()
+    visit.upload(path, "522 rows, 20 channels. Clock: 'Date', step W-MON")
     visit.fit("1m", "prior")
     visit.page.get_by_text("4 · Use it").wait_for()
     asked = {"Generate": {"Rows": 104}, "Densify": {"New steps per old step": 2}, "Extend": {"Rows to add": 8}}
@@ -264,12 +266,10 @@ def test_a_saved_model_is_opened_again_without_a_table_and_with_one(
     visit: Visit, saved: Path, generated: Path, home: Path, table: pd.DataFrame, tmp_path: Path
 ) -> None:
     (tmp_path / "bad.dowgan").write_bytes(saved.read_bytes()[:-100])
-    visit.open_model(tmp_path / "bad.dowgan")
     sentence = "'bad.dowgan' is not a model of dowgan, or is cut short. Make one with: dowgan fit DATA -o MODEL"
-    visit.page.get_by_test_id("stAlert").get_by_text(sentence, exact=True).wait_for()
+    visit.open_model(tmp_path / "bad.dowgan", visit.alert(sentence))
     assert visit.page.get_by_text("4 · Use it").count() == 0
-    visit.open_model(saved)
-    visit.page.get_by_text(f"{saved.name}: recipe r3gan, fitted on {ROWS} rows").wait_for()
+    visit.open_model(saved, f"{saved.name}: recipe r3gan, fitted on {ROWS} rows")
     panel = visit.ask("Generate", {"Rows": 80})
     made = visit.download(panel.get_by_role("button", name="CSV", exact=True), tmp_path)
     assert made.read_bytes() == generated.read_bytes()
@@ -278,8 +278,7 @@ def test_a_saved_model_is_opened_again_without_a_table_and_with_one(
     assert list(later["Date"]) == list(weeks())
     visit.tab("Report").get_by_text("It needs a table").wait_for()
 
-    visit.upload(home / "counts.csv")
-    visit.page.get_by_text(f"{ROWS} rows, {COLUMNS} channels").wait_for()
+    visit.upload(home / "counts.csv", f"{ROWS} rows, {COLUMNS} channels")
     panel = visit.ask("Densify", {"New steps per old step": 2})
     finer = pd.read_csv(visit.download(panel.get_by_role("button", name="CSV", exact=True), tmp_path))
     pd.testing.assert_frame_equal(finer[NAMES][::2].reset_index(drop=True), table[NAMES])
@@ -288,9 +287,7 @@ def test_a_saved_model_is_opened_again_without_a_table_and_with_one(
 def test_the_report_inside(visit: Visit, table: pd.DataFrame, home: Path, tmp_path: Path) -> None:
     dowgan.Synthesizer("prior").fit(home / "counts.csv").save(tmp_path / "quick.dowgan")
     visit.upload(home / "counts.csv")
-    visit.open_model(tmp_path / "quick.dowgan")
-    visit.page.get_by_text("quick.dowgan: recipe prior").wait_for()
-    visit.settle()
+    visit.open_model(tmp_path / "quick.dowgan", "quick.dowgan: recipe prior")
     panel = visit.tab("Report")
     panel.get_by_role("button", name="Test the model").click()
     frame = visit.page.frame_locator("iframe").first
@@ -323,10 +320,9 @@ def test_a_bad_table_shows_the_sentence_of_the_command_line(
         Path(name).write_text(text)
         assert cli.run(["fit", name, "--recipe", "prior", "--quiet"]) == 1
         sentence = capsys.readouterr().err.strip().removeprefix("dowgan: ")
-        visit.upload(Path(name))  # the next one replaces the one before
-        visit.page.get_by_test_id("stAlert").get_by_text(sentence, exact=True).wait_for()
+        visit.upload(Path(name), visit.alert(sentence))  # the next one replaces the one before
         assert visit.page.get_by_text("Traceback").count() == 0
-        assert visit.page.get_by_text("3 · Fit a model").count() == 0
+        assert visit.page.get_by_text(FIT).count() == 0
 
 
 FORGED = {"format": "dowgan-model", "version": "1", "versions": "{}", "tree": '"anything"'}
@@ -340,7 +336,6 @@ def test_two_sessions_do_not_see_each_other(chromium: Any, visit: Visit, site: S
     for visit, name in zip(visits, ("mine.csv", "..yours.csv"), strict=True):
         assert visit.page.get_by_role("button", name="Use the example").count() == 1
         visit.upload(tmp_path / name)
-        visit.page.get_by_text("3 · Fit a model").wait_for()
     visits[0].page.get_by_role("cell", name="county_3", exact=True).wait_for()
     visits[1].page.get_by_role("cell", name="b", exact=True).wait_for()
     assert visits[1].page.get_by_role("cell", name="county_3", exact=True).count() == 0
