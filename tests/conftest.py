@@ -15,17 +15,21 @@ DATA = ROOT.parent / "shared" / "data"
 LONG = {
     "test_batches",
     "test_by_the_clock",
+    "test_contract",
     "test_determinism",
+    "test_drawn_windows",
     "test_formulas",
     "test_founding",
     "test_gaps",
     "test_holds",
+    "test_outlook",
     "test_relations",
     "test_report",
     "test_short_tables",
     "test_states",
     "test_totals",
     "test_transfer",
+    "test_weeks",
 }
 
 
