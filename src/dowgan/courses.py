@@ -97,6 +97,11 @@ def numbers(columns: Sequence[Column]) -> list[int]:
     return [i for i, c in enumerate(columns) if c.role == "value" and c.kind in ("float", "integer")]
 
 
+def free_numbers(columns: Sequence[Column]) -> list[int]:
+    """Return those of them that do not keep to a few levels."""
+    return [place for place in numbers(columns) if not columns[place].levels]
+
+
 def tolerance_of(column: Column, spread: float) -> float:
     """The largest second difference of a straight line whose values are rounded as the column's are."""
     decimals = resolution(column)

@@ -85,8 +85,10 @@ class Densifier:
         mixture = model.calibration.mixture(factor, factor > common, model.path.channels)
         normals = path_normals(streams, f"densify/{number}", 0) if paths else None
         filled = densify(model.path, process, stretch.values, factor, rows, normals, mixture, sure)
-        given, came = np.full((2, len(rows.regime), run.values.shape[1]), np.nan)
-        given[::factor], came[::factor] = part.values, run.values
+        given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
+        given[::factor] = part.values
+        came = np.zeros(given.shape, dtype=bool)
+        came[::factor] = ~np.isnan(run.values)
         told = model.channels.setpoints.told(rows.regime, given)
         known = level.on(stretch.values, rows.place[::factor])
         drawn = [level.on(path, rows.place) for path in (filled.middle, *filled.paths[:paths])]
@@ -112,7 +114,7 @@ class Densifier:
             model.totals.between(run.values, factor, values, position, ratio, drawn=True)
         totals = model.totals.unbroken(run.values)
         for values in (middle, *kept):
-            totals.add_up(values, ~np.isnan(came))
+            totals.add_up(values, came)
         return run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))
 
     def _as_given(

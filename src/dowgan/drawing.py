@@ -95,7 +95,7 @@ class Drawer:
             before = totals.begun(np.nan_to_num(like.first), values, run.offset - like.offset, run.offset)
             values[0, [c for c, begins in zip(totals.columns, begun, strict=True) if not begins]] = 0.0
             values = totals.summed(values, before, run.offset)
-            given = np.full(values.shape, np.nan) if fixed is None else fixed[: len(values)]
+            given = _given(fixed, values)
             np.copyto(values, given, where=~np.isnan(given))
             totals.add_up(values, ~np.isnan(given))
             out.append(replace(run, values=values))
@@ -130,7 +130,7 @@ class Drawer:
 
     def kept(self, values: np.ndarray, fixed: np.ndarray | None) -> np.ndarray:
         """Values [N C] with those that are given put in and the table's rules kept."""
-        given = np.full(values.shape, np.nan) if fixed is None else fixed[: len(values)]
+        given = _given(fixed, values)
         return self.model.relations.keep(values, self.model.channels.with_rests(given, values))
 
     def told(self, plan: Plan, fixed: np.ndarray | None) -> np.ndarray:
@@ -261,7 +261,7 @@ class Drawer:
     def _stock(self, run: Run, plan: Plan, fixed: np.ndarray | None, rng: np.random.Generator) -> None:
         """Put stocks in place, from where the table's run begins if this one begins at the same time."""
         for stock in self.model.stocks:
-            known = np.full(run.values.shape, np.nan) if fixed is None else fixed[: len(run.values)]
+            known = _given(fixed, run.values)
             first, told = self.model.beginning(stock, self._past[plan.like], run.offset), known[0, stock.column]
             run.values[0, stock.column] = first if np.isnan(told) else told
             stock.put(run.values, known, rng.standard_normal(len(run.values)), self.model.relations)
@@ -287,3 +287,8 @@ class Drawer:
     def _starts(self, plans: Sequence[Plan]) -> Index:
         """The clock values at which plans begin."""
         return self.model.times(np.array([plan.position for plan in plans]))
+
+
+def _given(fixed: np.ndarray | None, values: np.ndarray) -> np.ndarray:
+    """What is given of rows [N C], NaN elsewhere."""
+    return np.full(values.shape, np.nan) if fixed is None else fixed[: len(values)]

@@ -315,11 +315,12 @@ class Extender:
         before = last_known(history.run.values)
         given = [model.channels.with_rests(ahead.given, path) for path in decoded]
         ruled = [rules.keep(path, known) for path, known in zip(decoded, given, strict=True)]
+        first = last_known(history.rises.values)[None]
+        known = np.concatenate([np.full_like(first, np.nan), ahead.given])
         for stock in model.stocks:
-            known = np.concatenate([np.full((1, ahead.given.shape[1]), np.nan), ahead.given])
             noises = [np.zeros(len(known)), *(own.standard_normal(len(known)) for own in chances)]
             for path, noise in zip(ruled, noises, strict=True):
-                longer = np.concatenate([last_known(history.rises.values)[None], path])
+                longer = np.concatenate([first, path])
                 stock.put(longer, known, noise, rules)
                 path[:] = longer[1:]
         position = history.stretch.position + len(history.stretch.values)

@@ -126,7 +126,7 @@ def _level_texts(column: Column) -> dict[str, float]:
     """What a user calls the levels of a condition, and how a regime holds them."""
     if column.kind in ("float", "integer"):
         return {f"{level:.15g}": float(level) for level in column.levels}  # type: ignore[arg-type]
-    return {text: float(i) for i, text in enumerate([str(level) for level in column.levels] or ["False", "True"])}
+    return {text: float(i) for i, text in enumerate(column.labels)}
 
 
 def level_of(column: Column, text: str) -> float:

@@ -291,12 +291,12 @@ def _tails_map(drawn: Float[np.ndarray, " M"], known: Float[np.ndarray, " N"]) -
     if low == high or np.mean((drawn < known.min()) | (drawn > known.max())) <= CROSSED:
         return None
     shares = np.linspace(0, 1, TAIL_KNOTS)
-    own, wanted = (
-        np.concatenate(
-            [np.quantile(np.append(x[x < low], low), shares), np.quantile(np.append(x[x > high], high), shares)]
-        )
-        for x in (drawn, known)
-    )
+
+    def tails(x: Float[np.ndarray, " N"]) -> Float[np.ndarray, " K"]:
+        outer = np.append(x[x < low], low), np.append(x[x > high], high)
+        return np.concatenate([np.quantile(part, shares) for part in outer])
+
+    own, wanted = tails(drawn), tails(known)
     return Map(own + 1e-9 * (known.std() + 1e-12) * np.arange(len(own)), wanted)
 
 

@@ -9,11 +9,12 @@ Shapes: N rows, C columns (the schema's channels).
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 from jaxtyping import Bool, Float
 
-from dowgan.courses import numbers, rounded
+from dowgan.courses import free_numbers, numbers, rounded
 from dowgan.formulas import Formula, find_formulas
 from dowgan.table.schema import Column
 
@@ -145,6 +146,9 @@ class Sum:
         return rounded(values, self.decimals, self.step)
 
 
+Rule = TypeVar("Rule", Sum, Formula)
+
+
 @dataclass(frozen=True)
 class Relations:
     """Rules between columns, by their numbers.
@@ -180,8 +184,8 @@ class Relations:
             self,
             same=tuple((a, b) for a, b in self.same if not _unequal(values, a, b).any()),
             below=tuple((low, high) for low, high in self.below if not np.any(values[:, low] > values[:, high])),
-            sums=tuple(rule for rule in self.sums if not rule.misses(values).any()),
-            formulas=tuple(rule for rule in self.formulas if not rule.misses(values).any()),
+            sums=holding(self.sums, values),
+            formulas=holding(self.formulas, values),
             empty=tuple(
                 (place, low, high)
                 for place, low, high in self.empty
@@ -266,6 +270,11 @@ class Relations:
         )
 
 
+def holding(rules: Sequence[Rule], values: Float[np.ndarray, "N C"]) -> tuple[Rule, ...]:
+    """Return the equations that no row misses."""
+    return tuple(rule for rule in rules if not rule.misses(values).any())
+
+
 def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], units: Sequence[str] = ()) -> Relations:
     """Find the rules that hold in every row between numeric values of one kind.
 
@@ -274,7 +283,7 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], 
         values: in the user's units, NaN missing.
         units: of each, "" where it is not known; what has another one is neither above nor below.
     """
-    usable = [place for place in numbers(columns) if not columns[place].levels]
+    usable = free_numbers(columns)
     some = values[:: max(1, len(values) // LOOK)]
     same = _same(columns, values, some, usable)
     copies = {place for place, _ in same}

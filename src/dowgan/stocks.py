@@ -88,6 +88,10 @@ class Stock:
         flows = [rounded(values[:, flow], decimals) for flow, decimals in zip(self.flows, self.written, strict=True)]
         return self.constant + np.stack(flows, axis=1) @ self.weights
 
+    def _in_time(self, net: Float[np.ndarray, " N"]) -> Float[np.ndarray, " M"]:
+        """Of what flows add: the part that each row but the first gets."""
+        return net[1:] if self.lag == 0 else net[:-1]
+
     def fill(
         self, values: Float[np.ndarray, "N C"], known: Float[np.ndarray, " N"], chance: Float[np.ndarray, " N"]
     ) -> None:
@@ -101,7 +105,7 @@ class Stock:
         net, (low, high) = self.net(values) - self.bias, self._bounds(values[:1])
         stock, (below, above) = float(values[0, self.column]), np.quantile(self.starts, USUAL).tolist()
         noise = self.error * chance
-        added = (net[1:] if self.lag == 0 else net[:-1]) + (0.0 if self.measured else noise[1:])
+        added = self._in_time(net) + (0.0 if self.measured else noise[1:])
         for row, more in enumerate(added.tolist(), 1):
             stock += more - self.leak * (stock - min(max(stock, below), above))
             stock = min(max(stock, low), high)
@@ -130,8 +134,8 @@ class Stock:
         self.fill(values, known[:, self.column], chance)
         if not any(self.counted) or self.error > EXACTLY:
             return
-        means = values[:, list(self.flows)].mean(axis=0)
-        missing = np.diff(values[:, self.column]) - (self.net(values)[1:] if self.lag == 0 else self.net(values)[:-1])
+        means = values[:, own].mean(axis=0)
+        missing = np.diff(values[:, self.column]) - self._in_time(self.net(values))
         for row in np.flatnonzero(np.abs(missing) > EXACTLY).tolist():
             self._make_up(values[row + 1 - self.lag], known[row + 1 - self.lag], missing[row], means)
         sure, own = known.copy(), [*own, self.column]
@@ -169,7 +173,7 @@ class Stock:
             return
         factor = (len(fine) - 1) // (len(coarse) - 1)
         net = self.net(fine) * ratio / factor
-        so_far = np.append(0.0, np.cumsum(net[1:] if self.lag == 0 else net[:-1]))
+        so_far = np.append(0.0, np.cumsum(self._in_time(net)))
         knots, given = known * factor, coarse[known, self.column]
         off = np.interp(np.arange(len(fine)), knots, given - so_far[knots])
         fine[:, self.column] = np.clip(so_far + off, *self._bounds(coarse))

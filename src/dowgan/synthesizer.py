@@ -122,6 +122,7 @@ class Synthesizer:
     def _fit(self, table: Table, config: Config) -> Synthesizer:
         streams, tell = Streams(self.random_state), self.tell or (lambda text: None)
         totals = find_totals(table.schema.channels, table.runs, table.schema.clock.cycles())
+        totals = totals.with_sums(table.schema.channels, table.runs)
         whole = table  # as it came; what is fitted of totals is what each row adds
         table = replace(table, schema=totals.open(table.schema), runs=tuple(totals.rises(run) for run in table.runs))
         with threadpool_limits(1):

@@ -13,8 +13,8 @@ from jaxtyping import Bool, Float, Int
 from scipy.interpolate import PchipInterpolator
 
 from dowgan.again import Again, begun_again, find_again
-from dowgan.courses import numbers, resolution, rounded
-from dowgan.relations import Sum, find_sums
+from dowgan.courses import free_numbers, numbers, resolution, rounded
+from dowgan.relations import Sum, find_sums, holding
 from dowgan.table.schema import Column, Run, Schema
 
 
@@ -74,9 +74,16 @@ class Totals:
         each = [f"'{names[column]}' {again.words()}: what each row adds is modelled" for column, again in pairs]
         return [*each, *(f"{rule.words(names)}, and is kept so" for rule in self.sums)]
 
+    def with_sums(self, columns: Sequence[Column], runs: Sequence[Run]) -> "Totals":
+        """Return them with the sums of a table that they are part of."""
+        if not self.columns:
+            return self
+        sums = find_sums(columns, np.concatenate([run.values for run in runs]), free_numbers(columns))
+        return replace(self, sums=tuple(rule for rule in sums if rule.members & set(self.columns)))
+
     def unbroken(self, values: Float[np.ndarray, "T C"]) -> "Totals":
         """Return them with the sums that hold in other rows too."""
-        return replace(self, sums=tuple(rule for rule in self.sums if not rule.misses(values).any()))
+        return replace(self, sums=holding(self.sums, values))
 
     def add_up(self, values: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> None:
         """Make sums of totals that were put in hold, in place: what is no total makes up, or the total of all of them.
@@ -213,9 +220,4 @@ def find_totals(columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence
         if again is not None:
             found.append((place, again))
     places, again_of = tuple(place for place, _ in found), tuple(again for _, again in found)
-    totals = Totals(places, tuple(resolution(columns[place]) for place in places), again_of)
-    if not places:
-        return totals
-    values = np.concatenate([run.values for run in runs])
-    sums = find_sums(columns, values, [place for place in numbers(columns) if not columns[place].levels])
-    return replace(totals, sums=tuple(rule for rule in sums if rule.members & set(places)))
+    return Totals(places, tuple(resolution(columns[place]) for place in places), again_of)

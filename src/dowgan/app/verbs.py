@@ -170,7 +170,7 @@ def _where(schema: Schema, verb: str) -> dict[str, str]:
     out = {}
     for column in (c for c in schema.channels if c.role == "condition"):
         label, key = f"Hold {plain(column.name)} at", f"{verb}-where-{column.name}"
-        levels = [str(level) for level in column.levels] or (["False", "True"] if column.kind == "boolean" else [])
+        levels = list(column.labels)
         value = (
             st.selectbox(label, [ANY, *levels], key=key)
             if levels

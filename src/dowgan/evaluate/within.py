@@ -15,6 +15,7 @@ from jaxtyping import Float
 from dowgan.evaluate.sides import Finding, welch, with_error
 from dowgan.evaluate.traits import joined, normal_places
 from dowgan.evaluate.values import few_levels
+from dowgan.known import mean_known
 from dowgan.metrics.marginal import moments
 
 Array = np.ndarray
@@ -78,7 +79,5 @@ def _means(values: Float[Array, "T C"], spells: Sequence[tuple[int, int]]) -> Fl
     out = np.full((len(some), values.shape[1]), np.nan)
     for row, (first, last) in enumerate(some):
         part = values[first:last]
-        known = ~np.isnan(part)
-        count = known.sum(axis=0)
-        out[row, count > 0] = (np.where(known, part, 0.0).sum(axis=0) / np.maximum(count, 1))[count > 0]
+        out[row] = np.where(np.isnan(part).all(axis=0), np.nan, mean_known(part))
     return out

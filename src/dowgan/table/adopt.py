@@ -59,12 +59,9 @@ def _strange(model: Column, own: Column, cells: Cells) -> tuple[str, Cells] | No
         text = f"{'varies' if own.kind != 'constant' else f'is always {now}'}, and is always {always} in real rows"
         return text, replace(cells, values=np.full(len(cells), np.nan))
     if model.kind == "category" and cells.form == "text":
-        known = {str(level) for level in model.levels}
-        odd = np.array([str(level) not in known for level in cells.levels] or [False])
-        rows = ~np.isnan(cells.values)
-        rows[rows] = odd[cells.values[rows].astype(int)]
+        rows = _unknown(model, cells)
         if rows.any():
-            first = cells.levels[int(cells.values[rows][0])]
+            first = _label(cells.values[rows][0], cells)
             text = f"holds '{first}' in {rows.mean():.1%} of the rows, and real rows only hold {_some(model.levels)}"
             return text, replace(cells, values=np.where(rows, np.nan, cells.values))
     return None
@@ -128,11 +125,14 @@ def _column(model: Column, own: Column, cells: Cells) -> Column:
 
 def _as_label(model: Column, cells: Cells) -> bool:
     """Whether numbers stand for labels, such as the levels 1, 2, 3 of a category."""
-    labels = {str(level) for level in model.levels}
-    return (
-        model.kind == "category"
-        and {_label(v, cells) for v in np.unique(cells.values[~np.isnan(cells.values)])} <= labels
-    )
+    return model.kind == "category" and not _unknown(model, cells).any()
+
+
+def _unknown(model: Column, cells: Cells) -> np.ndarray:
+    """Which rows hold a label that a category does not have."""
+    known = {str(level) for level in model.levels}
+    used = np.unique(cells.values[~np.isnan(cells.values)])
+    return np.isin(cells.values, [value for value in used if _label(value, cells) not in known])
 
 
 def _label(value: float, cells: Cells) -> str:
@@ -167,13 +167,12 @@ def _cells(column: Column, cells: Cells) -> Cells:
     """The cells with codes into the model's levels."""
     if column.kind != "category" or (column.told and not column.schedule):
         return cells
+    odd = _unknown(column, cells)
+    if odd.any():
+        first, shown = _label(cells.values[odd].min(), cells), _some(column.levels)
+        raise DataError(f"Column '{column.name}' holds '{first}', which the model does not know: it knows {shown}.")
     place = {str(level): i for i, level in enumerate(column.levels)}
-    used = np.unique(cells.values[~np.isnan(cells.values)])
-    odd = [_label(v, cells) for v in used if _label(v, cells) not in place]
-    if odd:
-        shown = _some(column.levels)
-        raise DataError(f"Column '{column.name}' holds '{odd[0]}', which the model does not know: it knows {shown}.")
     codes = np.full(len(cells), np.nan)
-    for value in used:
+    for value in np.unique(cells.values[~np.isnan(cells.values)]):
         codes[cells.values == value] = place[_label(value, cells)]
     return replace(cells, form="text", values=codes, levels=column.levels)

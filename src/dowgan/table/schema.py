@@ -59,6 +59,11 @@ class Column:
     schedule: bool = False
 
     @property
+    def labels(self) -> tuple[str, ...]:
+        """What a user calls its levels, and the values of a boolean; none where there are neither."""
+        return tuple(map(str, self.levels)) or (("False", "True") if self.kind == "boolean" else ())
+
+    @property
     def counts(self) -> bool:
         """Whether its levels are whole numbers one after another: pieces, not codes."""
         levels = self.levels
@@ -148,10 +153,7 @@ class Schema:
     @property
     def labels(self) -> tuple[tuple[str, ...], ...]:
         """What the level numbers of each channel stand for, empty for numbers."""
-        kinds: dict[str, Any] = {"boolean": (False, True)}
-        return tuple(
-            tuple(map(str, c.levels if c.kind == "category" else kinds.get(c.kind, ()))) for c in self.channels
-        )
+        return tuple(c.labels if c.kind in ("category", "boolean") else () for c in self.channels)
 
     @property
     def run_names(self) -> tuple[str, ...]:
