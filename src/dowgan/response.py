@@ -149,18 +149,19 @@ def _widening(
     left: Float[np.ndarray, "N K"], rest: Float[np.ndarray, " N"], fold: Int[np.ndarray, " N"]
 ) -> Float[np.ndarray, " K"]:
     """One channel's, if it makes parts of the rows likelier than they are without."""
-
-    def gain(here: Bool[np.ndarray, " N"]) -> float:
-        own = _variance(left[~here], rest[~here])
-        flat, wide = np.mean(rest[~here] ** 2) + TINY, own[0] + left[here] @ own[1:]
-        square = rest[here] ** 2
-        return 0.5 * float(np.sum(square / flat + np.log(flat) - square / wide - np.log(wide)))
-
-    gains = np.array([gain(fold == number) for number in range(FOLDS)])
+    gains = np.array([_likelier(left, rest, fold == number) for number in range(FOLDS)])
     if gains.mean() <= SURE * gains.std(ddof=1) / np.sqrt(FOLDS):
         return np.zeros(left.shape[1])
     own = _variance(left, rest)
     return own[1:] / own[0]
+
+
+def _likelier(left: Float[np.ndarray, "N K"], rest: Float[np.ndarray, " N"], here: Bool[np.ndarray, " N"]) -> float:
+    """By how much the log likelihood of some rows grows with the widening of the others."""
+    own = _variance(left[~here], rest[~here])
+    flat, wide = np.mean(rest[~here] ** 2) + TINY, own[0] + left[here] @ own[1:]
+    square = rest[here] ** 2
+    return 0.5 * float(np.sum(square / flat + np.log(flat) - square / wide - np.log(wide)))
 
 
 def _variance(left: Float[np.ndarray, "N K"], rest: Float[np.ndarray, " N"]) -> Float[np.ndarray, " J"]:
@@ -179,24 +180,25 @@ def _weights(
 ) -> Float[np.ndarray, " F"]:
     """One channel's, by the pull under which parts of the rows are foretold best by the others."""
     known = ~np.isnan(rest)
-    fading, rest, fold = fading[known], rest[known], fold[known]
-    gains = np.array([_gains(fading, rest, fold, pull) for pull in PULLS])  # [P FOLDS]
+    parts = [known & (fold == number) for number in range(FOLDS)]
+    squares = np.stack([fading[part].T @ fading[part] for part in parts])
+    products = np.stack([fading[part].T @ rest[part] for part in parts])
+    gains = np.stack([_gains(squares, products, pull) for pull in PULLS])  # [P FOLDS]
     best = int(np.argmax(gains.sum(axis=1)))
-    sure = gains[best].mean() > SURE * gains[best].std(ddof=1) / np.sqrt(FOLDS)
-    return _ridge(fading, rest, PULLS[best]) if sure else np.zeros(fading.shape[1])
+    if gains[best].mean() <= SURE * gains[best].std(ddof=1) / np.sqrt(FOLDS):
+        return np.zeros(fading.shape[1])
+    return _ridge(squares.sum(axis=0), products.sum(axis=0), PULLS[best])
 
 
 def _gains(
-    fading: Float[np.ndarray, "N F"], rest: Float[np.ndarray, " N"], fold: Int[np.ndarray, " N"], pull: float
+    squares: Float[np.ndarray, "P F F"], products: Float[np.ndarray, "P F"], pull: float
 ) -> Float[np.ndarray, " P"]:
-    """By how much the squares of each part fall."""
-
-    def gain(here: Bool[np.ndarray, " N"]) -> float:
-        told = fading[here] @ _ridge(fading[~here], rest[~here], pull)
-        return float(np.sum(rest[here] ** 2) - np.sum((rest[here] - told) ** 2))
-
-    return np.array([gain(fold == number) for number in range(FOLDS)])
+    """By how much the sum of squares of each part falls, foretold by the others."""
+    told = _ridge(squares.sum(axis=0) - squares, products.sum(axis=0) - products, pull)
+    return 2 * np.einsum("pf,pf->p", told, products) - np.einsum("pf,pfg,pg->p", told, squares, told)
 
 
-def _ridge(fading: Float[np.ndarray, "N F"], rest: Float[np.ndarray, " N"], pull: float) -> Float[np.ndarray, " F"]:
-    return np.linalg.solve(fading.T @ fading + pull * np.eye(fading.shape[1]), fading.T @ rest)
+def _ridge(
+    squares: Float[np.ndarray, "*P F F"], products: Float[np.ndarray, "*P F"], pull: float
+) -> Float[np.ndarray, "*P F"]:
+    return np.linalg.solve(squares + pull * np.eye(squares.shape[-1]), products[..., None])[..., 0]
