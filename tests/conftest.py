@@ -25,11 +25,15 @@ LONG = {
     "test_outlook",
     "test_relations",
     "test_report",
+    "test_schedules",
+    "test_setpoints",
     "test_short_tables",
     "test_states",
+    "test_stocks",
     "test_totals",
     "test_transfer",
     "test_weeks",
+    "test_within",
 }
 
 
