@@ -66,3 +66,8 @@ def test_missing_values_are_left_out():
 @pytest.mark.parametrize("steps", [30, 100])
 def test_short_series_have_an_answer(steps):
     assert 0 < seams(whole(10, steps), 12).p <= 1
+
+
+def test_steps_that_are_all_alike_have_no_rhythm():
+    """Nothing is divided by their spread of zero."""
+    assert find_seams(np.zeros((200, 2))).p == 1
