@@ -61,3 +61,18 @@ def test_a_straight_tie_is_one_where_regimes_have_quantiles_of_their_own() -> No
     (curve,) = fit_curves(values, day, [0, 1], 2)
     assert (curve.column, curve.of) == (1, 0)
     assert fit_curves(values, np.zeros(4_000, dtype=int), [0, 1], 1) == ()
+
+
+def test_a_curve_is_learned_where_the_wind_blows() -> None:
+    """A calm half says nothing of strong winds; the rows of a status have a curve of their own, few as they are."""
+    rng = np.random.default_rng(5)
+    wind = np.concatenate([rng.uniform(2, 9, 1_500), rng.uniform(2, 25, 1_500)])
+    power = np.interp(wind, KNOWN, POWER) + rng.normal(0, 20, 3_000)
+    faulty = np.arange(3_000) % 1_000 >= 980
+    values = np.column_stack([wind, np.where(faulty, -5.0, power)])
+    (curve,) = fit_curves(values, faulty.astype(int), [0, 1], 2)
+    assert (curve.column, curve.of) == (1, 0)
+    again = np.column_stack([np.full(2, 15.0), np.zeros(2)])
+    curve.on(again, np.array([0, 1]))
+    assert abs(again[0, 1] - 2_000) < 50
+    assert again[1, 1] == -5

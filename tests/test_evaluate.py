@@ -344,3 +344,15 @@ def test_a_tag_that_strays_from_where_others_put_it_is_named_also_off_a_straight
     assert {f.tag for f in untold([real], [relabelled])} == {2, 3}
     words = [f["text"] for f in find([real], [moved], ["wind", "power", "mode", "speed"])]
     assert any(text.startswith("power: it strays") for text in words)
+
+
+def test_a_tag_is_told_also_where_half_of_the_table_was_calm() -> None:
+    """What trees have not seen is no ground to say that others do not tell it."""
+    chance = np.random.default_rng(3)
+    strong = np.arange(2_000) // 100 % 5 > 2
+    wind = chance.uniform(3, 9, 2_000) + 10 * (strong & (np.arange(2_000) >= 1_000))
+    power = np.clip(wind - 3, 0, 10) ** 3 + chance.normal(0, 5, 2_000)
+    loose = power + 15 * lfilter([0.3], [1.0, -0.95], chance.normal(0, 1, 2_000))
+    real = np.column_stack([wind, power])
+    assert untold([real], [real[::-1]]) == []
+    assert {f.tag for f in untold([real], [np.column_stack([wind, loose])])} >= {1}

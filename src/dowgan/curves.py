@@ -15,11 +15,12 @@ from jaxtyping import Float, Int
 
 KNOTS = 48  # of a curve
 ROWS = 10  # of each knot, at least
+ENOUGH = 40  # rows of a regime that has a curve of its own
 TIGHT = 0.04  # share of a column's variance in later rows, that lies off its curve at most
-STEPS = 0.1  # of the squares of its steps, that the curve leaves at most: a smooth column needs none
+STEPS = 0.3  # of the squares of its steps, that the curve leaves at most: a smooth column needs none
 ALIKE = 1.5  # times as much, that the other of two columns leaves, so that the earlier one is not put on its curve
 HARDLY = 0.02  # share of the variance within regimes, from which the curve of a column with regimes need not bend
-TWICE = 2.0  # times as much of its steps, then
+FEWER = 0.2  # of the squares of its steps, then
 BENT = 0.7  # of what a straight line leaves, that the curve of a column beside such a one leaves at most; no more steps
 STRAIGHT = 0.1  # of what a straight line leaves of it, that the curve leaves at most
 LEAST = 0.1  # of the usual distance from the curve, that is reckoned with anywhere
@@ -108,8 +109,8 @@ def _within(curve: Curve, values: Float[np.ndarray, "N C"], regime: Int[np.ndarr
 
 @dataclass(frozen=True)
 class _Found:
-    """What a curve of the earlier half leaves of a column in the later half: of its variance, of its variance within
-    regimes, of what a straight line leaves, and of the squares of its steps."""
+    """What a curve of one half leaves of a column in the other half: of its variance, of its variance within regimes,
+    of what a straight line leaves, and of the squares of its steps."""
 
     left: float
     within: float
@@ -124,7 +125,7 @@ class _Found:
     @property
     def tied(self) -> bool:
         """Whether it lies so near that quantiles and a season of its own, in each regime, would take it further off."""
-        return self.within < HARDLY and self.steps < TWICE * STEPS
+        return self.within < HARDLY and self.steps < FEWER
 
 
 def _rather_back(tried: dict[tuple[int, int], _Found], y: int, x: int) -> bool:
@@ -134,24 +135,30 @@ def _rather_back(tried: dict[tuple[int, int], _Found], y: int, x: int) -> bool:
 
 
 def _tried(both: Float[np.ndarray, "N 2"], regime: Int[np.ndarray, " N"]) -> _Found | None:
-    """How well the second column is told by a curve of the first; None if there are too few rows to say."""
+    """How well the second column is told by a curve of the first; None if there are too few rows to say.
+
+    The half in which the first spans more is learned from: a calm one says nothing of strong winds.
+    """
     x, y, known = 0, 1, ~np.isnan(both).any(axis=1)
     rows, own = both[known], regime[known]
     half = len(rows) // 2
-    if half < KNOTS * ROWS or np.ptp(rows[:half, y]) == 0:
+    if half < KNOTS * ROWS:
         return None
-    early, late, when, where = rows[:half], rows[half:], own[:half], own[half:]
+    halves = [(rows[:half], own[:half]), (rows[half:], own[half:])]
+    (learned, when), (other, where) = sorted(halves, key=lambda one: -np.ptp(one[0][:, x]))
+    if np.ptp(learned[:, y]) == 0:
+        return None
     regimes = range(int(own.max()) + 1)
-    middle, _ = _curve(early, when, y, x, len(regimes))._at(late[:, x], where)
-    means = np.stack([early[when == n if (when == n).any() else slice(None)].mean(axis=0) for n in regimes])
-    off, later = early - means[when], late - means[where]
+    middle, _ = _curve(learned, when, y, x, len(regimes))._at(other[:, x], where)
+    means = np.stack([learned[when == n if (when == n).any() else slice(None)].mean(axis=0) for n in regimes])
+    off, apart = learned - means[when], other - means[where]
     slope = float(off[:, x] @ off[:, y] / max(off[:, x] @ off[:, x], 1e-300))
-    rest, line = late[:, y] - middle, later[:, y] - slope * later[:, x]
-    whole, moves = np.mean((late[:, y] - early[:, y].mean()) ** 2), np.mean(np.diff(late[:, y]) ** 2)
+    rest, line = other[:, y] - middle, apart[:, y] - slope * apart[:, x]
+    whole, moves = np.mean((other[:, y] - learned[:, y].mean()) ** 2), np.mean(np.diff(other[:, y]) ** 2)
     left, steps = np.mean(rest**2), np.mean(np.diff(rest) ** 2)
     return _Found(
         left=float(left / (whole + 1e-300)),
-        within=float(left / (np.mean(later[:, y] ** 2) + 1e-300)),
+        within=float(left / (np.mean(apart[:, y] ** 2) + 1e-300)),
         straight=float(left / (np.mean(line**2) + 1e-300)),
         steps=float(steps / (moves + 1e-300)),
     )
@@ -163,7 +170,7 @@ def _curve(values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"], y: i
     known = ~np.isnan(values[:, [x, y]]).any(axis=1)
     for number in range(regimes):
         rows = known & (regime == number)
-        rows = rows if rows.sum() >= KNOTS * ROWS // 4 else known
+        rows = rows if rows.sum() >= ENOUGH else known
         knots[number], middle[number], spread[number] = _medians(values[rows, x], values[rows, y])
     return Curve(y, x, knots, middle, spread)
 

@@ -1,18 +1,20 @@
 """How well the other tags tell each tag, straight or not: a power by the wind, a speed by the product.
 
 Boosted trees learn it from one half of the real rows in time and are tested on the other half, so that what changes
-between real halves is no alarm; of generated rows both tell the tag.
+between real halves is no alarm; of generated rows both tell the tag. Trees know nothing beyond what they have seen:
+rows in which another tag lies further out are left out, unless most do.
 
 Shapes: T and S rows, C channels, K and M blocks.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import numpy as np
 from jaxtyping import Float
 
 from dowgan.evaluate.sides import Finding, sides_of, welch, with_error
 from dowgan.evaluate.traits import joined
+from dowgan.known import mean_known
 from dowgan.metrics.threads import one_thread
 
 Array = np.ndarray
@@ -22,6 +24,7 @@ MOST_ROWS = 3_000  # of a half, to learn from
 FEWEST = 100  # known rows of a half
 ROUNDS = 60
 TOLD = 0.7  # of a tag's spread, that is left in real rows at most where the others tell it
+MOST = 0.5  # share of the rows
 FURTHER = 0.3  # logarithm of how many times as much is left of generated rows, at least
 LEAST = 0.01  # normal scores
 
@@ -54,7 +57,7 @@ def _left(real: Float[Array, "T C"], fake: Float[Array, "S C"], tag: int) -> tup
     others = [channel for channel in range(real.shape[1]) if channel != tag]
     half = len(real) // 2
     parts = (np.arange(half), np.arange(half, len(real)))
-    left, made = np.full(len(real), np.nan), np.zeros(len(fake))
+    left, guesses = np.full(len(real), np.nan), []
     for learn, test in (parts, parts[::-1]):
         known = learn[~np.isnan(real[learn, tag])]
         if len(known) < FEWEST:
@@ -63,12 +66,22 @@ def _left(real: Float[Array, "T C"], fake: Float[Array, "S C"], tag: int) -> tup
         trees = HistGradientBoostingRegressor(
             max_iter=ROUNDS, learning_rate=0.15, max_leaf_nodes=15, early_stopping=False, random_state=0
         )
+        seen = real[known][:, others]
         with one_thread():
-            trees.fit(real[known][:, others], real[known, tag])
-            left[test] = real[test, tag] - trees.predict(real[test][:, others])
-            made += trees.predict(fake[:, others]) / 2
-    told = np.nanmean(left**2) < TOLD**2 * np.nanvar(real[:, tag])
+            trees.fit(seen, real[known, tag])
+            left[test] = real[test, tag] - _guess(trees.predict, real[test][:, others], seen)
+            guesses.append(_guess(trees.predict, fake[:, others], seen))
+    told = np.nanmean(left**2) < TOLD**2 * np.nanvar(real[~np.isnan(left), tag])
+    made = np.where(np.isnan(guesses).all(axis=0), np.nan, mean_known(np.stack(guesses)))
     return (left, fake[:, tag] - made) if told else None
+
+
+def _guess(
+    predict: Callable[[Array], Array], rows: Float[Array, "N D"], seen: Float[Array, "L D"]
+) -> Float[Array, " N"]:
+    """What is told of each row, NaN where one of its values lies beyond those that were seen, unless most rows do."""
+    beyond = ((rows < np.nanmin(seen, axis=0)) | (rows > np.nanmax(seen, axis=0))).any(axis=1)
+    return np.where(beyond & (beyond.mean() < MOST), np.nan, predict(rows))
 
 
 def _by_block(left: Float[Array, " T"], length: int) -> Float[Array, "K 1"]:

@@ -195,4 +195,6 @@ def folded(score: Array, length: int) -> Float[Array, "length"]:
     phase, known = np.arange(len(score)) % length, ~np.isnan(score)
     count = np.bincount(phase[known], minlength=length)
     total = np.bincount(phase[known], score[known] - score[known].mean(), minlength=length)
-    return total / np.sqrt(np.maximum(count, 1)) / (score[known].std() or 1.0)  # steps that are all alike have no rhythm
+    return (
+        total / np.sqrt(np.maximum(count, 1)) / (score[known].std() or 1.0)
+    )  # steps that are all alike have no rhythm
