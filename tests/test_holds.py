@@ -213,3 +213,12 @@ def test_samples_between_given_rows_are_known_where_hours_are() -> None:
     model = dowgan.Synthesizer("prior").fit(frame)
     given = frame.iloc[1:598:4]  # samples come at whole sixes of rows, none of them given but by chance
     assert model.densify(given, factor=4)["lab"].tolist() == frame["lab"].iloc[1:598].tolist()
+
+
+def test_a_price_stands_also_where_the_table_has_seen_few_of_them() -> None:
+    rng = np.random.default_rng(8)
+    price = np.repeat(np.round(20 + rng.normal(0, 2, 18), 1), 10)
+    sold = np.round(300 - 8 * price + rng.normal(0, 15, 180))
+    model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(pd.DataFrame({"price": price, "sold": sold}))
+    made = model.generate(rows=600)
+    assert abs((made["price"].diff() == 0).mean() - 0.9) < 0.05

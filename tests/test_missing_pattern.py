@@ -45,6 +45,14 @@ def test_cells_are_empty_as_in_the_table(model: dowgan.Synthesizer, rows: int, s
     pd.testing.assert_frame_equal(made.where(known), whole.where(known), check_dtype=False)
 
 
+def test_no_sample_is_taken_on_a_weekend() -> None:
+    rng, time = np.random.default_rng(3), pd.date_range("2024-03-04", periods=24 * 42, freq="h")
+    frame = pd.DataFrame({"time": time, "level": (5 + 0.1 * rng.normal(size=len(time)).cumsum()).round(2)})
+    frame["lab"] = np.where((time.hour == 8) & (time.dayofweek < 5), rng.normal(40, 3, len(time)).round(1), np.nan)
+    made = dowgan.Synthesizer("prior", {"calibrated": False}).fit(frame).generate(rows=1_500, gaps=True)
+    assert ((made["time"].dt.hour == 8) & (made["time"].dt.dayofweek < 5) == made["lab"].notna()).all()
+
+
 def test_what_is_given_is_not_taken_away(model: dowgan.Synthesizer) -> None:
     made = model.generate(rows=300, where={"flow": 21.5}, gaps=True)
     assert (made["flow"] == 21.5).all()

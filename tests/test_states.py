@@ -143,3 +143,23 @@ def test_a_meter_that_stands_while_a_pump_does_hides_no_state_between_given_rows
     coarse = frame.iloc[:401:4].reset_index(drop=True)
     fine = model.densify(coarse, factor=4)["power"].to_numpy()
     assert np.mean((fine > 100) != (frame["power"].to_numpy()[:401] > 100)) < 0.05
+
+
+def test_states_of_many_units_are_their_own_and_steps_of_a_recipe_those_of_the_batch() -> None:
+    """An alarm goes on and off at other rows than the real unit's did; a recipe's heating begins where it does."""
+    rng, parts = np.random.default_rng(6), []
+    for unit in range(12):
+        alarm = np.repeat(rng.random(16) < 0.3, 10)[:150]
+        heating = (np.arange(150) >= 40 + rng.integers(3)) & (np.arange(150) < 90 + rng.integers(3))
+        parts.append(
+            pd.DataFrame({"unit": unit, "pulse": (80 + 30 * alarm + rng.normal(0, 3, 150)).round(), "alarm": alarm})
+        )
+        parts[-1]["warm"], parts[-1]["heating"] = (20 + 40 * heating + rng.normal(0, 1, 150)).round(1), heating
+    table = pd.concat(parts, ignore_index=True)
+    alone = Synthesizer("prior", {"calibrated": False}, runs=["unit"])
+    alarms = alone.fit(table[["unit", "pulse", "alarm"]]).generate()
+    assert 0.4 < (alarms["alarm"] == table["alarm"]).mean() < 0.8
+    assert abs(alarms["alarm"].mean() - table["alarm"].mean()) < 0.12
+    assert alarms.groupby("alarm")["pulse"].mean().diff().iloc[1] == pytest.approx(30, abs=3)
+    steps = alone.fit(table[["unit", "warm", "heating"]]).generate()
+    assert (steps["heating"] == table["heating"]).mean() > 0.97

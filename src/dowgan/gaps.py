@@ -9,13 +9,14 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Bool, UInt8
+from jaxtyping import Bool, Float, UInt8
 
 from dowgan.table.schema import Run, Schema
 
 SPARSE = 0.5  # share of empty cells from which a column may have a rhythm
 FEWEST = 8  # known cells of such a column
 STEADY = 0.8  # share of them that follow the one before at the usual distance
+CLEARLY = 0.3  # share of the unlike cells that a longer cycle leaves at most
 RECURS = 4  # times that a rhythm comes back at least, in the longest run
 
 
@@ -86,7 +87,8 @@ def find_gaps(schema: Schema, runs: Sequence[Run]) -> Gaps:
 
 
 def _period(empty: Bool[np.ndarray, "T K"], cycles: Sequence[int]) -> int:
-    """The rhythm of sparse columns, and the shortest cycle of the clock, as far as there is room for both."""
+    """The rhythm of sparse columns, the shortest cycle of the clock as far as there is room for both, and any longer
+    cycle that a column keeps to far better: no sample is taken on a Sunday."""
     found = 1
     for column in empty.T:
         known = np.flatnonzero(~column)
@@ -95,9 +97,18 @@ def _period(empty: Bool[np.ndarray, "T K"], cycles: Sequence[int]) -> int:
         distances, counts = np.unique(np.diff(known), return_counts=True)
         if counts.max() >= STEADY * (len(known) - 1):
             found = _with(found, int(distances[np.argmax(counts)]), len(empty))
-    return _with(found, cycles[0], len(empty)) if cycles else found
+    for number, cycle in enumerate(cycles):
+        longer = _with(found, cycle, len(empty))
+        if number == 0 or (_unlike(empty, longer) < CLEARLY * _unlike(empty, found)).any():
+            found = longer
+    return found
 
 
 def _with(period: int, other: int, rows: int) -> int:
     both = math.lcm(period, other)
     return both if RECURS * both <= rows else period
+
+
+def _unlike(empty: Bool[np.ndarray, "T K"], period: int) -> Float[np.ndarray, " K"]:
+    """Share of each column's cells of which one is empty and the one a period later is not, or the other way round."""
+    return np.mean(empty[period:] != empty[:-period], axis=0)

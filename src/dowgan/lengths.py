@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from dowgan.table.schema import Run
 
 FEWEST = 30  # lengths above one that are enough to measure
+FEW = 10  # that are enough where most rows only go on
 LEVELS = 8  # at most, at which lengths are measured
 EACH = 100  # lengths of a level
 MANY = 8  # runs from which on the first length of a run has a distribution of its own
@@ -133,7 +134,8 @@ def fit_lengths(
         whole: which lengths surely are.
         by_chance: of those that last one row, a share that lasts longer by chance in any draw.
     """
-    if (length > 1).sum() < FEWEST:
+    mostly = (length - 1).sum() > length.sum() / 2
+    if (length > 1).sum() < (FEW if mostly else FEWEST):
         return None
     every, phase = 1, 0
     if len(first) < MANY:

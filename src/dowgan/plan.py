@@ -17,6 +17,8 @@ from dowgan.table.labels import numbering
 from dowgan.table.schema import Column, Schema
 
 AROUND = 96  # rows before and behind a planned run of which the regimes are planned too
+PLACES = 50  # of a run, at which regimes are compared
+AGREE = 0.2  # more often than by chance, from which they belong to the place in the run
 
 
 @dataclass(frozen=True)
@@ -241,6 +243,27 @@ def _round(past: Sequence[Past]) -> int:
     return int(starts[-1] - starts[0] + max(np.median(np.diff(starts)), past[-1].rows))
 
 
+def _by_place(past: Sequence[Past]) -> bool:
+    """Whether the regimes of many runs belong to the place in the run, as the steps of a recipe do.
+
+    Any two runs then agree at the same place (of all, or counted from the first row) more often than by chance, by
+    Fleiss' kappa (1971).
+    """
+    courses, shortest = [p.course for p in past], min(p.rows for p in past)
+    shares = (np.arange(PLACES) + 0.5) / PLACES
+    relative = np.stack([course[(shares * len(course)).astype(int)] for course in courses])
+    return any(_kappa(alike) > AGREE for alike in (relative, np.stack([c[:shortest] for c in courses])))
+
+
+def _kappa(alike: Int[np.ndarray, "N P"]) -> float:
+    """How much more often than by chance two rows have the same number in a column; 1 where there is but one number."""
+    runs = len(alike)
+    counts = np.stack([(alike == number).sum(axis=0) for number in np.unique(alike)])
+    agreed = np.mean(np.sum(counts * (counts - 1), axis=0) / (runs * (runs - 1)))
+    chance = np.sum((counts.sum(axis=1) / alike.size) ** 2)
+    return float((agreed - chance) / (1 - chance)) if chance < 1 else 1.0
+
+
 def plan_runs(
     model: Model,
     schema: Schema,
@@ -264,16 +287,16 @@ def plan_runs(
     wanted = [p for p in model.past if allowed[p.regime[:, 0]].all()] or list(model.past)
     plans, unrolled = [], [p.course for p in wanted]
     key_of, later = counted_on(wanted, schema), _round(model.past)
+    few = len(model.past) < MANY_RUNS
+    drawn = model.channels.found and (few or not _by_place(model.past))
     for number in range(runs):
         own, whole = wanted[number % len(wanted)], unrolled[number % len(wanted)]
         length, turn = own.rows if rows is None else rows, number // len(wanted)
         first = int(rng.integers(0, max(own.rows - length, 0) + 1)) if len(model.past) == 1 else 0
         start = own.offset + first
         regime, before, after = whole[first : first + length], whole[max(first - AROUND, 0) : first], whole[:0]
-        few = len(model.past) < MANY_RUNS  # the regimes of many runs belong to their place in the run
         at = start + turn * later if position is None else position
         elsewhen = few and timetable is not None and (at - start) % timetable.period != 0
-        drawn = few and model.channels.found
         if drawn or elsewhen or len(regime) < length or not allowed[regime].all():
             now = None
             if drawn and (timetable is None or not allowed.all()):
