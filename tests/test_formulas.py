@@ -153,7 +153,7 @@ def test_compare_says_which_equation_is_broken(tmp_path: Path) -> None:
     late["revenue"] = (late["revenue"] * (1 + 0.02 * np.random.default_rng(0).standard_normal(600))).round(2)
     found = dowgan.compare(tmp_path / "real.csv", late)
     text = next(j.text for j in found.verdict if j.tag == "revenue")
-    assert "breaks 'revenue' = 'units' x 'price' in" in text
+    assert "breaks the rule that 'revenue' = 'units' x 'price' in" in text
     assert read(tmp_path / "real.csv").rows == 600
 
 

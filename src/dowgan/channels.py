@@ -360,7 +360,11 @@ def find_fixed(columns: Sequence[Column], runs: Sequence[Run], same: Sequence[tu
 
 
 def fit_channels(
-    schema: Schema, runs: Sequence[Run], same: Sequence[tuple[int, int]] = (), stocks: Sequence[Stock] = ()
+    schema: Schema,
+    runs: Sequence[Run],
+    same: Sequence[tuple[int, int]] = (),
+    stocks: Sequence[Stock] = (),
+    limited: Sequence[int] = (),
 ) -> Channels:
     """Choose the scale of each column and list the regimes.
 
@@ -368,6 +372,7 @@ def fit_channels(
         schema, runs: of the table.
         same: (column, the earlier column that it equals).
         stocks: columns that become no channels, since flows add up to them.
+        limited: columns that limits of others tell, which are no states.
 
     Raises:
         OptionError: every column that could be modelled is a condition.
@@ -378,7 +383,8 @@ def fit_channels(
     fixed = tuple(place for place in once if place not in named)
     apart, flows = [stock.column for stock in stocks], [flow for stock in stocks for flow in stock.flows]
     scheduled = tuple(place for place, column in enumerate(schema.channels) if column.schedule)
-    found, states = ((), ()) if named else find_states(schema.channels, runs, schema.clock.cycles(), flows, scheduled)
+    cycles = schema.clock.cycles()
+    found, states = ((), ()) if named else find_states(schema.channels, runs, cycles, flows, scheduled, limited)
     conditions = (*named, *scheduled, *found)
     states = tuple(state for state in states if state.place not in apart)
     none = (*conditions, *dict(same), *fixed, *apart)

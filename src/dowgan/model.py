@@ -12,6 +12,7 @@ import numpy as np
 from jaxtyping import Float, Int
 
 from dowgan.again import Again
+from dowgan.alarms import Alarm, Limit
 from dowgan.calibrate import Calibration
 from dowgan.channels import Channels
 from dowgan.codes import Code
@@ -260,6 +261,7 @@ KINDS: dict[str, type] = {
     kind.__name__: kind
     for kind in (
         Again,
+        Alarm,
         Calibration,
         Channels,
         Code,
@@ -277,6 +279,7 @@ KINDS: dict[str, type] = {
         Idle,
         Lengths,
         Levels,
+        Limit,
         Lines,
         Map,
         Polish,

@@ -1,5 +1,5 @@
 """What always held between columns, and is kept: equal values, one value never above another, sums, what others tell
-exactly (formulas.py); and empty ranges.
+exactly (formulas.py) or by limits (alarms.py); and empty ranges.
 
 A price's low is never above its high, what flows in flows out, fractions make up one, a pump stands or delivers twenty.
 What held in every row of the fitted table, and would not have held by chance, holds in what is made.
@@ -14,6 +14,7 @@ from typing import TypeVar
 import numpy as np
 from jaxtyping import Bool, Float
 
+from dowgan.alarms import Alarm, find_alarms
 from dowgan.courses import free_numbers, numbers, rounded
 from dowgan.formulas import Formula, find_formulas
 from dowgan.table.schema import Column
@@ -146,7 +147,7 @@ class Sum:
         return rounded(values, self.decimals, self.step)
 
 
-Rule = TypeVar("Rule", Sum, Formula)
+Rule = TypeVar("Rule", Sum, Formula, Alarm)
 
 
 @dataclass(frozen=True)
@@ -159,6 +160,7 @@ class Relations:
         sums: columns that add up.
         empty: (column, low, high) between which it never lies, though on both sides.
         formulas: columns that others tell exactly, each after those that it is worked out from.
+        alarms: columns of two levels that limits of others tell.
     """
 
     same: tuple[tuple[int, int], ...] = ()
@@ -166,6 +168,11 @@ class Relations:
     sums: tuple[Sum, ...] = ()
     empty: tuple[tuple[int, float, float], ...] = ()
     formulas: tuple[Formula, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+
+    @property
+    def _told(self) -> tuple[Formula | Alarm, ...]:
+        return (*self.formulas, *self.alarms)
 
     def without(self, columns: Sequence[int]) -> "Relations":
         """Return the rules of the other columns, and what is equal."""
@@ -176,6 +183,7 @@ class Relations:
             sums=tuple(rule for rule in self.sums if not rule.members & out),
             empty=tuple(rule for rule in self.empty if rule[0] not in out),
             formulas=tuple(rule for rule in self.formulas if not rule.members & out),
+            alarms=tuple(rule for rule in self.alarms if not rule.members & out),
         )
 
     def unbroken(self, values: Float[np.ndarray, "N C"]) -> "Relations":
@@ -186,6 +194,7 @@ class Relations:
             below=tuple((low, high) for low, high in self.below if not np.any(values[:, low] > values[:, high])),
             sums=holding(self.sums, values),
             formulas=holding(self.formulas, values),
+            alarms=holding(self.alarms, values),
             empty=tuple(
                 (place, low, high)
                 for place, low, high in self.empty
@@ -217,6 +226,8 @@ class Relations:
             formula.keep(out, known)
         for place, first in self.same:
             out[:, place] = np.where(known[:, place], given[:, place], out[:, first])
+        for alarm in self.alarms:
+            alarm.keep(out, known)
         return out
 
     def _keep_others(self, out: Float[np.ndarray, "N C"], known: Bool[np.ndarray, "N C"]) -> None:
@@ -246,8 +257,8 @@ class Relations:
             (rule.parts[-1] if rule.total is None else rule.total, rule.words(names), rule.misses(values))
             for rule in self.sums
         ]
-        rules += [(rule.place, rule.words(names), rule.misses(values)) for rule in self.formulas]
-        text = "breaks {equation} in {share:.0%} of the rows, which no real one does"
+        rules += [(rule.place, rule.words(names), rule.misses(values)) for rule in self._told]
+        text = "breaks the rule that {equation} in {share:.0%} of the rows, which no real one does"
         shares = [(place, equation, float(off.mean())) for place, equation, off in rules]
         return {place: text.format(equation=e, share=share) for place, e, share in shares if share > EXCEPTIONS}
 
@@ -265,7 +276,7 @@ class Relations:
             *(f"'{names[place]}' always equals '{names[first]}', and is kept so" for place, first in self.same),
             *(f"'{names[low]}' is never above '{names[high]}', and is kept so" for low, high in self.below),
             *(f"{rule.words(names)}, and is kept so" for rule in self.sums),
-            *(f"{rule.words(names)}, and is kept so" for rule in self.formulas),
+            *(f"{rule.words(names)}, and is kept so" for rule in self._told),
             *(f"'{names[p]}' is never between {low:g} and {high:g}, and is kept so" for p, low, high in self.empty),
         )
 
@@ -306,7 +317,8 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], 
     formulas = find_formulas(columns, values, leaders, [rule.members for rule in sums])
     tied = [*(rule.members for rule in sums), *(rule.members for rule in formulas)]  # a part is below its sum anyway
     order = [pair for pair in below if not any(set(pair) <= members for members in tied)]
-    return Relations(tuple(same), _in_order(order), tuple(sums), tuple(empty), formulas)
+    alarms = find_alarms(columns, values, leaders)
+    return Relations(tuple(same), _in_order(order), tuple(sums), tuple(empty), formulas, alarms)
 
 
 def find_sums(columns: Sequence[Column], values: Float[np.ndarray, "N C"], places: Sequence[int]) -> list[Sum]:

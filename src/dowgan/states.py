@@ -100,6 +100,7 @@ def find_states(
     cycles: Sequence[int] = (),
     brief: Sequence[int] = (),
     known: Sequence[int] = (),
+    told: Sequence[int] = (),
 ) -> tuple[tuple[int, ...], tuple[State, ...]]:
     """Return the columns of states and the numbers that tell one, all combinations of which are seen often.
 
@@ -111,13 +112,14 @@ def find_states(
         cycles: of the clock in rows.
         brief: columns of states that need not last, such as a delivery that follows from what is in store.
         known: columns that are states beside those that are found.
+        told: columns that others tell, such as an alarm, which is no state of its own.
     """
     positions = [run.offset for run in runs]
     found: list[int] = []
-    told: list[State] = []
+    numbers: list[State] = []
     flags = np.concatenate([run.values[:, list(known)] for run in runs])
     for place, column in enumerate(columns):
-        if column.role != "value" or place in known:
+        if column.role != "value" or place in known or place in told:
             continue
         parts, state = [run.values[:, place] for run in runs], None
         together = _seen_with(flags, parts, positions, cycles, place in brief) if _is_state(column, parts) else None
@@ -132,8 +134,8 @@ def find_states(
         if state is None:
             found.append(place)
         else:
-            told.append(state)
-    return (tuple(found), tuple(told)) if len(found) + len(known) < len(columns) else ((), ())
+            numbers.append(state)
+    return (tuple(found), tuple(numbers)) if len(found) + len(known) < len(columns) else ((), ())
 
 
 def _seen_with(
