@@ -31,7 +31,7 @@ SETS = {  # file, share or row at which the test begins, densify factor, steps t
 TRUTH = {"AT301": "truth_q_product", "TT301": "truth_temperature"}  # tags of cstr, and what they measure without noise
 CONDITIONS = ("grade", "phase")
 HIDDEN = ("run_id", *TRUTH.values(), "truth_x_B", "truth_activity", "truth_impurity")  # never fitted
-PATHS = 200
+PATHS = 1_000  # with 200 the edge of a band is itself uncertain by a seventh of a spread
 
 
 def numbers(frame: pd.DataFrame) -> np.ndarray:
