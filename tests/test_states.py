@@ -163,3 +163,29 @@ def test_states_of_many_units_are_their_own_and_steps_of_a_recipe_those_of_the_b
     assert alarms.groupby("alarm")["pulse"].mean().diff().iloc[1] == pytest.approx(30, abs=3)
     steps = alone.fit(table[["unit", "warm", "heating"]]).generate()
     assert (steps["heating"] == table["heating"]).mean() > 0.97
+
+
+def test_rain_falls_in_events_and_a_sewer_follows() -> None:
+    """It begins and ends at little, so that no gap tells it; a wandering level at its end is no such thing."""
+    rng, rain, flow = np.random.default_rng(12), np.zeros(3_000), np.zeros(3_000)
+    for start in range(100, 2_900, 200):
+        length = int(rng.integers(15, 40))
+        first = start + int(rng.integers(0, 120))
+        rain[first : first + length] = rng.gamma(2, 0.6) * np.sin(np.pi * (np.arange(length) + 0.5) / length)
+    rain = np.where(rain > 0, (rain * rng.gamma(8, 1 / 8, 3_000)).round(1).clip(0.1), 0.0)
+    for row in range(1, 3_000):
+        flow[row] = 0.95 * flow[row - 1] + 0.05 * 300 * rain[row] + rng.normal(0, 4)
+    table = pd.DataFrame({"rain": rain, "flow": (400 + flow).round(1)})
+    model = Synthesizer("prior").fit(table)
+    assert "'rain' rests at 0 for a while" in model.model_.rules
+    made = model.generate()
+    wet = made["rain"] > 0
+    assert wet.mean() == pytest.approx((rain > 0).mean(), abs=0.06)
+    events = wet.groupby((wet != wet.shift()).cumsum()).sum()
+    assert events[events > 0].median() > 10
+    assert made["rain"].rolling(12).sum().corr(made["flow"]) > 0.4
+
+    level = pd.DataFrame({"level": np.cumsum(rng.normal(size=3_000)) * 0.1})
+    level["level"] = (level["level"] - level["level"].rolling(200, min_periods=1).mean()).clip(0).round(2)
+    named = read(level)
+    assert find_states(named.schema.channels, named.runs) == ((), ())

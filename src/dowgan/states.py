@@ -23,10 +23,11 @@ MOST_TOGETHER = 16  # combinations of states
 LASTS = 8.0  # rows of a mean stretch, at least
 BRIEF = 3.0  # rows of a mean stretch of each value, at least
 CHANGES = 4  # of a state, at least
-SEEN = 20  # rows of each combination, at least
+SEEN = 12  # rows of each combination, at least
 FEWEST_REST = 0.05  # share of the rows at which a number rests or is on one side of a gap, and at which it is not
 FAR = 0.5  # times the spread of the other values that they are away, but for very few; and as wide a gap is
 NEARLY_NONE = 0.02
+EVENTS = 16  # stretches at rest and away from it, a quarter of which at most is brief
 
 
 @dataclass(frozen=True)
@@ -200,7 +201,16 @@ def _rest(place: int, parts: Sequence[Float[np.ndarray, " _T"]]) -> Rest | None:
         return None
     low, middle, high = np.quantile(others, [0.1, 0.5, 0.9])
     far = np.quantile(np.abs(others - value), NEARLY_NONE) > FAR * (high - low)
-    return Rest(place, value, float(middle)) if far else None
+    rest = Rest(place, value, float(middle))
+    return rest if far or _in_events([rest.flag(part) for part in parts]) else None
+
+
+def _in_events(flags: Sequence[Float[np.ndarray, " _T"]]) -> bool:
+    """Whether a number leaves its rest now and then for a good while, as rain does: what a level that wanders does at
+    its end is mostly brief."""
+    stretches = [np.diff(np.flatnonzero(np.diff(flag, prepend=np.nan, append=np.nan) != 0)) for flag in flags]
+    lengths = np.concatenate([own[1:-1] for own in stretches])
+    return len(lengths) >= EVENTS and bool(np.quantile(lengths, 0.25) >= LASTS)
 
 
 def _sides(place: int, parts: Sequence[Float[np.ndarray, " _T"]]) -> Sides | None:
