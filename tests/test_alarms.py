@@ -90,3 +90,21 @@ def test_what_no_limit_tells_is_none(made: Callable[[np.random.Generator, np.nda
     table = read(frame)
     values = np.concatenate([run.values for run in table.runs])
     assert find_alarms(table.schema.channels, values, [0, 1]) == ()
+
+
+def test_what_an_equation_needs_is_drawn_and_not_told_last() -> None:
+    """A surcharge by a flag; and limits of a column in steps lie half a step behind the last value."""
+    rng = np.random.default_rng(7)
+    weight = 10 * rng.random(ROWS)
+    frame = pd.DataFrame({"weight": weight.round(3), "price": (20 * rng.random(ROWS)).round(2)})
+    frame["heavy"] = (frame["weight"] > 8).astype(int)
+    frame["fee"] = (frame["price"] + 5 * frame["heavy"]).round(2)
+    made = Synthesizer("prior", {"calibrated": False}).fit(frame).generate()
+    assert (
+        (made["fee"] - made["price"] - 5 * made["heavy"]).abs() > 0.01
+    ).mean() < 0.02  # but where the fee is at an end
+    valve = pd.DataFrame({"valve": 5 * rng.integers(0, 21, ROWS), "x": rng.random(ROWS).round(3)})
+    valve["open"] = valve["valve"] > 60
+    table = read(valve)
+    (alarm,) = find_alarms(table.schema.channels, np.concatenate([run.values for run in table.runs]), [0, 1])
+    assert (alarm.limits[0].last, alarm.limits[0].value) == (60, 62.5)

@@ -187,5 +187,7 @@ def test_rain_falls_in_events_and_a_sewer_follows() -> None:
 
     level = pd.DataFrame({"level": np.cumsum(rng.normal(size=3_000)) * 0.1})
     level["level"] = (level["level"] - level["level"].rolling(200, min_periods=1).mean()).clip(0).round(2)
-    named = read(level)
-    assert find_states(named.schema.channels, named.runs) == ((), ())
+    warm = (20 + 4 * np.sin(np.arange(3_000) / 60) + 0.01 * np.cumsum(rng.normal(size=3_000))).round()
+    for column in (level, pd.DataFrame({"warm": warm})):  # nor is the usual value of what is written in whole degrees
+        named = read(column)
+        assert find_states(named.schema.channels, named.runs) == ((), ())

@@ -150,7 +150,7 @@ def _limit(
     if not len(beyond):
         return None
     decimals, gap = resolution(columns[place]), float(beyond.min() - last)
-    least = 0.0 if decimals is None else 10.0**-decimals
+    least = columns[place].step or (0.0 if decimals is None else 10.0**-decimals)
     if gap > max(1.01 * least, NARROW * float(outward[known].std())):
         return None
     return Limit(place, sign, float(sign * (last + (least or gap) / 2)), float(sign * last))

@@ -338,9 +338,10 @@ def fit_priors(table: Table, window: int | None, streams: Streams, stocks: Seque
     """
     units = [table.schema.unit(column.name) for column in table.schema.channels]
     relations = find_relations(table.schema.channels, np.concatenate([run.values for run in table.runs]), units)
+    relations = relations.without([stock.column for stock in stocks])
     limited = [alarm.place for alarm in relations.alarms]
     channels = fit_channels(table.schema, table.runs, relations.same, stocks, limited)
-    relations = relations.without([*channels.fixed, *(stock.column for stock in stocks)])
+    relations = relations.without(channels.fixed)
     steps = window_steps(table.runs, channels.width, window)
     channels = replace(channels, typical=typical_rows([stretch_of(channels, run).values for run in table.runs]))
     channels = with_effects(channels, table.schema, table.runs)

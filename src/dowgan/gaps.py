@@ -99,7 +99,7 @@ def _period(empty: Bool[np.ndarray, "T K"], cycles: Sequence[int]) -> int:
             found = _with(found, int(distances[np.argmax(counts)]), len(empty))
     for number, cycle in enumerate(cycles):
         longer = _with(found, cycle, len(empty))
-        if number == 0 or (_unlike(empty, longer) < CLEARLY * _unlike(empty, found)).any():
+        if longer != found and (number == 0 or (_unlike(empty, longer) < CLEARLY * _unlike(empty, found)).any()):
             found = longer
     return found
 

@@ -317,7 +317,8 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], 
     formulas = find_formulas(columns, values, leaders, [rule.members for rule in sums])
     tied = [*(rule.members for rule in sums), *(rule.members for rule in formulas)]  # a part is below its sum anyway
     order = [pair for pair in below if not any(set(pair) <= members for members in tied)]
-    alarms = find_alarms(columns, values, leaders)
+    bound = {place for members in (*tied, *map(set, order)) for place in members}  # told last, it would break these
+    alarms = tuple(alarm for alarm in find_alarms(columns, values, leaders) if alarm.place not in bound)
     return Relations(tuple(same), _in_order(order), tuple(sums), tuple(empty), formulas, alarms)
 
 

@@ -1,9 +1,9 @@
 """States that last, such as a pump's on and off or the status of a line, found in a table.
 
-A state is a column of its own, whether a number, such as a flow, is at a value far from its others, or on which side
-of a wide gap it lies, such as the power of a compressor that idles or delivers. What other columns do depends on
-states, so they are drawn first, as stretches that followed one another in the table, and the rest as under conditions
-that the user names.
+A state is a column of its own, whether a number, such as a flow, is at a value far from its others, or leaves its
+least or greatest one in events, such as rain, or on which side of a wide gap it lies, such as the power of a
+compressor that idles or delivers. What other columns do depends on states, so they are drawn first, as stretches that
+followed one another in the table, and the rest as under conditions that the user names.
 
 Shapes: T rows, C columns.
 """
@@ -28,11 +28,12 @@ FEWEST_REST = 0.05  # share of the rows at which a number rests or is on one sid
 FAR = 0.5  # times the spread of the other values that they are away, but for very few; and as wide a gap is
 NEARLY_NONE = 0.02
 EVENTS = 16  # stretches at rest and away from it, a quarter of which at most is brief
+PILED = 5.0  # times as often as any other value, that a number which leaves its rest in events is there
 
 
 @dataclass(frozen=True)
 class Rest:
-    """A number that is at one value for a while, and then far from it.
+    """A number that is at one value for a while, and then far from it, or away from it for as long.
 
     Attributes:
         place: of the column.
@@ -202,7 +203,8 @@ def _rest(place: int, parts: Sequence[Float[np.ndarray, " _T"]]) -> Rest | None:
     low, middle, high = np.quantile(others, [0.1, 0.5, 0.9])
     far = np.quantile(np.abs(others - value), NEARLY_NONE) > FAR * (high - low)
     rest = Rest(place, value, float(middle))
-    return rest if far or _in_events([rest.flag(part) for part in parts]) else None
+    piled = bool(value in (values[0], values[-1]) and np.sort(count)[-1] > PILED * np.sort(count)[-2])
+    return rest if far or (piled and _in_events([rest.flag(part) for part in parts])) else None
 
 
 def _in_events(flags: Sequence[Float[np.ndarray, " _T"]]) -> bool:

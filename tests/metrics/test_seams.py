@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from metric_toys import autoregression
 
-from dowgan.metrics.seams import find_seams, seams
+from dowgan.metrics.seams import find_seams, folded, seams
 
 RNG = np.random.default_rng
 
@@ -69,5 +69,6 @@ def test_short_series_have_an_answer(steps):
 
 
 def test_steps_that_are_all_alike_have_no_rhythm():
-    """Nothing is divided by their spread of zero."""
+    """Nothing is divided by a spread of zero, or by one of rounding."""
     assert find_seams(np.zeros((200, 2))).p == 1
+    assert not folded(np.full(8_000, 0.1), 24).any()

@@ -66,11 +66,14 @@ def _left(real: Float[Array, "T C"], fake: Float[Array, "S C"], tag: int) -> tup
         trees = HistGradientBoostingRegressor(
             max_iter=ROUNDS, learning_rate=0.15, max_leaf_nodes=15, early_stopping=False, random_state=0
         )
-        seen = real[known][:, others]
+        seen = real[known]
+        some = [channel for channel in others if not np.isnan(seen[:, channel]).all()]
+        if not some:
+            return None
         with one_thread():
-            trees.fit(seen, real[known, tag])
-            left[test] = real[test, tag] - _guess(trees.predict, real[test][:, others], seen)
-            guesses.append(_guess(trees.predict, fake[:, others], seen))
+            trees.fit(seen[:, some], seen[:, tag])
+            left[test] = real[test, tag] - _guess(trees.predict, real[test][:, some], seen[:, some])
+            guesses.append(_guess(trees.predict, fake[:, some], seen[:, some]))
     told = np.nanmean(left**2) < TOLD**2 * np.nanvar(real[~np.isnan(left), tag])
     made = np.where(np.isnan(guesses).all(axis=0), np.nan, mean_known(np.stack(guesses)))
     return (left, fake[:, tag] - made) if told else None

@@ -24,6 +24,7 @@ Array = np.ndarray
 STATISTICS = ("jump", "kink", "lag1")
 FEWEST_BORDERS = 5
 RHYTHM = 1.3  # times the z of a rhythm of that length in the real series, that a seam has at least beyond it
+ALIKE = 1e-9  # of the largest step: so little do steps differ that are all alike but for rounding
 UNLIKE = 1.2  # times the difference of two rhythms, of which what is left over is measured
 USUAL = (8, 10, 12, 16, 20, 24, 32, 36, 48, 50, 64, 96, 100, 128, 256)  # lengths of windows that generators draw
 
@@ -195,6 +196,7 @@ def folded(score: Array, length: int) -> Float[Array, "length"]:
     phase, known = np.arange(len(score)) % length, ~np.isnan(score)
     count = np.bincount(phase[known], minlength=length)
     total = np.bincount(phase[known], score[known] - score[known].mean(), minlength=length)
-    return (
-        total / np.sqrt(np.maximum(count, 1)) / (score[known].std() or 1.0)
-    )  # steps that are all alike have no rhythm
+    spread = score[known].std()
+    if spread <= ALIKE * np.abs(score[known]).max(initial=0.0):  # steps that are all alike have no rhythm
+        return np.zeros(length)
+    return total / np.sqrt(np.maximum(count, 1)) / spread
