@@ -4,7 +4,7 @@ Shapes: N rows, C columns (the schema's channels).
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float
@@ -15,9 +15,7 @@ from dowgan.table.schema import Column
 FEWEST = 20  # rows in which it is on, and in which it is off
 EACH = 5  # of the former that a further limit must explain
 MOST = 4  # limits
-NARROW = (
-    0.1  # of a column's spread, between the last value off and the first one on, at most: else it follows the state
-)
+NARROW = 0.1  # of a column's spread, from the last value off to the first one on, at most: else it follows a state
 BLOCKS = 8  # of time, of which every other one tells the limits, and the rest tries them
 WRONG = 0.1  # rows that are told wrong there at most, of those in which it is on
 
@@ -110,7 +108,8 @@ def _alarm(
     levels, counts = np.unique(rows[:, place], return_counts=True)
     if len(levels) != 2 or counts.min() < FEWEST:
         return None
-    for off, on in (levels[np.argsort(-counts, kind="stable")], levels[np.argsort(counts, kind="stable")]):
+    rare = int(counts[1] <= counts[0])
+    for off, on in ((levels[1 - rare], levels[rare]), (levels[rare], levels[1 - rare])):
         limits = _limits(columns, rows, rows[:, place] == on, [source for source in sources if source != place])
         if limits:
             texts = columns[place].labels
@@ -161,13 +160,11 @@ def _holds_elsewhere(alarm: Alarm, rows: Float[np.ndarray, "N C"]) -> bool:
     part, on = np.arange(len(rows)) * BLOCKS // len(rows) % 2, rows[:, alarm.place] == alarm.on
     for number in (0, 1):
         learned, other = rows[(part == number) & ~on], rows[part != number]
-        told = np.zeros(len(other), dtype=bool)
-        for limit in alarm.limits:
-            outward = limit.sign * learned[:, limit.place]
-            if np.isnan(outward).all():
-                return False
-            told |= limit.sign * other[:, limit.place] > np.nanmax(outward)
-        true = on[part != number]
+        if np.isnan(learned[:, [limit.place for limit in alarm.limits]]).all(axis=0).any():
+            return False
+        ends = [limit.sign * np.nanmax(limit.sign * learned[:, limit.place]) for limit in alarm.limits]
+        limits = [replace(limit, value=float(end)) for limit, end in zip(alarm.limits, ends, strict=True)]
+        told, true = np.any([limit.passed(other) for limit in limits], axis=0), on[part != number]
         if (told != true).sum() > WRONG * true.sum():
             return False
     return True

@@ -16,7 +16,7 @@ from jaxtyping import Float, Int
 KNOTS = 48  # of a curve
 ROWS = 10  # of each knot, at least
 ENOUGH = 40  # rows of a regime that has a curve of its own
-TIGHT = 0.04  # share of a column's variance in later rows, that lies off its curve at most
+TIGHT = 0.04  # share of a column's variance in rows that did not tell its curve, that lies off it at most
 STEPS = 0.3  # of the squares of its steps, that the curve leaves at most: a smooth column needs none
 ALIKE = 1.5  # times as much, that the other of two columns leaves, so that the earlier one is not put on its curve
 HARDLY = 0.02  # share of the variance within regimes, from which the curve of a column with regimes need not bend

@@ -48,6 +48,7 @@ class Falling(Course):
         values[:, column] = np.minimum(-np.sort(-values[:, column]), last[1, column])
 
     def fill(self, values: Float[np.ndarray, "N C"], coarse: Float[np.ndarray, "K C"], factor: int) -> None:
+        """Keep the values between two given ones between them, and falling."""
         column = self.columns[0]
         given = coarse[:, column]
         known = np.flatnonzero(~np.isnan(given))

@@ -47,6 +47,7 @@ class Hold(Course):
     def apply(
         self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
     ) -> None:
+        """Hold each value for a length of the table's, or to the clock's next beat."""
         lead = values[:, :, self.columns[0]]
         length, _ = self.lengths.draw(lead, chance, positions)
         same = rounded(lead, self.decimals) if self.lengths.every == 1 else length.cumsum(axis=1)  # a beat goes on
@@ -63,6 +64,7 @@ class Hold(Course):
     def between(
         self, coarse: Float[np.ndarray, " K"], factor: int, position: int, ratio: int
     ) -> Float[np.ndarray, "K r"]:
+        """Return the value before, up to the first beat of a gap, and the one behind it, from the last beat on."""
         if self.lengths.every == 1:
             return super().between(coarse, factor, position, ratio)
         left, right = coarse[:, None], np.append(coarse[1:], np.nan)[:, None]

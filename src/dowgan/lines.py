@@ -49,6 +49,7 @@ class Lines(Course):
     def apply(
         self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
     ) -> None:
+        """Join corners, as far apart as the table's, by straight lines."""
         rows = values.shape[1]
         length, gone = self.lengths.draw(values[:, :, self.columns[0]], chance, positions)
         for path, long, before in zip(values, length.tolist(), gone.tolist(), strict=True):
@@ -60,6 +61,7 @@ class Lines(Course):
                 path[:, column] = _joined(path[:, column], at, decimals, own)
 
     def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
+        """Join the corners that the clock tells, from the table's last value on."""
         if self.lengths.every == 1:
             return
         rows = len(values)

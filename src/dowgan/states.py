@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
+from dowgan.stretch import borders
 from dowgan.succession import follows_clock
 from dowgan.table.schema import Column, Run
 
@@ -203,15 +204,15 @@ def _rest(place: int, parts: Sequence[Float[np.ndarray, " _T"]]) -> Rest | None:
     low, middle, high = np.quantile(others, [0.1, 0.5, 0.9])
     far = np.quantile(np.abs(others - value), NEARLY_NONE) > FAR * (high - low)
     rest = Rest(place, value, float(middle))
-    piled = bool(value in (values[0], values[-1]) and np.sort(count)[-1] > PILED * np.sort(count)[-2])
+    second, most = np.sort(count)[-2:]
+    piled = bool(value in (values[0], values[-1]) and most > PILED * second)
     return rest if far or (piled and _in_events([rest.flag(part) for part in parts])) else None
 
 
 def _in_events(flags: Sequence[Float[np.ndarray, " _T"]]) -> bool:
     """Whether a number leaves its rest now and then for a good while, as rain does: what a level that wanders does at
     its end is mostly brief."""
-    stretches = [np.diff(np.flatnonzero(np.diff(flag, prepend=np.nan, append=np.nan) != 0)) for flag in flags]
-    lengths = np.concatenate([own[1:-1] for own in stretches])
+    lengths = np.concatenate([np.diff(borders(flag.astype(int)))[1:-1] for flag in flags])
     return len(lengths) >= EVENTS and bool(np.quantile(lengths, 0.25) >= LASTS)
 
 
