@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 PROGRAM := .venv/.program
 STAMP := .venv/.installed
+PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 3 --dist loadfile
+SHAPES := --jaxtyping-packages=dowgan,beartype.beartype
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
 .PHONY: demo test browser docs lint bench check-full founding founding-quick clean
@@ -10,8 +12,9 @@ export PIP_DISABLE_PIP_VERSION_CHECK = 1
 demo: $(PROGRAM)
 	$(BIN)/dowgan demo $(DATA)
 
-test: $(STAMP) browser lint
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 3 --dist loadfile  # some wait for other processes
+test: $(STAMP) browser lint  # the shape of every array is checked in tests of single parts; in long ones it takes half of the time
+	$(PYTEST) tests/unit tests/metrics tests/table $(SHAPES)
+	$(PYTEST) tests/*.py  # some wait for other processes: three for two cores
 
 browser:  # the page and the report are tested in a Chromium; where there is none those tests are skipped and say so
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null \
@@ -46,7 +49,7 @@ bench: $(STAMP)  # all figures of the README and docs, about four hours: DATA=fo
 	$(BIN)/python bench/readme.py
 
 check-full: $(STAMP)  # every test with the shape of every array; every table through every verb: DATA=folder of the tables
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist loadfile --all-shapes
+	$(PYTEST) $(SHAPES)
 	OMP_NUM_THREADS=1 $(BIN)/python bench/contract.py $(DATA)
 
 $(PROGRAM): pyproject.toml constraints.txt

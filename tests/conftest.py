@@ -5,47 +5,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import jaxtyping
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
 DATA = ROOT.parent / "shared" / "data"
-# Files that fit many whole tables. The check of every array's shape, which would take half of their time, runs in the
-# other files, on the same functions; with --all-shapes in these too.
-LONG = {
-    "test_batches",
-    "test_by_the_clock",
-    "test_contract",
-    "test_determinism",
-    "test_drawn_windows",
-    "test_formulas",
-    "test_founding",
-    "test_gaps",
-    "test_holds",
-    "test_outlook",
-    "test_relations",
-    "test_report",
-    "test_schedules",
-    "test_setpoints",
-    "test_short_tables",
-    "test_states",
-    "test_stocks",
-    "test_totals",
-    "test_transfer",
-    "test_weeks",
-    "test_within",
-}
-
-
-def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--all-shapes", action="store_true", help="check shapes in the files that take long, too")
-
-
-@pytest.hookimpl(tryfirst=True)
-def pytest_runtest_setup(item: pytest.Item) -> None:
-    """Before fixtures, which fit the tables of whole files."""
-    unchecked = item.path.stem in LONG and not item.config.getoption("--all-shapes")
-    jaxtyping.config.update("jaxtyping_disable", unchecked)
 
 
 def pytest_configure() -> None:

@@ -12,7 +12,7 @@ from dowgan.given import with_given
 from dowgan.known import ends_of, last_known
 from dowgan.levels import Level
 from dowgan.model import Model
-from dowgan.plan import going_on, named_conditions, wander
+from dowgan.plan import going_on, named_conditions, succession
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import path_normals
 from dowgan.steering import Stretches, steers, stretches
@@ -222,7 +222,8 @@ class Extender:
         if steers(model):
             level = self._level(history)
             return [self._stretches.steer(rows, level, rng, now) for _ in range(count)]
-        drawn = [wander(model.past, model.timetable, rows, at, every, rng, now) for _ in range(count)]
+        follow = succession(model, every)
+        drawn = [follow.draw(rows, at, rng, now) for _ in range(count)]
         return [with_given(channels, course, ahead.given) for course in drawn] if channels.scheduled else drawn
 
     def _middle_of(self, paths: np.ndarray) -> np.ndarray:

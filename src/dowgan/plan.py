@@ -10,6 +10,7 @@ from jaxtyping import Bool, Float, Int
 
 from dowgan.errors import OptionError
 from dowgan.model import Model, Past
+from dowgan.spells import Spells, find_spells
 from dowgan.steering import steers, stretches
 from dowgan.stretch import MANY_RUNS
 from dowgan.succession import Timetable
@@ -67,61 +68,11 @@ class Plan:
         return replace(self, regime=regime, before=regime[:0], after=regime[:0])
 
 
-def wander(
-    past: Sequence[Past],
-    timetable: Timetable | None,
-    rows: int,
-    position: int,
-    allowed: Bool[np.ndarray, " R"],
-    rng: np.random.Generator,
-    now: tuple[int, int] | None = None,
-) -> Int[np.ndarray, " T"]:
-    """Draw a course of regimes: by the clock, or from each stretch on to one that followed the same in the table.
-
-    Args:
-        past: the runs whose stretches are drawn from.
-        timetable: what the clock tells; where only some regimes are allowed it is left aside.
-        rows: length of the course.
-        position: of its first row.
-        allowed: which regimes may occur.
-        rng: draws.
-        now: the regime before the first row and for how many rows it has lasted; None if nothing was before: stretches
-            then begin as the table does.
-    """
-    if timetable is not None and allowed.all():
-        return timetable.draw(rows, position, rng, None if now is None else now[0])
-    lists = [p.regime[allowed[p.regime[:, 0]]] for p in past]
-    lists = [s for s in lists if len(s)]
-    if not lists:
-        only = int(np.flatnonzero(allowed)[0])
-        return np.full(rows, only)
-    parts, filled = [], 0
-    follow: dict[int, list[tuple[int, int]]] = {}
-    for course in lists:
-        for place in range(len(course)):
-            follow.setdefault(int(course[place, 0]), []).append(tuple(course[(place + 1) % len(course)]))
-    regime, length = (int(v) for v in lists[0][0]) if now is None else _going_on_for(lists, *now, rng)
-    while filled < rows:
-        parts.append(np.full(length, regime))
-        filled += length
-        choices = follow[regime]
-        regime, length = (int(v) for v in choices[int(rng.integers(len(choices)))])
-    return np.concatenate(parts)[:rows]
-
-
-def _going_on_for(
-    lists: Sequence[Int[np.ndarray, "_S 2"]], regime: int, lasted: int, rng: np.random.Generator
-) -> tuple[int, int]:
-    """The regime and for how many rows more it goes on, as stretches of the table did that lasted as long.
-
-    The last stretch of each run was cut off, and tells only where no other does.
-    """
-    whole, every = (
-        np.concatenate([s[s[:, 0] == regime, 1] for s in part]) for part in ([s[:-1] for s in lists], lists)
-    )
-    longer = whole[whole >= lasted] - lasted
-    known = longer if len(longer) else whole if len(whole) else every
-    return regime, int(rng.choice(known)) if len(known) else 1
+def succession(model: Model, allowed: Bool[np.ndarray, " R"]) -> Timetable | Spells:
+    """Return what courses of the regimes that may occur are drawn from: the clock, if it tells them and all may."""
+    if model.timetable is not None and allowed.all():
+        return model.timetable
+    return find_spells([past.regime for past in model.past], allowed, few=len(model.past) < MANY_RUNS)
 
 
 def _level_texts(column: Column) -> dict[str, float]:
@@ -283,7 +234,7 @@ def plan_runs(
         rng: draws starts and regimes.
     """
     allowed = chosen_regimes(model, schema, where)
-    timetable = model.timetable
+    timetable, follow = model.timetable, succession(model, allowed)
     wanted = [p for p in model.past if allowed[p.regime[:, 0]].all()] or list(model.past)
     plans, unrolled = [], [p.course for p in wanted]
     key_of, later = counted_on(wanted, schema), _round(model.past)
@@ -304,7 +255,7 @@ def plan_runs(
             longer = (
                 stretches(model).steer(length + AROUND, model.beginning(model.stocks[0], own, at), rng)
                 if steers(model)
-                else wander(model.past, timetable, length + AROUND, at, allowed, rng, now)
+                else follow.draw(length + AROUND, at, rng, now)
             )
             before, regime, after = whole[:0], longer[:length], longer[length:]
         else:

@@ -14,6 +14,8 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from dowgan.spells import Spell
+
 CYCLES = 4  # of a period, at least
 EARLY = 0.5  # share of the rows from which the others are foretold
 DOUBTS = (0.05, 0.5, 4.0)  # rows as which what holds at all phases counts beside a phase's own
@@ -54,20 +56,21 @@ class Timetable:
         return np.cumsum(-np.log(stays), axis=0)
 
     def draw(
-        self, rows: int, position: int, rng: np.random.Generator, before: int | None = None
+        self, rows: int, position: int, rng: np.random.Generator, now: Spell | None = None
     ) -> Int[np.ndarray, " T"]:
-        """Return regimes of rows.
+        """Return the regimes of rows.
 
         Args:
             position: of the first of them on the clock.
-            before: regime of the row before; None if it is not known.
+            now: the regime before them, and for how many rows it has lasted, which tells nothing here; None if nothing
+                was before.
         """
         place = 0
-        if before is None:
+        if now is None:
             regime = int(rng.choice(len(self.share[0]), p=self.share[position % self.period]))
             place = 1
         else:
-            regime = before
+            regime = now[0]
         out = np.full(rows, regime)
         while place < rows:
             place += self._rows_until_change(regime, position + place, rng.exponential())

@@ -181,14 +181,15 @@ def _above_rhythm(score: Array, other: Array | None, length: int) -> tuple[Float
     if other is None:
         return z, 1.0
     ratio = np.sqrt(len(score) / len(other))
-    own = folded(other, length) * ratio
-    own = np.sign(own) * np.maximum(np.abs(own) - ratio * np.sqrt(2 * np.log(length)), 0.0)  # beyond chance
+    seen = folded(other, length) * ratio
+    own = np.sign(seen) * np.maximum(np.abs(seen) - ratio * np.sqrt(2 * np.log(length)), 0.0)  # beyond chance
     if not own.any():
         return z, 1.0
     turned = own[(np.arange(length) - np.arange(length)[:, None]) % length]
     rest = z - turned[np.abs(z - turned).sum(axis=1).argmin()]
     elsewhere = np.sort(np.abs(rest))[:-1]
-    return np.where(rest > RHYTHM * own.max(), rest, 0.0), max(UNLIKE * float(np.sqrt((elsewhere**2).mean())), 1.0)
+    clear = (rest > RHYTHM * own.max()) & (z > RHYTHM * seen.max())
+    return np.where(clear, rest, 0.0), max(UNLIKE * float(np.sqrt((elsewhere**2).mean())), 1.0)
 
 
 def folded(score: Array, length: int) -> Float[Array, "length"]:
