@@ -1,8 +1,8 @@
 """Steps of the calendar and the arithmetic on them.
 
-A step is one of four kinds: "tick" (a fixed time, on the absolute clock), "day" (whole days, on the wall clock,
+A step is one of five kinds: "tick" (a fixed time, on the absolute clock), "day" (whole days, on the wall clock,
 so that a local midnight stays midnight when the clocks change), "month" (on the wall clock, by day of the month or
-by its end) and "business" (Monday to Friday).
+by its end), "business" (Monday to Friday) and "open" (a fixed time, counted over the opening hours of a week alone).
 """
 
 import math
@@ -14,13 +14,14 @@ import numpy as np
 import pandas as pd
 
 from dowgan.errors import OptionError
+from dowgan.table import opening
 from dowgan.table.clock import Clock
+from dowgan.table.opening import WEEKDAYS, Hours
 
 UNITS = {"s": 10**9, "ms": 10**6, "us": 10**3, "ns": 1}  # nanoseconds
 TICKS = {"h": 3600 * 10**9, "min": 60 * 10**9, **UNITS}  # from long to short
 DAY = 24 * TICKS["h"]
 YEAR_DAYS = 365.2425  # mean of the Gregorian calendar
-WEEKDAYS = ("MON", "TUE", "WED", "THU", "FRI", "SAT", "SUN")
 _MONTHS = {"M": 1, "Q": 3, "Y": 12}
 _WORDS = {  # what people also write
     "T": "min", "H": "h", "S": "s", "L": "ms", "U": "us", "N": "ns", "d": "D", "w": "W", "M": "MS", "Q": "QS",
@@ -37,16 +38,21 @@ class Step:
     Args:
         count: nanoseconds, days, months or business days, by kind.
         end: whether months are counted by their last day.
-        name: how to write it, such as "W-MON".
+        hours: of the week that are open.
     """
 
-    kind: Literal["tick", "day", "month", "business"]
+    kind: Literal["tick", "day", "month", "business", "open"]
     count: int
     end: bool = False
+    hours: Hours = ()
 
 
 def parse(text: str) -> Step | None:
-    """Read a step such as "10min", "2W-MON", "QS", "B"; None if it is none."""
+    """Read a step such as "10min", "2W-MON", "QS", "B", "1h MON-FRI 08:00-20:00"; None if it is none."""
+    part, _, rest = text.strip().partition(" ")
+    if rest and (hours := opening.parse(rest)) is not None:
+        step = parse(part)
+        return Step("open", step.count, hours=hours) if step is not None and step.kind == "tick" else None
     match = _STEP.fullmatch(text)
     if match is None:
         return None
@@ -67,10 +73,10 @@ def parse(text: str) -> Step | None:
 
 
 def name(step: Step, weekday: int | None = None) -> str:
-    """The shortest text for a step: "90min", "D", "W-MON" (weekday 0 = Monday), "QE", "B"."""
-    if step.kind == "tick":
+    """The shortest text for a step: "90min", "D", "W-MON" (weekday 0 = Monday), "QE", "B", "1h MON-FRI 08:00-20:00"."""
+    if step.kind in ("tick", "open"):
         unit = next(unit for unit, size in TICKS.items() if step.count % size == 0)
-        return f"{step.count // TICKS[unit]}{unit}"
+        return f"{step.count // TICKS[unit]}{unit}" + (f" {opening.name(step.hours)}" if step.hours else "")
     if step.kind == "business":
         return _times(step.count, "B")
     if step.kind == "day":
@@ -103,8 +109,7 @@ def at(text: object, divide: int, start: Any, steps: np.ndarray, unit: str) -> p
     if divide == 1:
         return _whole(step, start, steps, unit)
     whole, part = np.divmod(steps, divide)
-    left = ints(_whole(step, start, whole, unit), unit)
-    right = ints(_whole(step, start, whole + 1, unit), unit)
+    left, right = _ends(step, start, whole, unit)
     return _absolute(left + (right - left) * part // divide, unit, start.tz)
 
 
@@ -115,6 +120,8 @@ def _whole(step: Step, start: pd.Timestamp, steps: np.ndarray, unit: str) -> pd.
         return _absolute(values + steps * (step.count // UNITS[unit]), unit, start.tz)
     wall = ints(one.tz_localize(None), unit)
     day = DAY // UNITS[unit]
+    if step.kind == "open":
+        return _local(opening.at(step.count, step.hours, int(wall[0]), steps, UNITS[unit]), unit, start.tz)
     if step.kind == "day":
         return _local(wall + steps * step.count * day, unit, start.tz)
     date = (wall // day).astype("datetime64[D]")
@@ -123,6 +130,14 @@ def _whole(step: Step, start: pd.Timestamp, steps: np.ndarray, unit: str) -> pd.
     else:
         dates = _months(date, steps * step.count, step.end)
     return _local(dates.astype(np.int64) * day + wall % day, unit, start.tz)
+
+
+def _ends(step: Step, start: pd.Timestamp, whole: np.ndarray, unit: str) -> tuple[np.ndarray, np.ndarray]:
+    """The times [N] at which whole steps begin and end: the last one of the day at closing time."""
+    left = ints(_whole(step, start, whole, unit), unit)
+    if step.kind == "open":
+        return left, left + step.count // UNITS[unit]
+    return left, ints(_whole(step, start, whole + 1, unit), unit)
 
 
 def _months(date: np.ndarray, months: np.ndarray, end: bool) -> np.ndarray:
@@ -174,6 +189,8 @@ def _in_range(step: Step, start: pd.Timestamp, steps: np.ndarray, unit: str) -> 
 def years(step: Step) -> float:
     """Mean length of a step in years."""
     per_year = {"tick": DAY * YEAR_DAYS, "day": YEAR_DAYS, "month": 12.0, "business": 261.0}
+    if step.kind == "open":
+        return 7 / YEAR_DAYS / opening.per_week(step.count, step.hours)
     return step.count / per_year[step.kind]
 
 
@@ -183,8 +200,7 @@ def guess(text: object, divide: int, start: Any, times: pd.Index, unit: str) -> 
     whole = _whole_guess(step, start, index, unit)
     if divide == 1:
         return whole
-    left = ints(_whole(step, start, whole, unit), unit)
-    right = ints(_whole(step, start, whole + 1, unit), unit)
+    left, right = _ends(step, start, whole, unit)
     # a part is rounded down when it is built, so it is rounded up here
     return whole * divide - (-(ints(index, unit) - left) * divide // (right - left))
 
@@ -197,6 +213,8 @@ def _whole_guess(step: Step, start: pd.Timestamp, index: pd.DatetimeIndex, unit:
         return (ints(index, unit) - ints(one, unit)) // (step.count // UNITS[unit])
     day = DAY // UNITS[unit]
     wall, origin = ints(index.tz_localize(None), unit), ints(one.tz_localize(None), unit)
+    if step.kind == "open":
+        return opening.guess(step.count, step.hours, int(origin[0]), wall, UNITS[unit])
     if step.kind == "day":
         return (wall - origin) // (step.count * day)
     dates, date = (wall // day).astype("datetime64[D]"), (origin // day).astype("datetime64[D]")
@@ -214,10 +232,12 @@ def finer(clock: Clock, factor: int) -> Clock:
     step = known(clock.step)
     if clock.divide > 1:
         return replace(clock, divide=clock.divide * factor, freq=None)
-    if step.kind == "tick" or (step.kind == "day" and fixed(clock.tz)):
-        total = step.count * (DAY if step.kind == "day" else 1)
+    if step.kind in ("tick", "open") or (step.kind == "day" and fixed(clock.tz)):
+        total = step.count * _scale(step)
         if total % factor == 0:
             part = total // factor
+            if step.kind == "open":
+                return _with_step(clock, replace(step, count=part))
             whole = step.kind == "day" and part % DAY == 0
             return _with_step(clock, Step("day", part // DAY) if whole else Step("tick", part))
         unit = "ns" if clock.unit == "ns" else "us"
@@ -232,11 +252,11 @@ def finer(clock: Clock, factor: int) -> Clock:
 
 def _with_step(clock: Clock, step: Step) -> Clock:
     unit = clock.unit
-    if step.kind == "tick":
+    if step.kind in ("tick", "open"):
         fine = next(unit for unit, size in UNITS.items() if step.count % size == 0)
         unit = max(unit, fine, key=list(UNITS).index)
     text = name(step)
-    return replace(clock, step=text, unit=unit, freq=text if clock.freq else None)
+    return replace(clock, step=text, unit=unit, freq=text if clock.freq and not step.hours else None)
 
 
 def fixed(tz: str | None) -> bool:
@@ -247,7 +267,9 @@ def fixed(tz: str | None) -> bool:
 def ratio(coarse: Step, fine: Step) -> int | None:
     """How many fine steps make a coarse one, None if that is no whole number."""
     kinds = {coarse.kind, fine.kind}
-    if kinds == {"tick", "day"} or len(kinds) == 1:
+    if fine.kind == "open" and coarse.hours != fine.hours:
+        return None
+    if kinds in ({"tick", "day"}, {"tick", "open"}) or len(kinds) == 1:
         a, b = (s.count * (DAY if s.kind == "day" and "tick" in kinds else 1) for s in (coarse, fine))
         return a // b if a % b == 0 else None
     return None
@@ -300,6 +322,10 @@ def seasons(text: object, divide: int) -> tuple[float, ...]:
         return tuple(p * divide / step.count for p in (5.0, 261.0) if p / step.count > 1.5)
     if step.kind == "month":
         return (12.0 * divide / step.count,) if step.count < 12 else ()
+    if step.kind == "open":
+        day, week = opening.per_day(step.count, step.hours), float(opening.per_week(step.count, step.hours))
+        turns = [n * divide for n in (day, week, week * YEAR_DAYS / 7) if n is not None]
+        return tuple(float(f"{turn:.6g}") for turn in turns if 1.5 < turn <= 100_000)
     days = step.count / (DAY if step.kind == "tick" else 1) / divide  # days per step
     year = YEAR_DAYS if step.kind == "day" else 365.25
     lengths = [1 / 24, 1.0, 7.0, year] if days < 1 / 1440 else [1.0, 7.0, year]

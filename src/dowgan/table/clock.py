@@ -23,7 +23,8 @@ class Clock:
         kind: "row" means that the table has no time: rows are numbered.
         column: name of the time column, or of the index if `in_index`.
         in_index: whether the times are the frame's index.
-        step: for times an offset such as "10min", "W-MON", "ME", "QS", "B"; else the difference of two values.
+        step: for times an offset such as "10min", "W-MON", "ME", "QS", "B", or "1h MON-FRI 08:00-20:00" for a clock
+            that stands out of hours; else the difference of two values.
         tz: time zone, such as "Europe/Berlin" or "UTC+01:00".
         text_format: how the times were written (strptime codes; "%-d" = no leading zero, "%3f" = milliseconds).
         divide: equal parts into which each step is cut (finer clocks of months and the like).
@@ -69,12 +70,12 @@ class Clock:
 
     @property
     def even(self) -> bool:
-        """Whether steps are of one length, to the last bit: from any of its times the same times are told."""
+        """Whether from any of its times the same times are told, to the last bit."""
         if self.kind != "datetime":
             return self.kind != "float"
         from dowgan.table.calendar import known
 
-        return self.divide == 1 and known(self.step).kind == "tick"
+        return self.divide == 1 and known(self.step).kind in ("tick", "open")
 
     def times(self, start: Any, n: int) -> Index:
         """The n clock values from start on, start included."""

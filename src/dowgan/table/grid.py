@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from dowgan.table import opening
 from dowgan.table.calendar import DAY, UNITS, Step, ints, known, name
 from dowgan.table.clock import Clock, _decimals
 
@@ -138,6 +139,9 @@ def _calendar(clock: Clock, runs: Sequence[pd.Index]) -> Iterator[Clock]:
     ticks = _gcd(_pooled(runs, lambda times: ints(pd.DatetimeIndex(times), unit)))
     if ticks:
         yield replace(clock, step=name(Step("tick", ticks * UNITS[unit])))
+        walls = [ints(pd.DatetimeIndex(times).tz_localize(None), unit) * UNITS[unit] for times in runs]
+        for hours in opening.find(walls, ticks * UNITS[unit]):
+            yield replace(clock, step=name(Step("open", ticks * UNITS[unit], hours=hours)))
     if all(np.all(pd.DatetimeIndex(times).day_of_week < 5) for times in runs):
         business = _gcd(_pooled(runs, _business_days))
         yield replace(clock, step=name(Step("business", business or 1)))
