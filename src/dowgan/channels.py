@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dowgan.codes import Code, fit_code
+from dowgan.codes import Code, find_turn, fit_circle, fit_code
 from dowgan.courses import numbers
 from dowgan.curves import Curve, fit_curves
 from dowgan.effects import Effects, fit_effects, no_effects
@@ -241,6 +241,7 @@ class Channels:
             constants = ", ".join(f"'{names[code.place]}'" for code in self.effects.codes)
             own += [f"'{names[place]}' goes with what is a run's own: {constants}" for place in self._told_by_constants]
         own += [f"'{names[curve.column]}' lies on a curve of '{names[curve.of]}'" for curve in self.curves]
+        own += [f"'{names[code.place]}' is a direction: {code.turn:g} is 0 again" for code in self.codes if code.turn]
         if not self.found:
             return own
         own += [f"'{names[place]}' is a schedule of the clock, by which others go" for place in self.scheduled]
@@ -422,12 +423,17 @@ def fit_channels(
     moving = _moving(values - led, states).copy()
     told = {*setpoints.columns, *(column for column, *_ in setpoints.followers), *plain.telling}
     regime = np.concatenate([own for _, own in courses])
-    bent = [i for i in free if i not in told and not schema.channels[i].levels]
+    turns = {i: turn for i in free if i not in told and (turn := find_turn(schema.channels[i], values[:, i]))}
+    bent = [i for i in free if i not in told and i not in turns and not schema.channels[i].levels]
     few = len(runs) < MANY_RUNS  # of many the place in the run tells what columns do together
     curves = fit_curves(moving, regime, bent, len(regimes)) if few else ()
     for curve in curves:
         curve.off(moving, regime)
-    codes = [fit_code(i, schema.channels[i], moving[:, i]) for i in places if i not in setpoints.columns]
+    codes = [
+        fit_circle(i, *turns[i]) if i in turns else fit_code(i, schema.channels[i], moving[:, i])
+        for i in places
+        if i not in setpoints.columns
+    ]
     coded = replace(plain, codes=tuple(codes), setpoints=setpoints, trajectories=trajectories, curves=curves)
     encoded = [coded.encode(run.values) for run in runs]
     levels = fit_levels([run.key for run in runs], beside_groups(encoded, [own for _, own in courses]))

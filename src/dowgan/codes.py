@@ -1,4 +1,4 @@
-"""How one column becomes channels: on a scale where its spread is even, or one channel per level.
+"""How one column becomes channels: on a scale where its spread is even, one channel per level, or a point on a circle.
 
 Shapes: T rows, N rows, W channels of a column.
 """
@@ -13,7 +13,13 @@ from dowgan.table.schema import Column
 
 ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
 SKEWED = 0.8  # skewness from which another scale is tried
-Power = Literal["identity", "sqrt", "log"]
+TURNS = (360.0, 2 * np.pi)  # what directions are measured in
+NEAR = 0.05  # of a turn, by which values may miss the ends of its range
+SECTORS, USED = 12, 8  # of a turn, and how many of them have values
+ROUNDS = 5  # steps over the end of the range, at least
+SMALL = 0.125  # of a turn, that half of them are at most, taken the short way
+HALF_WAY = 0.1  # share of all steps that are more than a quarter of a turn, at most: else it has no course
+Power = Literal["identity", "sqrt", "log", "circle"]
 
 
 @dataclass(frozen=True)
@@ -22,10 +28,11 @@ class Code:
 
     Attributes:
         place: the column's number among the schema's channels.
-        width: how many channels it takes; more than one for a category.
+        width: how many channels it takes; more than one for a category, two for a direction.
         power: the scale.
-        shift: added before the square root or logarithm.
+        shift: added before the square root or logarithm; what brings the range of a direction to its start.
         centre, spread: of the scaled values.
+        turn: of a direction, in its unit.
     """
 
     place: int
@@ -34,9 +41,13 @@ class Code:
     shift: float
     centre: float
     spread: float
+    turn: float = 0.0
 
     def forward(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T W"]:
-        if self.width > 1:
+        if self.power == "circle":
+            angle = 2 * np.pi * (values + self.shift) / self.turn
+            scaled = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        elif self.width > 1:
             levels = (values[:, None] == np.arange(self.width)).astype(float)
             scaled = np.where(np.isnan(values)[:, None], np.nan, levels)
         else:
@@ -45,9 +56,18 @@ class Code:
 
     def back(self, channels: Float[np.ndarray, "... W"]) -> Float[np.ndarray, "..."]:
         scaled = channels * self.spread + self.centre
+        if self.power == "circle":
+            angle = np.arctan2(scaled[..., 1], scaled[..., 0]) % (2 * np.pi)
+            return angle / (2 * np.pi) * self.turn - self.shift
         if self.width > 1:
             return np.argmax(scaled, axis=-1).astype(float)
         return _lower(scaled[..., 0], self.power, self.shift)
+
+    def median(self, values: Float[np.ndarray, "P N"]) -> Float[np.ndarray, " N"]:
+        """Return the median over P of directions, each taken the short way from their mean."""
+        mean = self.back(np.stack([self.forward(path) for path in values]).mean(axis=0))
+        off = (values - mean + self.turn / 2) % self.turn - self.turn / 2
+        return (mean + np.median(off, axis=0) + self.shift) % self.turn - self.shift
 
 
 def _raise(values: Float[np.ndarray, "..."], power: Power, shift: float) -> Float[np.ndarray, "..."]:
@@ -86,6 +106,36 @@ def even_scale(column: Column, known: Float[np.ndarray, " N"]) -> tuple[Power, f
     if not count:
         tries.append(("log", unit if known.min() <= 0 else 0.0))
     return min(tries, key=lambda t: abs(_skewness(_raise(known, *t))))
+
+
+def find_turn(column: Column, values: Float[np.ndarray, " N"]) -> tuple[float, float] | None:
+    """Return the turn of a direction and the start of its range, such as 360 and 0; None if a column is none.
+
+    It has values all around, and its steps over the end of the range are small the short way.
+
+    Args:
+        values: of all runs, one after another.
+    """
+    known = values[~np.isnan(values)]
+    if column.kind not in ("float", "integer") or column.levels or not len(known):
+        return None
+    for turn in TURNS:
+        for first in (0.0, -turn / 2):
+            place = (known - first) / turn
+            ends = (abs(place.min()) <= NEAR, abs(place.max() - 1) <= NEAR)
+            used = len(np.unique(np.floor(place[place < 1] * SECTORS)))
+            if all(ends) and used >= USED and place.min() >= -1e-3 and place.max() <= 1 + 1e-3:
+                steps = np.abs(np.diff(values)) / turn
+                short = np.minimum(steps, 1 - steps)[~np.isnan(steps)]
+                over = short[steps[~np.isnan(steps)] > 0.5]
+                if len(over) >= ROUNDS and np.median(over) <= SMALL and np.mean(short > 0.25) <= HALF_WAY:
+                    return turn, first
+    return None
+
+
+def fit_circle(place: int, turn: float, first: float) -> Code:
+    """Return the code of a direction: the point on a circle."""
+    return Code(place, 2, "circle", -first, 0.0, float(np.sqrt(0.5)), turn)
 
 
 def fit_code(place: int, column: Column, values: Float[np.ndarray, " N"]) -> Code:

@@ -227,8 +227,10 @@ class Extender:
         return [with_given(channels, course, ahead.given) for course in drawn] if channels.scheduled else drawn
 
     def _middle_of(self, paths: np.ndarray) -> np.ndarray:
-        """The median [H C] of paths; of states and labels the most frequent."""
+        """The median [H C] of paths; of states and labels the most frequent, of directions about their mean."""
         out = np.median(paths, axis=0)
+        for code in (code for code in self.model.channels.codes if code.turn):
+            out[:, code.place] = code.median(paths[:, :, code.place])
         for place, column in enumerate(self.model.table_schema.channels):
             if place in self.model.channels.conditions or column.kind in ("category", "boolean"):
                 levels = np.unique(paths[:, :, place])
