@@ -672,8 +672,8 @@ def small_files(most: int) -> None:
     [
         ["fit", "data.csv", "-o", "m.dowgan", "--quiet", *PRIOR],
         ["generate", "m.dowgan", "-n", "3000", "-o", "data2.csv"],
-        ["generate", "m.dowgan", "-n", "3000", "-o", "data2.parquet"],
-        ["generate", "m.dowgan", "-n", "3000", "-o", "data2.csv.gz"],
+        pytest.param(["generate", "m.dowgan", "-n", "3000", "-o", "data2.parquet"], marks=pytest.mark.long),
+        pytest.param(["generate", "m.dowgan", "-n", "3000", "-o", "data2.csv.gz"], marks=pytest.mark.long),
     ],
 )
 def test_a_full_disk_leaves_everything_as_it_was(tokens: list[str], folder: Path) -> None:

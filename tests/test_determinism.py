@@ -87,7 +87,7 @@ def test_same_seed_same_bytes(name: str, tmp_path: Path) -> None:
     assert outputs(models[0], frame, seed=1) != texts[0], "another seed of the draw"
 
 
-@pytest.mark.parametrize("name", ["calibrated prior", "adversarial"])
+@pytest.mark.parametrize("name", ["calibrated prior", pytest.param("adversarial", marks=pytest.mark.long)])
 def test_another_process_gives_the_same_bytes(name: str, tmp_path: Path) -> None:
     recipe, settings = RECIPES[name]
     frame = table()

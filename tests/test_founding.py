@@ -62,6 +62,7 @@ def test_the_table_has_every_row_once() -> None:
     assert list(commands()) == [*(f"S{i}" for i in range(1, 17)), *(f"U{i}" for i in range(1, 8))]
 
 
+@pytest.mark.long
 def test_every_row_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     monkeypatch.chdir(tmp_path)
     waves(120).to_csv("data.csv", index=False)

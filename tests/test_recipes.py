@@ -248,6 +248,7 @@ def test_players_are_told_the_condition() -> None:
     assert seen[0][:, 0, 3].tolist() == [1, 2, 1, 2]  # two batches behind each other
 
 
+@pytest.mark.long
 def test_conv_gan_follows_the_condition() -> None:
     frame = waves(320)
     grade = np.repeat(["A", "B"], 40)[np.arange(320) % 80]

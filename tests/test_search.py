@@ -202,6 +202,7 @@ def test_killed_search_loses_only_the_trial_in_hand(tmp_path: Path) -> None:
     assert [r["reason"] for r in after if r["state"] == "FAIL"] == ["the search was killed"] * lost
 
 
+@pytest.mark.long
 def test_two_calls_on_one_journal_leave_each_others_trials_alone(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -134,6 +134,7 @@ def test_machines_that_begin_at_the_same_moment_share_the_trials(server: Server,
 
 
 @SERVER
+@pytest.mark.long
 def test_a_killed_machine_loses_the_trial_in_hand_and_the_other_goes_on(server: Server, tmp_path: Path) -> None:
     waves(120).to_csv(tmp_path / "data.csv", index=False)
     place = server.database("killed")

@@ -126,6 +126,7 @@ def test_figure_has_both_losses_above_the_fidelity() -> None:
     assert figure.data[0].yaxis == figure.data[1].yaxis
 
 
+@pytest.mark.long
 def test_killed_study_goes_on_where_it_was(tmp_path: Path) -> None:
     data, out = tmp_path / "data.csv", tmp_path / "out"
     waves(120).to_csv(data, index=False)

@@ -296,6 +296,7 @@ def test_norm_behind_the_last_layer_is_turned_with_it() -> None:
 # whether it helps
 
 
+@pytest.mark.long
 def test_the_report_says_whether_it_helped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The tested model begins as the model did, and is compared with the same begun with nothing, both ways round."""
     settings = ["space=standard", "window=8", "train.lr=0.003", "train.checks=2", "train.collapse=warn"]
