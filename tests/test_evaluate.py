@@ -277,6 +277,14 @@ def test_the_difference_that_decides_is_that_of_the_errors_that_are_printed() ->
     assert scores["tags"]["none"]["against"]["linear"]["p"] is None
 
 
+def test_a_direction_is_scored_the_short_way() -> None:
+    truth = np.where(np.arange(41) % 2, 355.0, 5.0)[:, None]
+    near = np.where(np.arange(41) % 2, 5.0, 355.0)[:, None]
+    cases = [Dense(truth, near, near[None], 4, turns) for turns in ((360.0,), (0.0,))]
+    errors = [judge_densify([case], ("wind",))["tags"]["wind"]["model"]["mae"] for case in cases]
+    assert errors == [10, 350]
+
+
 @pytest.mark.parametrize("memory", [0.0, 0.9])
 def test_equal_methods_are_told_apart_about_as_often_as_said(memory: float) -> None:
     """400 pairs of equal methods on 3 origins of 52 steps: 2 % are to be told apart, with long memory up to 10 %."""

@@ -40,12 +40,14 @@ class Dense:
         middle: [T C] the model's.
         paths: [P T C], P may be 0.
         factor: new rows per old one.
+        turns: by channel, of a direction, such as 360, and 0 of others; () where there is none.
     """
 
     truth: Float[np.ndarray, "T C"]
     middle: Float[np.ndarray, "T C"]
     paths: Float[np.ndarray, "P T C"]
     factor: int
+    turns: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,14 @@ class Ahead:
         history: [T C] up to the origin.
         truth, middle: [H C].
         paths: [P H C].
+        turns: as of `Dense`.
     """
 
     history: Float[np.ndarray, "T C"]
     truth: Float[np.ndarray, "H C"]
     middle: Float[np.ndarray, "H C"]
     paths: Float[np.ndarray, "P H C"]
+    turns: tuple[float, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -97,8 +101,21 @@ def judge_densify(cases: Sequence[Dense], names: Sequence[str]) -> dict[str, Any
 def _hidden(case: Dense, middle: np.ndarray, paths: np.ndarray | None, number: int) -> Guess:
     rows = np.arange(len(case.truth))
     new = rows % case.factor != 0
-    drawn = None if paths is None or not len(paths) else paths[:, new]
-    return Guess(case.truth[new], middle[new], drawn, rows[new] % case.factor, np.full(new.sum(), number))
+    near = short_way(middle[new], case.truth[new], case.turns)
+    drawn = None if paths is None or not len(paths) else short_way(paths[:, new], case.truth[new], case.turns)
+    return Guess(case.truth[new], near, drawn, rows[new] % case.factor, np.full(new.sum(), number))
+
+
+def short_way(
+    values: Float[np.ndarray, "... M C"], truth: Float[np.ndarray, "M C"], turns: Sequence[float]
+) -> Float[np.ndarray, "... M C"]:
+    """Return values with directions beyond the end of their range where the truth is nearer so: 355 is -5 beside 5."""
+    out = values
+    for tag, turn in enumerate(turns):
+        if turn:
+            out = out.copy() if out is values else out
+            out[..., tag] = truth[:, tag] + (out[..., tag] - truth[:, tag] + turn / 2) % turn - turn / 2
+    return out
 
 
 def judge_extend(cases: Sequence[Ahead], names: Sequence[str], period: float | None, seed: int = 0) -> dict[str, Any]:
@@ -143,7 +160,8 @@ def plain_forecast(
 
 def _ahead(case: Ahead, middle: np.ndarray, paths: np.ndarray, number: int) -> Guess:
     steps = np.arange(len(case.truth))
-    return Guess(case.truth, middle, paths, steps + 1, np.full(len(steps), number))
+    near, drawn = (short_way(values, case.truth, case.turns) for values in (middle, paths))
+    return Guess(case.truth, near, drawn, steps + 1, np.full(len(steps), number))
 
 
 def _joined(parts: Sequence[Guess]) -> Guess:

@@ -109,8 +109,15 @@ def dense_cases(tested: Synthesizer, late: Table) -> list[tuple[Lane, Dense]]:
     out = []
     for run, (_, middle, paths) in zip(whole, filled, strict=True):
         made = within_rules(columns, middle)[:, numbers]
-        out.append((lane(late, run), Dense(run.values[:, numbers], made, paths[:, :, numbers], FACTOR)))
+        case = Dense(run.values[:, numbers], made, paths[:, :, numbers], FACTOR, _turns(tested, numbers))
+        out.append((lane(late, run), case))
     return out
+
+
+def _turns(tested: Synthesizer, numbers: list[int]) -> tuple[float, ...]:
+    """Of which columns are directions, and what a turn is; 0 of others."""
+    turns = {code.place: code.turn for code in tested.model_.channels.codes}
+    return tuple(turns.get(place, 0.0) for place in numbers)
 
 
 def ahead_cases(tested: Synthesizer, table: Table, late: Table) -> list[tuple[Lane, Ahead]]:
@@ -143,7 +150,7 @@ def _ahead(tested: Synthesizer, table: Table, run: Run, origin: int, steps: int)
     paths = within_rules(columns, found.runs[0])[:, :, numbers]
     shown = lane(table, replace(run, values=run.values[: origin + steps]))
     middle = found.median[[columns[i].name for i in numbers]].to_numpy(dtype=float, na_value=np.nan)
-    return shown, Ahead(run.values[:origin, numbers], future.values[:, numbers], middle, paths)
+    return shown, Ahead(run.values[:origin, numbers], future.values[:, numbers], middle, paths, _turns(tested, numbers))
 
 
 def _varying(table: Table) -> bool:
@@ -151,7 +158,7 @@ def _varying(table: Table) -> bool:
 
 
 def _shortened(case: Ahead, steps: int) -> Ahead:
-    return Ahead(case.history, case.truth[:steps], case.middle[:steps], case.paths[:, :steps])
+    return replace(case, truth=case.truth[:steps], middle=case.middle[:steps], paths=case.paths[:, :steps])
 
 
 def season_of(tested: Synthesizer, cases: list[tuple[Lane, Ahead]]) -> float | None:
