@@ -123,9 +123,9 @@ def find(runs: Sequence[Int[np.ndarray, " _N"]], step: int) -> Iterator[Hours]:
     phase, total = int(times[0]) % step, sum(int(run[-1] - run[0]) // step + 1 for run in runs)
     if total > MOST_TIMES * len(times) or DAY % step or step == DAY or phase % SECOND or np.any(times % step != phase):
         return
-    seen = _counts([(times - phase) // step], step)
-    grid = [np.arange(run[0] - phase, run[-1] - phase + 1, step) // step for run in runs]
-    possible = _counts(grid, step)
+    numbers = (times - MONDAY - phase) // step
+    seen = np.bincount(numbers % (WEEK // step), minlength=WEEK // step).reshape(7, -1)
+    possible = _possible([((run[[0, -1]] - MONDAY - phase) // step).tolist() for run in runs], step)
     missing = total - len(times)
     weekday = (seen.sum(axis=1) > 0) | (possible.max(axis=1) < FEW_WEEKS)
     weekday[WEEKEND:] &= bool(seen[WEEKEND:].any()) or not possible[WEEKEND:].any()  # one without a row tells
@@ -138,12 +138,14 @@ def find(runs: Sequence[Int[np.ndarray, " _N"]], step: int) -> Iterator[Hours]:
             yield _hours(open_, step, phase)
 
 
-def _counts(numbers: Sequence[Int[np.ndarray, " _N"]], step: int) -> Int[np.ndarray, "7 K"]:
-    """How often each step of the week is there, by weekday."""
+def _possible(ends: Sequence[list[int]], step: int) -> Int[np.ndarray, "7 K"]:
+    """How often each step of the week lies between the first and the last one of runs, both with it."""
     each = WEEK // step
     counts = np.zeros(each, dtype=np.int64)
-    for some in numbers:
-        counts += np.bincount((some - MONDAY // step) % each, minlength=each)
+    for first, last in ends:
+        weeks, more = divmod(last - first + 1, each)
+        counts += weeks
+        counts[np.arange(first, first + more) % each] += 1
     return counts.reshape(7, -1)
 
 
