@@ -121,6 +121,12 @@ FILES = {
         "usual step is "
         f"15min. {UNEVEN} resample first, e.g. frame.resample('15min').mean().",
     ),
+    "jittered": (
+        "t,x\n" + rows(lambda i: f"2020-01-01 {i:02d}:00:{i * i % 7:02d},{i}", 20),
+        {},
+        "The times in 't' are not evenly spaced: after '2020-01-01 00:00:00' comes '2020-01-01 01:00:01', and the "
+        f"usual step is 1h. {UNEVEN} round the times first, e.g. frame['t'] = frame['t'].dt.round('1h').",
+    ),
     "uneven counter": (
         "time,x\n" + rows(lambda i: f"{i**1.5:.3f},{i}"),
         {},

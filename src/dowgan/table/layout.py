@@ -19,6 +19,9 @@ from dowgan.table.grid import anchored, find
 _MOST_KEYS = 1000  # distinct whole numbers that a column may have to tell runs apart
 _MOST_KEY_COLUMNS = 10  # columns that are tried, with each other
 _LEAST_BLOCKS = 3  # labels of a column that may tell runs apart which follow one another, and
+_UNITS = ("1D", "1h", "10min", "1min", "10s", "1s")
+_ROUND = 0.02  # of a step, by which it is called a whole number of such
+_JITTER = 0.2  # of a step, by which times may miss an even grid and be rounded to it
 _LEAST_ROWS = 3.0  # rows of each of them, in the mean
 
 
@@ -212,6 +215,8 @@ def _uneven(times: Times, runs: Sequence[np.ndarray], columns: Sequence[Cells]) 
     values = times.values[rows]
     gaps = values[1:] - values[:-1]
     usual = pd.Series(gaps).mode()[0]
+    if times.clock.kind == "datetime" and _jittered(times, about := _about(times, runs), runs):
+        usual = about
     odd = int(np.argmax(np.asarray(gaps != usual)))
     a, b = show(times, int(rows[odd])), show(times, int(rows[odd + 1]))
     apart = np.append(False, np.asarray(gaps != usual))
@@ -240,4 +245,26 @@ def _cure(times: Times, usual: Any, runs: Sequence[np.ndarray]) -> str:
         return "if a run comes back after others, use --condition in place of --run"
     if times.clock.kind != "datetime":
         return "bring the rows to an even step first"
-    return f"resample first, e.g. frame.resample('{freq_text(usual)}').mean()"
+    name, step = times.clock.column, freq_text(usual)
+    if name and not times.clock.in_index and _jittered(times, usual, runs):
+        return f"round the times first, e.g. frame['{name}'] = frame['{name}'].dt.round('{step}')"
+    return f"resample first, e.g. frame.resample('{step}').mean()"
+
+
+def _about(times: Times, runs: Sequence[np.ndarray]) -> pd.Timedelta:
+    """The step in whole days, hours and so on that half of the steps are nearest to."""
+    steps = np.concatenate([np.diff(times.values[rows].to_numpy()) for rows in runs])
+    middle = pd.Timedelta(np.median(steps.astype("timedelta64[ns]").astype(np.int64)), unit="ns")
+    for unit in _UNITS:
+        whole = middle.round(unit)
+        if whole and abs(whole - middle) <= _ROUND * middle:
+            return whole
+    return middle
+
+
+def _jittered(times: Times, usual: pd.Timedelta, runs: Sequence[np.ndarray]) -> bool:
+    """Whether times lie about an even grid, each nearest to another place of it."""
+    own = [pd.DatetimeIndex(times.values[rows]) for rows in runs]
+    rounded = [values.round(usual) for values in own]
+    near = all(np.abs(a - b).max() <= usual * _JITTER for a, b in zip(own, rounded, strict=True))
+    return near and all(values.is_unique for values in rounded) and find(times.clock, rounded) is not None
