@@ -84,6 +84,28 @@ def test_there_is_no_sun_at_night() -> None:
     assert (later["power"][(later["time"].dt.hour < 6) | (later["time"].dt.hour > 18)] == 0).all()
 
 
+def test_a_gap_of_two_days_has_sun_by_day_alone() -> None:
+    """From midnight on, from noon on, and at the end; what plain ways say over such a gap is left out."""
+    rng = np.random.default_rng(0)
+    time = pd.date_range("2024-05-01", periods=24 * 60, freq="h")
+    cloud = np.zeros(len(time))
+    for hour in range(1, len(time)):
+        cloud[hour] = 0.95 * cloud[hour - 1] + rng.normal(0, 0.3)
+    height = np.maximum(0, np.sin((time.hour - 5) / 15 * np.pi)) * ((time.hour >= 5) & (time.hour <= 20))
+    truth = (800 * height * (1 - 0.6 / (1 + np.exp(-cloud)))).to_numpy().round()
+    temp = (15 + 6 * np.sin((time.hour - 9) / 24 * 2 * np.pi) + 2 * cloud).round(1)
+    frame = pd.DataFrame({"time": time, "temp": temp, "sun": truth})
+    gaps = np.zeros(len(time), dtype=bool)
+    for first in (480, 732, 1_405):
+        gaps[first : first + 51] = True
+    broken = frame.assign(sun=frame["sun"].mask(gaps))
+    filled = dowgan.Synthesizer().fit(broken).densify(broken, factor=2)["sun"].to_numpy()[::2]
+    night = gaps[: len(filled)] & np.isin(time.hour, (22, 23, 0, 1, 2, 3))[: len(filled)]
+    assert (filled[night] == 0).all()
+    off = np.abs(filled - truth[: len(filled)])[gaps[: len(filled)]]
+    assert off.mean() < 0.35 * truth[gaps].std()
+
+
 def test_what_never_changes_within_a_run_does_not_in_what_is_made() -> None:
     rng = np.random.default_rng(6)
     patient = np.repeat(np.arange(30), rng.integers(12, 50, 30))

@@ -167,3 +167,17 @@ def test_sources_are_taken_as_they_are_written_in_steps() -> None:
     made = dowgan.Synthesizer("prior", {"calibrated": False}).fit(frame).generate()
     assert (made["seconds"] % 30 == 0).all()
     assert (made["charge"] - made["seconds"] * 2 / 3600).abs().max() < 1e-4
+
+
+@pytest.mark.parametrize("rows", [150, 400, 599, 929])
+def test_a_ratio_is_told_in_the_form_that_tells_the_others(rows: int) -> None:
+    """Customers are sales over the mean basket too, rounded; but so the basket would not be sales over customers."""
+    rng = np.random.default_rng(4)
+    customers = np.round(700 * (1 + 0.3 * np.sin(np.arange(929) / 50)) + rng.normal(0, 60, 929))
+    sales = np.round(customers * (24 + rng.normal(0, 1.5, 929)), 2)
+    basket = np.round(sales / customers, 2)
+    frame = pd.DataFrame({"sales": sales, "customers": customers.astype(int), "basket": basket})[:rows]
+    table = read(frame)
+    columns, values = table.schema.channels, table.runs[0].values
+    (found,) = find_formulas(columns, values, range(3))
+    assert found.words([c.name for c in columns]) == "'basket' = 'sales' / 'customers'"

@@ -222,3 +222,15 @@ def test_a_price_stands_also_where_the_table_has_seen_few_of_them() -> None:
     model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(pd.DataFrame({"price": price, "sold": sold}))
     made = model.generate(rows=600)
     assert abs((made["price"].diff() == 0).mean() - 0.9) < 0.05
+
+
+def test_what_rests_at_one_value_alone_is_not_held() -> None:
+    """Rain that a draw breaks into shorter showers repeats its zeros less often: a hold would keep other values."""
+    rng = np.random.default_rng(3)
+    rain = np.where(np.arange(2_000) % 40 < 4, rng.gamma(1, 2, 2_000).round(2) + 0.01, 0.0)
+    drawn = np.where(rng.random(2_000) < 0.1, rng.gamma(1, 2, 2_000).round(2) + 0.01, 0.0)
+    columns, runs = (column("rain"),), [run(rain[:, None])]
+    assert repeats(columns, runs)[0] > repeats(columns, [run(drawn[:, None])])[0] + 0.05
+    assert find_holds(columns, runs, [run(drawn[:, None])]) == ()
+    price = np.repeat(rng.choice([0.0, 0.0, 1.1, 1.2, 1.3], 200), 10) + 0.0
+    assert len(find_holds(columns, [run(price[:, None])], [run(drawn[:, None])])) == 1  # it stands beside 0 as well

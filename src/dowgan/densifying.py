@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from math import gcd
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Int
 
 from dowgan.courses import Course
 from dowgan.fitting import levelled
@@ -76,8 +76,9 @@ class Densifier:
         if len(run.values) == 1 or factor == 1:
             return run, run.values.copy(), np.empty((0, *run.values.shape))
         part = model.totals.blank(run)
-        stretch, level = levelled(model.channels, part, self._pace(part, ratio))
         position = run.offset * ratio + model.shift(table)
+        known = self._regimes(part, position, ratio)
+        stretch, level = levelled(model.channels, part, self._pace(part, ratio), regime=known)
         rows, sure = _fine_rows(stretch, part, position, ratio, factor, model)
         common = gcd(ratio, factor)
         process = model.path.process
@@ -90,9 +91,9 @@ class Densifier:
         came = np.zeros(given.shape, dtype=bool)
         came[::factor] = ~np.isnan(run.values)
         told = model.channels.setpoints.told(rows.regime, given)
-        known = level.on(stretch.values, rows.place[::factor])
+        coarse = level.on(stretch.values, rows.place[::factor])
         drawn = [level.on(path, rows.place) for path in (filled.middle, *filled.paths[:paths])]
-        every = [model.channels.within(path, known) for path in drawn]
+        every = [model.channels.within(path, coarse) for path in drawn]
         decoded = [model.channels.decode(path, rows.regime, told) for path in every]
         for values in decoded:
             model.channels.put_fixed(values, model.own_of(part.values))
@@ -116,6 +117,16 @@ class Densifier:
         for values in (middle, *kept):
             totals.add_up(values, came)
         return run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))
+
+    def _regimes(self, run: Run, position: int, ratio: int) -> Int[np.ndarray, " K"]:
+        """The regimes of given rows: where a state that was found is missing, as the clock tells if it does."""
+        channels, timetable = self.model.channels, self.model.timetable
+        regime = channels.regime(run.values)
+        known = ~np.isnan(run.values[:, channels.telling]).any(axis=1)
+        if not channels.found or timetable is None or known.all() or not known.any():
+            return regime
+        out = timetable.filled(regime, known, position, ratio)
+        return with_given(channels, out, run.values)
 
     def _as_given(
         self, values: np.ndarray, coarse: np.ndarray, fine: np.ndarray, given: np.ndarray, factor: int

@@ -2,9 +2,10 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 from scipy.linalg import solve_triangular
 
 from dowgan.calibrate import Calibration, calibrate
@@ -23,7 +24,8 @@ from dowgan.relations import Relations, find_relations
 from dowgan.rng import CHUNK, Streams
 from dowgan.season import fit_season, trending
 from dowgan.stocks import Stock
-from dowgan.stretch import Stretch, split
+from dowgan.stretch import Stretch, borders, split
+from dowgan.succession import find_timetable
 from dowgan.table.schema import Run, Table
 from dowgan.verbs import Solver
 
@@ -70,14 +72,40 @@ class Fitted:
     notes: tuple[str, ...] = ()
 
 
+def regimes_of(channels: Channels, runs: Sequence[Run], cycles: Sequence[int]) -> list[Int[np.ndarray, " _T"]]:
+    """Return the regimes of runs: where states that were found are missing, as the clock tells by the other rows.
+
+    Args:
+        cycles: of the clock in rows.
+    """
+    regimes = [channels.regime(run.values) for run in runs]
+    known = [~np.isnan(run.values[:, channels.telling]).any(axis=1) for run in runs]
+    if not channels.found or all(rows.all() for rows in known):
+        return regimes
+    pieces = []
+    for run, regime, rows in zip(runs, regimes, known, strict=True):
+        edges = borders(rows.astype(int))
+        pieces += [(run.offset + int(a), regime[a:b]) for a, b in pairwise(edges.tolist()) if rows[a]]
+    timetable = find_timetable(pieces, len(channels.regimes), cycles)
+    if timetable is None:
+        return regimes
+    return [timetable.filled(regime, rows, run.offset) for run, regime, rows in zip(runs, regimes, known, strict=True)]
+
+
 def stretch_of(channels: Channels, run: Run) -> Stretch:
     """Return a run in channels, its level taken off."""
     return levelled(channels, run, channels.pace(len(run.values)))[0]
 
 
-def levelled(channels: Channels, run: Run, pace: float, before: int = 0) -> tuple[Stretch, Level]:
-    """Return a run, or what follows so many rows of it, in channels, its level taken off; and that level."""
-    regime = channels.regime(run.values)
+def levelled(
+    channels: Channels, run: Run, pace: float, before: int = 0, regime: Int[np.ndarray, " T"] | None = None
+) -> tuple[Stretch, Level]:
+    """Return a run, or what follows so many rows of it, in channels, its level taken off; and that level.
+
+    Args:
+        regime: of its rows; None if its values tell it.
+    """
+    regime = channels.regime(run.values) if regime is None else regime
     encoded = channels.encode(run.values, channels.setpoints.told(regime, run.values))
     places = pace * (before + np.arange(len(encoded)))
     level = channels.level(run.key, first_or_none(run.values), encoded, places)

@@ -160,7 +160,7 @@ def find_formulas(
     places = [place for place in places if known[place]]
     among = sorted({*places, *(place for place in numbers(columns) if columns[place].levels and known[place])})
     found = [*_sums(columns, values, places, among), *_products(columns, values, places, among)]
-    found.sort(key=lambda rule: (rule.rough, rule.ratio, _loose(rule, values), -rule.place))
+    found.sort(key=lambda rule: (rule.rough, rule.ratio, _coarse(rule, values), -rule.place))
     chosen: list[Formula] = []
     for rule in found:
         tied = [*but, *(other.members for other in chosen)]
@@ -174,6 +174,15 @@ def _loose(rule: Formula, values: Float[np.ndarray, "N C"]) -> float:
     """How much rounding usually amounts to, in spreads of the column."""
     slack = rule.slack(values)
     return float(np.median(slack[np.isfinite(slack)]) / (np.nanstd(values[:, rule.place]) + 1e-300))
+
+
+def _coarse(rule: Formula, values: Float[np.ndarray, "N C"]) -> float:
+    """How much rounding usually amounts to: of a ratio in shares of the value, as its finest form tells the others."""
+    if not rule.ratio:
+        return _loose(rule, values)
+    told = np.abs(rule.of(values))
+    rows = np.isfinite(told) & (told > 0)
+    return float(np.median(rule.slack(values)[rows] / told[rows])) if rows.any() else np.inf
 
 
 def _reaches(rule: Formula, others: Sequence[Formula]) -> bool:

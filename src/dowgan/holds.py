@@ -19,6 +19,7 @@ from dowgan.lengths import Lengths, fit_lengths, measure, together
 from dowgan.table.schema import Column, Run
 
 MORE = 0.03  # share of rows that repeat the last value in the table, beyond those of the draw
+PILED = 0.5  # share of the rows at one value, such as rain's at 0, from which repeats beside it are looked at
 BEATEN = 0.5  # share of rows that repeat the last value, from which a beat is looked for
 TOGETHER = 0.8  # correlation of the rows in which two columns change, from which they change together
 TRIED = 20_000  # rows on which ways to hold are tried
@@ -160,12 +161,25 @@ def find_holds(
     """
     real, own = repeats(columns, runs), repeats(columns, drawn)
     places = [place for place in numbers(columns) if real[place] > own[place] + MORE and place not in but]
+    places = [place for place in places if not _only_rests(columns[place], [run.values[:, place] for run in runs])]
     changes, out = [_changes(run.values) for run in runs], []
     for group in together(changes, places, TOGETHER):
         hold = _hold(columns[group[0]], runs, changes, group, float(own[group[0]]))
         if hold is not None:
             out.append(_liker(runs, drawn, hold))
     return tuple(out)
+
+
+def _only_rests(column: Column, values: Sequence[Float[np.ndarray, " _N"]]) -> bool:
+    """Whether a column repeats no value but that of most of its rows: it rests there, as rain does at 0."""
+    rounds = [written([column], series[:, None])[:, 0] for series in values]
+    before, after = (np.concatenate([part[ends] for part in rounds]) for ends in (slice(None, -1), slice(1, None)))
+    both = ~np.isnan(before) & ~np.isnan(after)
+    numbers, counts = np.unique(before[both], return_counts=True)
+    if not len(counts) or counts.max() < PILED * counts.sum():
+        return False
+    moved = both & (before != numbers[counts.argmax()])
+    return not np.any(moved) or float(np.mean(before[moved] == after[moved])) < BEATEN
 
 
 def find_beats(columns: Sequence[Column], runs: Sequence[Run]) -> list[Hold]:

@@ -10,6 +10,7 @@ Shapes: T rows, R regimes, S steps from row to row, F phases.
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -105,6 +106,24 @@ class Timetable:
         chances = np.concatenate([before[:, None], _scaled(chances)], axis=1).reshape(-1, before.shape[1])
         last = np.append(chances, behind[-1:], axis=0)
         return last.argmax(axis=1), last.max(axis=1)
+
+    def filled(
+        self, regime: Int[np.ndarray, " T"], known: Bool[np.ndarray, " T"], position: int, step: int = 1
+    ) -> Int[np.ndarray, " T"]:
+        """Return regimes of rows, of which some are not known: the likeliest ones there.
+
+        Args:
+            regime: of the rows.
+            known: which of them are known.
+            position: of the first of them on the clock.
+            step: clock steps from row to row.
+        """
+        phase = (position + step * np.arange(len(regime))) % self.period
+        out = np.where(known, regime, self.share[phase].argmax(axis=1))
+        for a, b in pairwise(np.flatnonzero(known).tolist()):
+            if b - a > 1:
+                out[a : b + 1], _ = self.between(regime[[a, b]], b - a, position + a * step, step)
+        return out
 
     def _moves(self, positions: Int[np.ndarray, " K"], step: int) -> Float[np.ndarray, "K R R"]:
         """Chances of the regimes so many steps behind rows at these positions."""

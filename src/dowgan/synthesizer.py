@@ -21,7 +21,7 @@ from dowgan.errors import DataError, ModelError, OptionError
 from dowgan.extending import Ahead, Extender
 from dowgan.extension import Extension
 from dowgan.finishing import finish
-from dowgan.fitting import Fitted, fit_priors
+from dowgan.fitting import Fitted, fit_priors, regimes_of
 from dowgan.gaps import find_gaps
 from dowgan.generating import beginning, lay_out
 from dowgan.given import first_time, frame_of, given_values, widened
@@ -459,8 +459,8 @@ def _assemble(
 ) -> Model:
     schema = totals.open(table.schema)
     tail = TAIL if len(table.runs) <= MOST_TAILS else 0
-    rises = [totals.rises(run).values for run in table.runs]
-    regimes = [fitted.channels.regime(values) for values in rises]
+    rising = [totals.rises(run) for run in table.runs]
+    regimes = regimes_of(fitted.channels, rising, schema.clock.cycles())
     past = tuple(past_of(run, schema, own, tail, stocks) for run, own in zip(table.runs, regimes, strict=True))
     model = Model(
         schema=schema.to_json(),
@@ -482,7 +482,7 @@ def _assemble(
         polish_long=None,
         holds=(),
         past=past,
-        range=ends_of(np.concatenate(rises)),
+        range=ends_of(np.concatenate([run.values for run in rising])),
         gaps=find_gaps(table.schema, table.runs),
         training=training,
         notes=(),

@@ -26,6 +26,7 @@ AHEAD = 4  # old steps ahead of each gap that are conditioned on
 REMEMBERED = 1_024  # rows before those that are conditioned on, whose changes of regime may still be felt
 OUTLOOKS = ("held", "last", "season")  # plain ways to foretell: what the last row is off the mean, itself, a season ago
 BEYOND = 1.0  # normal scores beyond those of the table and of the last rows, up to which a path goes
+BRIDGED = 4  # old steps from one known value to the next, over which plain ways are told
 DENSE_WIDTH = 3000  # most values of a densifying window; longer factors are taken in stages
 
 Lots = Callable[[int, int], Float[np.ndarray, "B W"]]  # (lot of CHUNK windows, width) -> a standard normal row each
@@ -304,12 +305,21 @@ def densify(
     changed = rows.regime[1:] != rows.regime[:-1]
     switched = np.append(np.repeat(changed.reshape(-1, factor).any(axis=1), factor), False)[:, None]
     plain = ways[WAYS.index("linear")]
-    guesses = np.stack([best, *(np.where(np.isnan(way), best, way) for way in ways)])
+    bridged = _bridged(coarse, factor)
+    guesses = np.stack([best, *(np.where(bridged & ~np.isnan(way), way, best) for way in ways)])
     mixed = mixture.of(guesses)
     mixed = np.where(switched, best, mixed)  # plain ways know nothing of regimes
     guessed = switched if sure is None else switched & ~sure[:, None]
-    mixed = np.where(guessed & ~np.isnan(plain), plain, mixed)
+    mixed = np.where(guessed & bridged & ~np.isnan(plain), plain, mixed)
     return Paths(mixed, back(paths) * spread + mean + (mixed - best), np.ones_like(mixed), guesses)
+
+
+def _bridged(coarse: Float[np.ndarray, "K D"], factor: int) -> Bool[np.ndarray, "N D"]:
+    """Which rows lie between known values that are near enough for plain ways: over long gaps they know no season."""
+    place = np.where(np.isnan(coarse), np.nan, np.arange(len(coarse))[:, None])
+    before, behind = np.fmax.accumulate(place), np.fmin.accumulate(place[::-1])[::-1]
+    near = np.nan_to_num(behind[1:] - before[:-1], nan=np.inf) <= BRIDGED
+    return np.concatenate([np.repeat(near, factor, axis=0), near[-1:]])
 
 
 def _bounds(prior: Prior, scores: Float[np.ndarray, "N D"]) -> tuple[Float[np.ndarray, " D"], Float[np.ndarray, " D"]]:

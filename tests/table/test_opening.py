@@ -17,6 +17,7 @@ SHOP = HOURS[DAYTIME & (HOURS.dayofweek < 5)]
 SATURDAYS = HOURS[(HOURS.dayofweek == 5) & (HOURS.hour >= 9) & (HOURS.hour < 14)]
 MINUTES = pd.date_range("2025-01-06", "2025-02-28", freq="5min", unit="us")
 FLOOR = MINUTES[(MINUTES.dayofweek < 5) & (MINUTES.hour * 60 + MINUTES.minute >= 570) & (MINUTES.hour < 16)]
+DAYS = pd.date_range("2025-01-06", periods=200, freq="D", unit="us")
 READINGS = HOURS[:1200][HOURS[:1200].hour.isin([6, 12, 18])]
 
 
@@ -33,7 +34,10 @@ def clock_of(times: pd.DatetimeIndex) -> Clock:
         (SHOP.union(SATURDAYS), "1h MON-FRI 08:00-20:00, SAT 09:00-14:00"),
         (SHOP[SHOP.hour != 12], "1h MON-FRI 08:00-12:00 13:00-20:00"),
         (SHOP.tz_localize("Europe/Berlin"), "1h MON-FRI 08:00-20:00"),
-        (HOURS[HOURS.dayofweek < 5], "1h MON-FRI 00:00-24:00"),
+        (HOURS[HOURS.dayofweek < 5], "1h MON-FRI"),
+        (DAYS[DAYS.dayofweek < 6], "D MON-SAT"),
+        (DAYS[DAYS.dayofweek < 6].tz_localize("Europe/Berlin"), "D MON-SAT"),
+        (DAYS[DAYS.dayofweek.isin([0, 2, 4])], "D MON, WED, FRI"),
         (HOURS[(HOURS.hour < 2) | (HOURS.hour >= 18)], "1h MON-SUN 00:00-02:00 18:00-24:00"),
         (FLOOR, "5min MON-FRI 09:30-16:00"),
         (READINGS, "6h MON-SUN 06:00-24:00"),
@@ -60,10 +64,9 @@ def test_gaps_are_no_closing_times(times: pd.DatetimeIndex) -> None:
     assert clock_of(times).step in ("h", "1h")
 
 
-def test_weeks_of_days_are_as_before() -> None:
-    days = pd.date_range("2025-01-06", periods=200, freq="D")
-    assert clock_of(days[days.dayofweek < 5]).step == "B"
-    assert clock_of(days[days.dayofweek < 6]).step == "D"
+def test_business_days_are_called_so() -> None:
+    weekdays = DAYS[DAYS.dayofweek < 5]
+    assert clock_of(weekdays).step == clock_of(weekdays.delete([30, 31])).step == "B"
 
 
 def test_times_of_no_grid_are_refused() -> None:
@@ -71,6 +74,19 @@ def test_times_of_no_grid_are_refused() -> None:
     times = SHOP + pd.to_timedelta(rng.integers(0, 3000, len(SHOP)), unit="s")
     with pytest.raises(DataError, match="not evenly spaced"):
         clock_of(times)
+
+
+def test_a_shop_stays_shut_on_sundays() -> None:
+    clock = clock_of(DAYS[DAYS.dayofweek < 6])
+    assert clock.after(pd.Timestamp("2025-07-19"), 2).tolist() == [
+        pd.Timestamp("2025-07-21"),
+        pd.Timestamp("2025-07-22"),
+    ]
+    assert clock.finer(2).times(pd.Timestamp("2025-07-19"), 3)[1:].tolist() == [
+        pd.Timestamp("2025-07-19 12:00"),
+        pd.Timestamp("2025-07-21"),
+    ]
+    assert clock.cycles() == (6,)
 
 
 def test_steps_go_over_nights_and_weekends() -> None:
@@ -104,11 +120,11 @@ def test_a_finer_clock_ends_at_closing_time(factor: int) -> None:
 
 
 def test_hours_are_written_and_read_again() -> None:
-    for text in ("MON-FRI 08:00-12:00 13:00-17:00, SAT 09:00-14:00", "MON 00:00-24:00", "MON-SUN 06:00:30-22:00:30"):
+    for text in ("MON-FRI 08:00-12:00 13:00-17:00, SAT 09:00-14:00", "MON", "MON-SUN 06:00:30-22:00:30"):
         hours = parse(text)
         assert hours is not None
         assert name(hours) == text
-    for text in ("", "MON", "MON-FRI 8-20", "XXX 08:00-20:00", "08:00-20:00"):
+    for text in ("", "MON-FRI 8-20", "XXX 08:00-20:00", "08:00-20:00"):
         assert parse(text) is None
 
 

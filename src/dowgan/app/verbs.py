@@ -90,7 +90,7 @@ def _densify(desk: Desk, table: Table | None, model: Synthesizer) -> None:
             if coarse is None:
                 raise OptionError("There is no table to make finer; bring one at the top of the page, or under More.")
             frame, schema, notes = model.densified(coarse, None if every else int(factor), every or None, 0)
-            sentence = "; ".join((f"{len(frame):,} rows, {coarse.rows:,} of them as they came", *notes))
+            sentence = "; ".join((f"{len(frame):,} rows, {coarse.known_rows:,} of them as they came", *notes))
             desk.made["finer"] = Made(lambda: frame, schema, sentence, coarse)
     made = desk.made.get("finer")
     if made is not None:

@@ -183,7 +183,7 @@ def densify(
     table = read(data, schema=fitted.schema)
     frame, schema, notes = fitted.densified(table, factor, every, seed)
     write(frame, schema, out, forbidden=[model, data])
-    talk(f"wrote {len(frame):,} rows ({table.rows:,} of them as they came) to {_named(out)}", quiet)
+    talk(f"wrote {len(frame):,} rows ({table.known_rows:,} of them as they came) to {_named(out)}", quiet)
     for note in notes:
         talk(f"note: {note}", quiet)
 

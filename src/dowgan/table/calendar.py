@@ -52,7 +52,8 @@ def parse(text: str) -> Step | None:
     part, _, rest = text.strip().partition(" ")
     if rest and (hours := opening.parse(rest)) is not None:
         step = parse(part)
-        return Step("open", step.count, hours=hours) if step is not None and step.kind == "tick" else None
+        kinds = ("tick", "day")
+        return Step("open", step.count * _scale(step), hours=hours) if step is not None and step.kind in kinds else None
     match = _STEP.fullmatch(text)
     if match is None:
         return None
@@ -73,10 +74,12 @@ def parse(text: str) -> Step | None:
 
 
 def name(step: Step, weekday: int | None = None) -> str:
-    """The shortest text for a step: "90min", "D", "W-MON" (weekday 0 = Monday), "QE", "B", "1h MON-FRI 08:00-20:00"."""
-    if step.kind in ("tick", "open"):
+    """The shortest text for a step: "90min", "D", "W-MON" (weekday 0 = Monday), "QE", "B", "D MON-SAT"."""
+    if step.kind == "open":
+        return f"{'D' if step.count == DAY else name(Step('tick', step.count))} {opening.name(step.hours)}"
+    if step.kind == "tick":
         unit = next(unit for unit, size in TICKS.items() if step.count % size == 0)
-        return f"{step.count // TICKS[unit]}{unit}" + (f" {opening.name(step.hours)}" if step.hours else "")
+        return f"{step.count // TICKS[unit]}{unit}"
     if step.kind == "business":
         return _times(step.count, "B")
     if step.kind == "day":

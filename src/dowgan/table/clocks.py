@@ -15,7 +15,8 @@ from dowgan.table.stamps import readings
 _HINTS = frozenset((
     "time", "date", "datetime", "timestamp", "ts", "ds", "t", "when", "year", "month", "day",
     "hour", "minute", "min", "second", "sec", "seconds", "s", "ms", "step", "index", "idx",
-    "period", "elapsed", "zeit", "datum", "uhrzeit", "jahr", "fecha", "hora", "epoch", "unix", "unnamed",
+    "period", "elapsed", "hours", "days", "minutes", "weeks",
+    "zeit", "datum", "uhrzeit", "jahr", "fecha", "hora", "epoch", "unix", "unnamed",
 ))  # fmt: skip
 _SURE = frozenset(("time", "date", "datetime", "timestamp", "elapsed", "zeit", "datum"))
 PARTS = {  # what columns that hold parts of a time are called

@@ -245,8 +245,10 @@ def _seconds(clock: Clock) -> float:
     step = known(clock.step)
     if step.kind == "month" and clock.divide == 1:
         return 0.0
-    seconds = {"tick": step.count / 1e9, "day": step.count * 86400.0, "business": step.count * 86400.0}
-    return seconds.get(step.kind, years(step) * YEAR_DAYS * 86400) / clock.divide
+    if step.kind in ("tick", "open"):
+        return step.count / 1e9 / clock.divide
+    days = step.count if step.kind in ("day", "business") else years(step) * YEAR_DAYS
+    return days * 86400 / clock.divide
 
 
 def _finer_time(column: Column, old: Clock, new: Clock) -> Column:

@@ -139,12 +139,13 @@ def _calendar(clock: Clock, runs: Sequence[pd.Index]) -> Iterator[Clock]:
     ticks = _gcd(_pooled(runs, lambda times: ints(pd.DatetimeIndex(times), unit)))
     if ticks:
         yield replace(clock, step=name(Step("tick", ticks * UNITS[unit])))
-        walls = [ints(pd.DatetimeIndex(times).tz_localize(None), unit) * UNITS[unit] for times in runs]
-        for hours in opening.find(walls, ticks * UNITS[unit]):
-            yield replace(clock, step=name(Step("open", ticks * UNITS[unit], hours=hours)))
     if all(np.all(pd.DatetimeIndex(times).day_of_week < 5) for times in runs):
         business = _gcd(_pooled(runs, _business_days))
         yield replace(clock, step=name(Step("business", business or 1)))
+    step = (days if len(wall) and _gcd(wall) == days else ticks) * UNITS[unit]
+    walls = [ints(pd.DatetimeIndex(times).tz_localize(None), unit) * UNITS[unit] for times in runs]
+    for hours in opening.find(walls, step) if step else ():
+        yield replace(clock, step=name(Step("open", step, hours=hours)))
 
 
 def _business_days(times: pd.Index) -> np.ndarray:

@@ -33,12 +33,12 @@ Hours = tuple[tuple[int, int], ...]  # ranges of the week in nanoseconds from Mo
 
 
 def parse(text: str) -> Hours | None:
-    """Read hours such as "MON-FRI 08:00-12:00 13:00-17:00, SAT 09:00-14:00"; None if it is none."""
+    """Read hours such as "MON-FRI 08:00-12:00 13:00-17:00, SAT", where Saturday is open all day; None if it is none."""
     ranges: list[tuple[int, int]] = []
     for group in text.split(","):
         days, *spans = group.split() or [""]
         match = _DAYS.fullmatch(days)
-        if match is None or not spans or not {*filter(None, match.groups())} <= {*WEEKDAYS}:
+        if match is None or not {*filter(None, match.groups())} <= {*WEEKDAYS}:
             return None
         first = WEEKDAYS.index(match[1])
         last = WEEKDAYS.index(match[2] or match[1])
@@ -46,7 +46,7 @@ def parse(text: str) -> Hours | None:
         if not all(found):
             return None
         ends = [[int(part or 0) for part in span.groups()] for span in found if span is not None]
-        within = [(_clock(*end[:3]), _clock(*end[3:])) for end in ends]
+        within = [(_clock(*end[:3]), _clock(*end[3:])) for end in ends] or [(0, DAY)]
         ranges += [(day * DAY + a, day * DAY + b) for day in range(first, last + 1) for a, b in within]
     return tuple(sorted(ranges))
 
@@ -66,7 +66,8 @@ def name(hours: Hours) -> str:
             last += 1
         if by_day[day]:
             days = WEEKDAYS[day] if last == day else f"{WEEKDAYS[day]}-{WEEKDAYS[last]}"
-            groups.append(" ".join((days, *(f"{_written(a)}-{_written(b)}" for a, b in by_day[day]))))
+            spans = [f"{_written(a)}-{_written(b)}" for a, b in by_day[day] if b - a < DAY or a]
+            groups.append(" ".join((days, *spans)))
         day = last + 1
     return ", ".join(groups)
 
@@ -121,7 +122,7 @@ def find(runs: Sequence[Int[np.ndarray, " _N"]], step: int) -> Iterator[Hours]:
     """
     times = np.concatenate(list(runs))
     phase, total = int(times[0]) % step, sum(int(run[-1] - run[0]) // step + 1 for run in runs)
-    if total > MOST_TIMES * len(times) or DAY % step or step == DAY or phase % SECOND or np.any(times % step != phase):
+    if total > MOST_TIMES * len(times) or DAY % step or phase % SECOND or np.any(times % step != phase):
         return
     numbers = (times - MONDAY - phase) // step
     seen = np.bincount(numbers % (WEEK // step), minlength=WEEK // step).reshape(7, -1)

@@ -259,6 +259,11 @@ class Table:
         return sum(len(run.values) for run in self.runs)
 
     @property
+    def known_rows(self) -> int:
+        """How many rows hold a value: times that were missing are rows too, and hold none."""
+        return sum(int((~np.isnan(run.values)).any(axis=1).sum()) for run in self.runs)
+
+    @property
     def question(self) -> str:
         """A sha256 of the names, the values and what each column is taken for."""
         roles = (f"{column.name}\0{column.role}\0{column.kind}" for column in self.schema.columns)
