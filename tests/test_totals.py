@@ -206,3 +206,18 @@ def test_meters_add_up_in_all_verbs() -> None:
         pd.testing.assert_frame_equal(finer.iloc[::4].reset_index(drop=True), frame.iloc[::4].reset_index(drop=True))
         whole = model.generate(rows=100)
         assert (whole[model.schema.channels[1].name].diff().dropna() >= 0).all()
+
+
+def test_a_price_list_that_rises_now_and_then_never_falls() -> None:
+    """Thirteen steps in three years; until here a level between settings, which fell as often as it rose."""
+    rng = np.random.default_rng(7)
+    index = 100 + np.cumsum(np.where(np.arange(900) % 70 == 69, np.round(rng.uniform(0.4, 2.2, 900), 1), 0.0))
+    frame = pd.DataFrame({"day": pd.date_range("2021-01-01", periods=900), "index": index.round(1)})
+    frame["sold"] = rng.poisson(400, 900)
+    model = dowgan.Synthesizer().fit(frame)
+    made = model.generate()["index"].diff().dropna()
+    assert (made >= 0).all()
+    assert 3 <= (made > 0).sum() <= 40
+    later = model.extend(steps=60).median["index"]
+    assert later.iloc[0] >= frame["index"].iloc[-1]
+    assert later.is_monotonic_increasing

@@ -12,6 +12,7 @@ from jaxtyping import Bool, Float, Int
 from dowgan.table.schema import Run
 
 RISES = 30  # rows in which a total rises, at least
+FEW_RISES = 8  # the same of one that stands in most rows and never falls, such as a list of prices
 RUNS = 2  # times that it is as high at the end as the largest rise, at least: a step up is no total
 AGAIN = 1.5  # times the largest other rise, that what is added where a total begins again is at most
 LIMITS = sorted([*(10.0**k for k in range(1, 13)), *(2.0**k for k in (8, 15, 16, 24, 31, 32))])  # of a counter
@@ -88,7 +89,8 @@ def find_again(place: int, runs: Sequence[Run], cycles: Sequence[int]) -> Again 
     parts = [run.values[rows, place] for run, rows in zip(runs, known, strict=True)]
     steps, apart = (np.concatenate([np.diff(x) for x in every]) for every in (parts, known))
     rises, falls = steps[steps >= 0], steps < 0
-    if (rises > 0).sum() < RISES:
+    stands = not falls.any() and len(rises) > 0 and np.mean(rises == 0) > 0.5
+    if (rises > 0).sum() < (FEW_RISES if stands else RISES):
         return None
     top = max(float(part.max()) for part in parts if len(part))
     if not falls.any():
