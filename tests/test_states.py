@@ -162,7 +162,7 @@ def test_states_of_many_units_are_their_own_and_steps_of_a_recipe_those_of_the_b
     assert abs(alarms["alarm"].mean() - table["alarm"].mean()) < 0.12
     assert alarms.groupby("alarm")["pulse"].mean().diff().iloc[1] == pytest.approx(30, abs=3)
     steps = alone.fit(table[["unit", "warm", "heating"]]).generate()
-    assert (steps["heating"] == table["heating"]).mean() > 0.97
+    assert 0.95 < (steps["heating"] == table["heating"]).mean() < 1  # about, and no copy
 
 
 def test_rain_falls_in_events_and_a_sewer_follows() -> None:

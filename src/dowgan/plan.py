@@ -19,6 +19,7 @@ from dowgan.table.schema import Column, Schema
 
 AROUND = 96  # rows before and behind a planned run of which the regimes are planned too
 PLACES = 50  # of a run, at which regimes are compared
+MIXED = (0.2, 0.8)  # share that another run has in how long steps are
 AGREE = 0.2  # more often than by chance, from which they belong to the place in the run
 
 
@@ -215,6 +216,25 @@ def _kappa(alike: Int[np.ndarray, "N P"]) -> float:
     return float((agreed - chance) / (1 - chance)) if chance < 1 else 1.0
 
 
+def _between(own: Past, past: Sequence[Past], labels: Sequence[int], rng: np.random.Generator) -> np.ndarray:
+    """The steps of a run [T], each about as long as there and in another run that has them: a recipe's, and no copy.
+
+    Args:
+        own: the run.
+        past: all runs.
+        labels: columns that the other run should share, such as the product.
+        rng: draws the other run, and how much of it there is.
+    """
+    others = [p for p in past if p is not own and np.array_equal(p.regime[:, 0], own.regime[:, 0])]
+    alike = [p for p in others if np.array_equal(p.first[list(labels)], own.first[list(labels)])]
+    if not others:
+        return own.course
+    among, share = alike or others, rng.uniform(*MIXED)
+    length = own.regime[:, 1] ** (1 - share) * among[int(rng.integers(len(among)))].regime[:, 1] ** share
+    ends = np.rint(np.cumsum(length) / length.sum() * own.rows).astype(int)
+    return np.repeat(own.regime[:, 0], np.diff(ends, prepend=0))
+
+
 def plan_runs(
     model: Model,
     schema: Schema,
@@ -236,12 +256,15 @@ def plan_runs(
     allowed = chosen_regimes(model, schema, where)
     timetable, follow = model.timetable, succession(model, allowed)
     wanted = [p for p in model.past if allowed[p.regime[:, 0]].all()] or list(model.past)
-    plans, unrolled = [], [p.course for p in wanted]
+    plans: list[Plan] = []
     key_of, later = counted_on(wanted, schema), _round(model.past)
     few = len(model.past) < MANY_RUNS
     drawn = model.channels.found and (few or not _by_place(model.past))
+    steps = model.channels.found and not few and rows is None and not model.channels.trajectories.columns
+    labels = [place for place in model.channels.fixed if schema.channels[place].kind == "category"]
     for number in range(runs):
-        own, whole = wanted[number % len(wanted)], unrolled[number % len(wanted)]
+        own = wanted[number % len(wanted)]
+        whole = _between(own, wanted, labels, rng) if steps and not drawn else own.course
         length, turn = own.rows if rows is None else rows, number // len(wanted)
         first = int(rng.integers(0, max(own.rows - length, 0) + 1)) if len(model.past) == 1 else 0
         start = own.offset + first
