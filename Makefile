@@ -13,7 +13,7 @@ demo: $(PROGRAM)
 	$(BIN)/dowgan demo $(DATA)
 
 test: $(STAMP) browser lint  # the shape of every array is checked in tests of single parts; in long ones it takes half of the time
-	$(PYTEST) tests/unit tests/metrics tests/table $(SHAPES)
+	$(PYTEST) -n 2 tests/unit tests/metrics tests/table $(SHAPES)  # each worker looks at all of them first
 	$(PYTEST) tests/*.py  # some wait for other processes: three for two cores
 
 browser:  # the page and the report are tested in a Chromium; where there is none those tests are skipped and say so
