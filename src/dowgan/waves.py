@@ -12,7 +12,7 @@ from jaxtyping import Bool, Float, Num
 from dowgan.known import mean_known
 from dowgan.stretch import Stretch, stacked
 
-CYCLES = 2.5  # a season is looked for only if the fitted rows hold that many cycles
+CYCLES = 2.2  # a season is looked for only if the rows it is fitted to hold as many cycles: of a year, three years do
 CYCLES_UNASKED = 8  # the same of one that no clock suggests: a price seems to have a few of any length
 GAIN = 0.01  # least drop of the mean squared error (standardised channels) for a part of a season to stay
 SURE = 2.0  # standard errors of that drop: white noise gains more than GAIN by chance

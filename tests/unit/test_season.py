@@ -84,7 +84,7 @@ def test_white_noise_has_no_season() -> None:
     assert sum(map(len, many)) <= 2, "320 channels of white noise"
 
 
-def test_a_series_shorter_than_two_and_a_half_cycles_gets_none() -> None:
+def test_a_series_of_fewer_cycles_gets_none() -> None:
     assert fit_season([stretch(cycle(100, 60))], (60.0,)).periods == ()
 
 
@@ -206,3 +206,11 @@ def test_a_densified_channel_stays_about_where_it_was() -> None:
     known = channels.encode(table.runs[0].values)
     far = channels.decode(channels.within(known * 50, known), np.zeros(80, dtype=int))
     assert np.ptp(far, axis=0) == pytest.approx([4.8, 4.8])
+
+
+@pytest.mark.parametrize(("rows", "year"), [(1_096, 365.243), (156, 52.1775), (36, 12.0)])
+def test_three_years_have_a_year(rows: int, year: float) -> None:
+    """Three quarters of them, to which it is fitted, are two years and a quarter."""
+    weather = lfilter([0.15], [1, -0.8], noise(rows, 1)[:, 0])
+    values = 1.3 * cycle(rows, year, start=int(0.7 * year)) + weather
+    assert fit_season([stretch(values)], (year,)).periods == (year,)
