@@ -20,6 +20,7 @@ from dowgan.table.schema import Column, Run
 
 MORE = 0.03  # share of rows that repeat the last value in the table, beyond those of the draw
 PILED = 0.5  # share of the rows at one value, such as rain's at 0, from which repeats beside it are looked at
+BESIDE = 0.2  # share of those that repeat theirs, below which the column rests there and holds no value
 BEATEN = 0.5  # share of rows that repeat the last value, from which a beat is looked for
 TOGETHER = 0.8  # correlation of the rows in which two columns change, from which they change together
 TRIED = 20_000  # rows on which ways to hold are tried
@@ -179,7 +180,7 @@ def _only_rests(column: Column, values: Sequence[Float[np.ndarray, " _N"]]) -> b
     if not len(counts) or counts.max() < PILED * counts.sum():
         return False
     moved = both & (before != numbers[counts.argmax()])
-    return not np.any(moved) or float(np.mean(before[moved] == after[moved])) < BEATEN
+    return not np.any(moved) or float(np.mean(before[moved] == after[moved])) < BESIDE
 
 
 def find_beats(columns: Sequence[Column], runs: Sequence[Run]) -> list[Hold]:
