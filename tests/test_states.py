@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
 from dowgan import Synthesizer, load
 from dowgan.states import Rest, find_states
@@ -191,3 +192,16 @@ def test_rain_falls_in_events_and_a_sewer_follows() -> None:
     for column in (level, pd.DataFrame({"warm": warm})):  # nor is the usual value of what is written in whole degrees
         named = read(column)
         assert find_states(named.schema.channels, named.runs) == ((), ())
+
+
+def test_a_setting_that_was_changed_three_times_is_changed_about_as_often() -> None:
+    """Beside no other state; as a number like others it would jump between its values dozens of times."""
+    rng, rows = np.random.default_rng(0), 1_200
+    table = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=rows, freq="h")})
+    table["set"] = np.repeat([4.0, 5.0, 3.0, 4.0], [400, 250, 300, 250])
+    table["temp"] = (table["set"] + lfilter([0.1], [1, -0.9], rng.normal(size=rows))).round(2)
+    model = Synthesizer("prior").fit(table)
+    for seed in range(3):
+        made = model.generate(random_state=seed)
+        assert (made["set"].diff().fillna(0) != 0).sum() <= 8
+        assert (made["temp"] - made["set"]).abs().mean() < 0.4

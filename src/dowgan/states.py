@@ -24,6 +24,8 @@ MOST_TOGETHER = 16  # combinations of states
 LASTS = 8.0  # rows of a mean stretch, at least
 BRIEF = 3.0  # rows of a mean stretch of each value, at least
 CHANGES = 4  # of a state, at least
+SETTINGS = 2  # the same of a label or setting that stands for long
+LONG = 100  # rows of its spells in the mean
 SEEN = 12  # rows of each combination, at least
 FEWEST_REST = 0.05  # share of the rows at which a number rests or is on one side of a gap, and at which it is not
 FAR = 0.5  # times the spread of the other values that they are away, but for very few; and as wide a gap is
@@ -117,16 +119,34 @@ def find_states(
         known: columns that are states beside those that are found.
         told: columns that others tell, such as an alarm, which is no state of its own.
     """
+    looked = [place for place, column in enumerate(columns) if column.role == "value" and place not in (*known, *told)]
+    flags = np.concatenate([run.values[:, list(known)] for run in runs])
+    for settings in (False, True) if not known else (False,):  # beside other states their changes are too few
+        found, numbers = _found(columns, runs, cycles, looked, brief, flags, settings)
+        if found or numbers:
+            break
+    return (found, numbers) if len(found) + len(known) < len(columns) else ((), ())
+
+
+def _found(
+    columns: Sequence[Column],
+    runs: Sequence[Run],
+    cycles: Sequence[int],
+    places: Sequence[int],
+    brief: Sequence[int],
+    flags: Float[np.ndarray, "N F"],
+    settings: bool,
+) -> tuple[tuple[int, ...], tuple[State, ...]]:
+    """The states among some columns, beside those that are known, or settings that are changed now and then."""
     positions = [run.offset for run in runs]
     found: list[int] = []
     numbers: list[State] = []
-    flags = np.concatenate([run.values[:, list(known)] for run in runs])
-    for place, column in enumerate(columns):
-        if column.role != "value" or place in known or place in told:
-            continue
+    for place in places:
         parts, state = [run.values[:, place] for run in runs], None
-        together = _seen_with(flags, parts, positions, cycles, place in brief) if _is_state(column, parts) else None
-        if together is None and column.kind in ("float", "integer"):
+        labelled = _is_state(columns[place], parts)
+        short = place in brief or (settings and _stands(parts))
+        together = _seen_with(flags, parts, positions, cycles, short) if labelled else None
+        if together is None and columns[place].kind in ("float", "integer"):
             seen = [part[~np.isnan(part)] for part in parts]
             state = _rest(place, seen) or _sides(place, seen)
             told_by = [] if state is None else [filled(state.flag(part)) for part in parts]
@@ -138,7 +158,7 @@ def find_states(
             found.append(place)
         else:
             numbers.append(state)
-    return (tuple(found), tuple(numbers)) if len(found) + len(known) < len(columns) else ((), ())
+    return tuple(found), tuple(numbers)
 
 
 def _seen_with(
@@ -184,6 +204,12 @@ def _lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
     changes = sum(int(np.count_nonzero(np.diff(part))) for part in parts)
     rows = sum(map(len, parts))
     return changes >= CHANGES and rows >= LASTS * (changes + len(parts))
+
+
+def _stands(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
+    """Whether settings are changed now and then, and stand for long."""
+    changes = sum(int(np.count_nonzero(np.diff(part))) for part in parts)
+    return changes >= SETTINGS and sum(map(len, parts)) >= LONG * (changes + len(parts))
 
 
 def _each_lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
