@@ -166,6 +166,21 @@ def test_states_of_many_units_are_their_own_and_steps_of_a_recipe_those_of_the_b
     assert 0.95 < (steps["heating"] == table["heating"]).mean() < 1  # about, and no copy
 
 
+def test_a_product_that_is_held_has_the_steps_of_its_batches() -> None:
+    """Heating begins in row 20 or so for A and in row 60 for B."""
+    rng, parts = np.random.default_rng(9), []
+    for batch in range(16):
+        product, rows = "AB"[batch % 2], int(rng.integers(95, 105))
+        heating = np.arange(rows) >= (20 if product == "A" else 60) + rng.integers(5)
+        warm = (20 + 40 * heating + rng.normal(0, 1, rows)).round(1)
+        parts.append(pd.DataFrame({"batch": batch, "product": product, "warm": warm, "heating": heating}))
+    model = Synthesizer("prior", {"calibrated": False}, runs=["batch"]).fit(pd.concat(parts, ignore_index=True))
+    for product, row in (("A", 22), ("B", 62)):
+        made = model.generate(runs=8, where={"product": product})
+        begun = made.groupby("batch")["heating"].apply(lambda own: int(own.to_numpy().argmax()))
+        assert (begun - row).abs().max() <= 8
+
+
 def test_rain_falls_in_events_and_a_sewer_follows() -> None:
     """It begins and ends at little, so that no gap tells it; a wandering level at its end is no such thing."""
     rng, rain, flow = np.random.default_rng(12), np.zeros(3_000), np.zeros(3_000)

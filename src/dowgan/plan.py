@@ -235,6 +235,17 @@ def _between(own: Past, past: Sequence[Past], labels: Sequence[int], rng: np.ran
     return np.repeat(own.regime[:, 0], np.diff(ends, prepend=0))
 
 
+def _labelled(past: Sequence[Past], schema: Schema, labels: Sequence[int], where: dict[str, str]) -> Sequence[Past]:
+    """The runs whose labels are those that are held, such as batches of one product; all if none has them."""
+    held = {
+        place: level_of(column, where[column.name])
+        for place in labels
+        if (column := schema.channels[place]).name in where
+    }
+    alike = [p for p in past if all(p.first[place] == level for place, level in held.items())]
+    return alike or past
+
+
 def plan_runs(
     model: Model,
     schema: Schema,
@@ -255,13 +266,14 @@ def plan_runs(
     """
     allowed = chosen_regimes(model, schema, where)
     timetable, follow = model.timetable, succession(model, allowed)
-    wanted = [p for p in model.past if allowed[p.regime[:, 0]].all()] or list(model.past)
+    labels = [place for place in model.channels.fixed if schema.channels[place].kind == "category"]
+    wanted = [p for p in _labelled(model.past, schema, labels, where) if allowed[p.regime[:, 0]].all()]
+    wanted = wanted or list(model.past)
     plans: list[Plan] = []
     key_of, later = counted_on(wanted, schema), _round(model.past)
     few = len(model.past) < MANY_RUNS
     drawn = model.channels.found and (few or not _by_place(model.past))
     steps = model.channels.found and not few and rows is None and not model.channels.trajectories.columns
-    labels = [place for place in model.channels.fixed if schema.channels[place].kind == "category"]
     for number in range(runs):
         own = wanted[number % len(wanted)]
         whole = _between(own, wanted, labels, rng) if steps and not drawn else own.course
