@@ -46,7 +46,7 @@ def test_all_usual_ranges_are_known(wind: pd.DataFrame, unit: float, first: floa
     turn = find_turn(column, values)
     assert turn == pytest.approx((360 * unit, first * unit))
     assert turn is not None
-    code = fit_circle(0, *turn)
+    code = fit_circle(0, column, values, *turn)
     assert code.back(code.forward(values)) == pytest.approx(values)
 
 
@@ -84,3 +84,29 @@ def test_the_middle_of_paths_lies_among_them(wind: pd.DataFrame, model: dowgan.S
     paths = later.paths.groupby("time")["wind_dir"]
     assert (paths.max() - paths.min() > 180).all()  # some on either side of north
     assert (off(later.median["wind_dir"], 0) < 45).all()
+
+
+@pytest.mark.parametrize("north", [0, 360])
+def test_tens_of_degrees_keep_their_north(wind: pd.DataFrame, north: int) -> None:
+    """What is nearer to 360 than to 350 is north, as the table writes it."""
+    tens = (wind["wind_dir"] / 10).round().astype(int) * 10 % 360
+    frame = wind.assign(wind_dir=tens.where(tens > 0, north))
+    made = dowgan.Synthesizer("prior", {"calibrated": False}).fit(frame).generate(rows=4_000)["wind_dir"]
+    assert set(made) <= set(frame["wind_dir"])
+    assert (made == north).mean() == pytest.approx((frame["wind_dir"] == north).mean(), rel=0.5)
+
+
+def test_a_furnace_that_every_batch_heats_to_355_is_none() -> None:
+    heat = np.concatenate([np.linspace(1, 355, 60 + k) for k in range(10)])
+    batch = np.concatenate([np.full(60 + k, k) for k in range(10)])
+    model = dowgan.Synthesizer("prior", {"calibrated": False}, runs=["batch"])
+    model.fit(pd.DataFrame({"batch": batch, "heat": heat.round(1), "flow": np.sin(np.arange(len(heat))).round(2)}))
+    assert not any("direction" in rule for rule in model.model_.rules)
+
+
+def test_bands_lie_across_north(wind: pd.DataFrame, model: dowgan.Synthesizer) -> None:
+    last = wind.iloc[: np.flatnonzero(off(wind["wind_dir"], 0)[200:] < 3)[0] + 201]
+    band = model.extend(last, steps=3, paths=100).band()
+    width = (band["wind_dir_hi90"] - band["wind_dir_lo90"]) % 360
+    assert (width < 180).all()
+    assert ((band["wind_dir"] - band["wind_dir_lo90"]) % 360 <= width).all()

@@ -423,14 +423,17 @@ def fit_channels(
     moving = _moving(values - led, states).copy()
     told = {*setpoints.columns, *(column for column, *_ in setpoints.followers), *plain.telling}
     regime = np.concatenate([own for _, own in courses])
-    turns = {i: turn for i in free if i not in told and (turn := find_turn(schema.channels[i], values[:, i]))}
+    apart_runs = np.concatenate([np.vstack([run.values, np.full((1, values.shape[1]), np.nan)]) for run in runs])
+    turns = {i: turn for i in free if i not in told and (turn := find_turn(schema.channels[i], apart_runs[:, i]))}
     bent = [i for i in free if i not in told and i not in turns and not schema.channels[i].levels]
     few = len(runs) < MANY_RUNS  # of many the place in the run tells what columns do together
     curves = fit_curves(moving, regime, bent, len(regimes)) if few else ()
     for curve in curves:
         curve.off(moving, regime)
     codes = [
-        fit_circle(i, *turns[i]) if i in turns else fit_code(i, schema.channels[i], moving[:, i])
+        fit_circle(i, schema.channels[i], moving[:, i], *turns[i])
+        if i in turns
+        else fit_code(i, schema.channels[i], moving[:, i])
         for i in places
         if i not in setpoints.columns
     ]

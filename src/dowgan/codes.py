@@ -3,6 +3,7 @@
 Shapes: T rows, N rows, W channels of a column.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -33,6 +34,8 @@ class Code:
         shift: added before the square root or logarithm; what brings the range of a direction to its start.
         centre, spread: of the scaled values.
         turn: of a direction, in its unit.
+        grid: steps that it is written in, 0 for none.
+        full: whether the end of its range is written, and not the start.
     """
 
     place: int
@@ -42,6 +45,8 @@ class Code:
     centre: float
     spread: float
     turn: float = 0.0
+    grid: float = 0.0
+    full: bool = False
 
     def forward(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T W"]:
         if self.power == "circle":
@@ -58,16 +63,22 @@ class Code:
         scaled = channels * self.spread + self.centre
         if self.power == "circle":
             angle = np.arctan2(scaled[..., 1], scaled[..., 0]) % (2 * np.pi)
-            return angle / (2 * np.pi) * self.turn - self.shift
+            values = angle / (2 * np.pi) * self.turn
+            return self._in_range(np.rint(values / self.grid) * self.grid if self.grid else values)
         if self.width > 1:
             return np.argmax(scaled, axis=-1).astype(float)
         return _lower(scaled[..., 0], self.power, self.shift)
 
-    def median(self, values: Float[np.ndarray, "P N"]) -> Float[np.ndarray, " N"]:
-        """Return the median over P of directions, each taken the short way from their mean."""
+    def quantiles(self, values: Float[np.ndarray, "P N"], shares: Sequence[float]) -> Float[np.ndarray, "Q N"]:
+        """Return quantiles over P of directions, each taken the short way from their mean: 340 to 20 across north."""
         mean = self.back(np.stack([self.forward(path) for path in values]).mean(axis=0))
         off = (values - mean + self.turn / 2) % self.turn - self.turn / 2
-        return (mean + np.median(off, axis=0) + self.shift) % self.turn - self.shift
+        return self._in_range(mean + np.quantile(off, shares, axis=0) + self.shift)
+
+    def _in_range(self, values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
+        """Directions from the start of their range on, which is told by its end if the table does so."""
+        within = values % self.turn
+        return np.where(self.full & (within == 0), self.turn, within) - self.shift
 
 
 def _raise(values: Float[np.ndarray, "..."], power: Power, shift: float) -> Float[np.ndarray, "..."]:
@@ -114,7 +125,7 @@ def find_turn(column: Column, values: Float[np.ndarray, " N"]) -> tuple[float, f
     It has values all around, and its steps over the end of the range are small the short way.
 
     Args:
-        values: of all runs, one after another.
+        values: of all runs, one after another, with a missing one between them.
     """
     known = values[~np.isnan(values)]
     if column.kind not in ("float", "integer") or column.levels or not len(known):
@@ -133,9 +144,14 @@ def find_turn(column: Column, values: Float[np.ndarray, " N"]) -> tuple[float, f
     return None
 
 
-def fit_circle(place: int, turn: float, first: float) -> Code:
+def fit_circle(place: int, column: Column, values: Float[np.ndarray, " N"], turn: float, first: float) -> Code:
     """Return the code of a direction: the point on a circle."""
-    return Code(place, 2, "circle", -first, 0.0, float(np.sqrt(0.5)), turn)
+    digits = 0 if column.kind == "integer" else column.decimals
+    grid = column.step or (0.0 if digits is None else 10.0**-digits)
+    if grid and abs(turn / grid - round(turn / grid)) > 1e-6:  # of two pi no decimals are a part
+        grid = 0.0
+    full = bool(np.any(values == first + turn) and not np.any(values == first))
+    return Code(place, 2, "circle", -first, 0.0, float(np.sqrt(0.5)), turn, grid, full)
 
 
 def fit_code(place: int, column: Column, values: Float[np.ndarray, " N"]) -> Code:

@@ -230,7 +230,7 @@ class Extender:
         """The median [H C] of paths; of states and labels the most frequent, of directions about their mean."""
         out = np.median(paths, axis=0)
         for code in (code for code in self.model.channels.codes if code.turn):
-            out[:, code.place] = code.median(paths[:, :, code.place])
+            out[:, code.place] = code.quantiles(paths[:, :, code.place], (0.5,))[0]
         for place, column in enumerate(self.model.table_schema.channels):
             if place in self.model.channels.conditions or column.kind in ("category", "boolean"):
                 levels = np.unique(paths[:, :, place])

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from dowgan.codes import Code
 from dowgan.errors import OptionError, unknown
 from dowgan.table import Run, Schema, to_frame
 
@@ -27,12 +28,14 @@ class Extension:
         runs: for each run, all paths in the user's units [P H C].
         schema: of the table.
         starts: for each run, key and first new clock value.
+        directions: how the columns are coded that go on from 360 to 0; their bands may lie across that.
     """
 
     median: DataFrame
     runs: tuple[np.ndarray, ...]
     schema: Schema
     starts: tuple[Run, ...]
+    directions: tuple[Code, ...] = ()
 
     def __repr__(self) -> str:
         count, steps = self.runs[0].shape[:2]
@@ -51,6 +54,9 @@ class Extension:
         names = {name: [f"{name}_{side}{100 * coverage:g}" for side in ("lo", "hi")] for name in numbers}
         self.schema.refuse_taken(*(one for pair in names.values() for one in pair))
         both = [np.quantile(paths, sides, axis=0) for paths in self.runs]
+        for code in self.directions:
+            for sides_of, paths in zip(both, self.runs, strict=True):
+                sides_of[:, :, code.place] = code.quantiles(paths[:, :, code.place], sides.tolist())
         low, high = (self._frame([side[i] for side in both]) for i in (0, 1))
         out = self.median.copy()
         for name, (lowest, highest) in names.items():

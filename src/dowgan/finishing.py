@@ -116,12 +116,14 @@ def _off(drawn: Sequence[Run], runs: Sequence[Run], steps: int) -> float:
 
 
 def _moved(model: Model) -> list[int]:
-    """Columns whose quantiles tell the time or the run: a trend, a run's level, a sum, a curve."""
+    """Columns whose quantiles tell the time or the run: a trend, a level, a sum, a curve. Directions have none."""
     channels, trend = model.channels, model.window.season.trend
     moved = (trend != 0) | channels.levels.offsets.any(axis=0)
     firsts = {place: channels.first_channel(place) for place in range(channels.columns)}
     moving = [place for place, channel in firsts.items() if channel is not None and moved[channel]]
-    return [*moving, *(stock.column for stock in model.stocks), *(curve.column for curve in channels.curves)]
+    round_about = [code.place for code in channels.codes if code.turn]
+    told = [*(stock.column for stock in model.stocks), *(curve.column for curve in channels.curves)]
+    return [*moving, *round_about, *told]
 
 
 def _windows(drawer: Drawer, table: Table, fitted: Fitted, streams: Streams) -> Float[np.ndarray, "M U"]:

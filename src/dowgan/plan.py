@@ -216,21 +216,36 @@ def _kappa(alike: Int[np.ndarray, "N P"]) -> float:
     return float((agreed - chance) / (1 - chance)) if chance < 1 else 1.0
 
 
-def _between(own: Past, past: Sequence[Past], labels: Sequence[int], rng: np.random.Generator) -> np.ndarray:
-    """The steps of a run [T], each about as long as there and in another run that has them: a recipe's, and no copy.
+def _kinds(past: Sequence[Past], labels: Sequence[int]) -> dict[tuple[bytes, bytes], list[Past]]:
+    """Runs by their steps and labels, such as the product, and by their steps alone."""
+    out: dict[tuple[bytes, bytes], list[Past]] = {}
+    for run in past:
+        for key in {_kind(run, labels), _kind(run, ())}:
+            out.setdefault(key, []).append(run)
+    return out
+
+
+def _kind(run: Past, labels: Sequence[int]) -> tuple[bytes, bytes]:
+    return run.regime[:, 0].tobytes(), run.first[list(labels)].tobytes()
+
+
+def _between(
+    own: Past, kinds: dict[tuple[bytes, bytes], list[Past]], labels: Sequence[int], rng: np.random.Generator
+) -> Int[np.ndarray, " T"]:
+    """The steps of a run, each about as long as there and in another run that has them: a recipe's, and no copy.
 
     Args:
         own: the run.
-        past: all runs.
+        kinds: the runs by `_kind`.
         labels: columns that the other run should share, such as the product.
         rng: draws the other run, and how much of it there is.
     """
-    others = [p for p in past if p is not own and np.array_equal(p.regime[:, 0], own.regime[:, 0])]
-    alike = [p for p in others if np.array_equal(p.first[list(labels)], own.first[list(labels)])]
-    if not others:
+    among = next((some for use in (labels, ()) if len(some := kinds[_kind(own, use)]) > 1), [])
+    if not among:
         return own.course
-    among, share = alike or others, rng.uniform(*MIXED)
-    length = own.regime[:, 1] ** (1 - share) * among[int(rng.integers(len(among)))].regime[:, 1] ** share
+    other, share = among[int(rng.integers(len(among) - 1))], rng.uniform(*MIXED)
+    other = among[-1] if other is own else other
+    length = own.regime[:, 1] ** (1 - share) * other.regime[:, 1] ** share
     ends = np.rint(np.cumsum(length) / length.sum() * own.rows).astype(int)
     return np.repeat(own.regime[:, 0], np.diff(ends, prepend=0))
 
@@ -273,10 +288,11 @@ def plan_runs(
     key_of, later = counted_on(wanted, schema), _round(model.past)
     few = len(model.past) < MANY_RUNS
     drawn = model.channels.found and (few or not _by_place(model.past))
-    steps = model.channels.found and not few and rows is None and not model.channels.trajectories.columns
+    steps = model.channels.found and not few and not drawn and rows is None
+    kinds = _kinds(wanted, labels) if steps and not model.channels.trajectories.columns else {}
     for number in range(runs):
         own = wanted[number % len(wanted)]
-        whole = _between(own, wanted, labels, rng) if steps and not drawn else own.course
+        whole = _between(own, kinds, labels, rng) if kinds else own.course
         length, turn = own.rows if rows is None else rows, number // len(wanted)
         first = int(rng.integers(0, max(own.rows - length, 0) + 1)) if len(model.past) == 1 else 0
         start = own.offset + first

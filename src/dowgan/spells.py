@@ -18,6 +18,8 @@ from scipy.special import gammaln, ndtr, ndtri
 PRIORS = (0.1, 1.0, 10.0)  # changes as which what is frequent may count beside what followed
 KERNEL = 0.5  # width of a kernel about one spell, as a share of the spread of lengths; about more by their fifth root
 LEAST = 1e-9  # chance, below which none is known
+FEW = 5  # whole spells, from which they tell that all lengths are multiples, and how far those of a regime spread
+SPREAD = 0.5  # of the logarithm of lengths, as long as they do not
 
 Spell = tuple[int, int]  # a regime, and for how many rows
 
@@ -81,12 +83,13 @@ class Spells:
                 as the table does.
         """
         regime, length = self.first if now is None else (now[0], self.stays[now[0]].draw(now[1], rng))
-        parts, filled = [np.full(length, regime)], length
+        parts, filled = [np.full(min(length, rows), regime)], length
         while filled < rows:
             regime = int(rng.choice(len(self.chance), p=self.chance[regime]))
-            parts.append(np.full(self.stays[regime].draw(0, rng), regime))
-            filled += len(parts[-1])
-        return np.concatenate(parts)[:rows]
+            length = self.stays[regime].draw(0, rng)
+            parts.append(np.full(min(length, rows - filled), regime))
+            filled += length
+        return np.concatenate(parts)
 
 
 def find_spells(courses: Sequence[Int[np.ndarray, "_S 2"]], allowed: Bool[np.ndarray, " R"], few: bool) -> Spells:
@@ -148,17 +151,17 @@ def _chances(counts: Float[np.ndarray, "R R"], frequent: Float[np.ndarray, " R"]
 
 def _stays(spells: Int[np.ndarray, "M 2"], whole: Bool[np.ndarray, " M"], regimes: int) -> tuple[Stay, ...]:
     """For how long each regime stays; one that never came, as long as any."""
-    known = spells[whole] if whole.any() else spells
-    unit, length = int(np.gcd.reduce(known[:, 1])), np.log(spells[:, 1])
+    unit = int(np.gcd.reduce(spells[whole, 1])) if whole.sum() >= FEW else 1
+    length = np.log(spells[:, 1])
     own = [spells[:, 0] == regime for regime in range(regimes)]
     parts = [length[whole & its] for its in own if (whole & its).any()]
-    squares = sum(len(part) * float(np.var(part)) for part in parts if np.ptp(part))
-    spread = float(np.sqrt(squares / max(sum(len(part) - 1 for part in parts), 1)))
+    squares, spare = sum(len(p) * float(np.var(p)) for p in parts if np.ptp(p)), sum(len(p) - 1 for p in parts)
+    spread = float(np.sqrt(squares / spare)) if spare >= FEW else SPREAD
     out = []
     for its in own:
         some = its if its.any() else np.ones(len(spells), dtype=bool)
         rows, share = _lasting(spells[some, 1], whole[some])
-        out.append(Stay(np.log(rows), share, KERNEL * spread * len(rows) ** -0.2, unit))
+        out.append(Stay(np.log(rows), share, KERNEL * spread * some.sum() ** -0.2, unit))
     return tuple(out)
 
 
@@ -170,5 +173,6 @@ def _lasting(
     ends = whole[order] / np.arange(len(rows), 0, -1)
     ends[-1] = 1.0
     share = ends * np.append(1.0, np.cumprod(1 - ends)[:-1])
-    some = share > 0
-    return rows[order][some].astype(float), share[some]
+    lengths, place = np.unique(rows[order], return_inverse=True)
+    shares = np.bincount(place, share)
+    return lengths[shares > 0].astype(float), shares[shares > 0]

@@ -396,7 +396,8 @@ class Synthesizer:
                 drawn.append(values)
         median = to_frame(schema, [replace(s, values=m) for s, m in zip(starts, medians, strict=True)])
         check(median, schema, rows=steps * len(starts))
-        return Extension(median, tuple(drawn), schema, tuple(starts))
+        directions = tuple(code for code in self.model_.channels.codes if code.turn)
+        return Extension(median, tuple(drawn), schema, tuple(starts), directions)
 
 
 def whole(number: object, what: str) -> int:

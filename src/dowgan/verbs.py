@@ -26,7 +26,7 @@ AHEAD = 4  # old steps ahead of each gap that are conditioned on
 REMEMBERED = 1_024  # rows before those that are conditioned on, whose changes of regime may still be felt
 OUTLOOKS = ("held", "last", "season")  # plain ways to foretell: what the last row is off the mean, itself, a season ago
 BEYOND = 1.0  # normal scores beyond those of the table and of the last rows, up to which a path goes
-BRIDGED = 4  # old steps from one known value to the next, over which plain ways are told
+BRIDGED = 4  # times as far from one known value to the next as is usual, up to which plain ways are told
 DENSE_WIDTH = 3000  # most values of a densifying window; longer factors are taken in stages
 
 Lots = Callable[[int, int], Float[np.ndarray, "B W"]]  # (lot of CHUNK windows, width) -> a standard normal row each
@@ -317,8 +317,9 @@ def densify(
 def _bridged(coarse: Float[np.ndarray, "K D"], factor: int) -> Bool[np.ndarray, "N D"]:
     """Which rows lie between known values that are near enough for plain ways: over long gaps they know no season."""
     place = np.where(np.isnan(coarse), np.nan, np.arange(len(coarse))[:, None])
+    usual = [np.median(np.diff(np.flatnonzero(known))) if known.sum() > 1 else 1.0 for known in ~np.isnan(coarse.T)]
     before, behind = np.fmax.accumulate(place), np.fmin.accumulate(place[::-1])[::-1]
-    near = np.nan_to_num(behind[1:] - before[:-1], nan=np.inf) <= BRIDGED
+    near = np.nan_to_num(behind[1:] - before[:-1], nan=np.inf) <= BRIDGED * np.array(usual)
     return np.concatenate([np.repeat(near, factor, axis=0), near[-1:]])
 
 

@@ -293,3 +293,10 @@ def test_parquet_is_read_without_a_thread(tmp_path: Path) -> None:
 )
 def test_shares_and_directions_have_an_upper_bound(name: str, values: np.ndarray, upper: float | None) -> None:
     assert read(pd.DataFrame({name: values})).schema.column(name).upper == upper
+
+
+def test_hours_that_count_up_are_a_clock_and_others_are_not() -> None:
+    values = np.arange(N) * 0.5
+    assert read(pd.DataFrame({"hours": np.arange(N), "x": values})).schema.clock.column == "hours"
+    for column in (np.arange(N)[::-1], np.random.default_rng(0).permutation(N)):
+        assert read(pd.DataFrame({"remaining_hours": column, "x": values})).schema.clock.kind == "row"

@@ -162,3 +162,31 @@ def test_a_start_out_of_hours_is_refused(desk: tuple[pd.DataFrame, dowgan.Synthe
     saved = tmp_path / "desk.dowgan"
     desk[1].save(saved)
     assert dowgan.load(saved).schema.clock == desk[1].schema.clock
+
+
+def test_a_table_with_other_hours_is_told_apart() -> None:
+    """A model of opening hours takes its wider steps; one of all hours does not take rows without their nights."""
+    values = np.arange(len(SHOP)) * 0.5
+    shop = read(pd.DataFrame({"t": SHOP, "x": values})).schema
+    fourth = SHOP[:60][SHOP[:60].hour.isin([8, 12, 16])]
+    table = read(pd.DataFrame({"t": fourth, "x": values[: len(fourth)]}), schema=shop)
+    assert table.schema.clock.step == "4h MON-FRI 08:00-20:00"
+    every = read(pd.DataFrame({"t": HOURS, "x": np.arange(len(HOURS)) * 0.5})).schema
+    with pytest.raises(DataError, match="the model's is 1h"):
+        read(pd.DataFrame({"t": SHOP, "x": values}), schema=every)
+
+
+def test_days_of_a_plain_generator_are_judged_beside_a_shop() -> None:
+    rng = np.random.default_rng(5)
+    real, made = (pd.DataFrame({"t": t, "x": rng.normal(size=len(t))}) for t in (DAYS[DAYS.dayofweek < 6], DAYS))
+    assert dowgan.compare(real, made).scores["generate"]
+
+
+def test_fine_steps_are_no_opening_hours() -> None:
+    times = pd.date_range("2025-01-06", periods=2_000, freq="1ms").delete(100)
+    assert clock_of(times).step == "1ms"
+
+
+def test_a_clock_that_goes_through_the_small_hours_of_a_zone_stays_one_of_all_hours() -> None:
+    times = HOURS[(HOURS.hour < 4) | (HOURS.hour >= 10)].tz_localize("Europe/Berlin")
+    assert clock_of(times).step == "1h"

@@ -91,3 +91,18 @@ def test_of_a_few_spells_the_future_is_as_sure_as_it_turns_out() -> None:
         chances = np.eye(3)[drawn].mean(axis=0)
         scores.append(float(((chances - np.eye(3)[course[end : end + 100]]) ** 2).sum(axis=1).mean()))
     assert np.mean(scores) < 0.73
+
+
+def test_of_one_whole_spell_little_is_known() -> None:
+    found = find_spells([np.array([[0, 300], [1, 287], [0, 500]])], EVERY, few=True)
+    drawn = [found.stays[1].draw(0, np.random.default_rng(seed)) for seed in range(50)]
+    assert len(set(drawn)) > 20
+    assert np.median(drawn) == pytest.approx(287, rel=0.3)
+
+
+def test_a_long_course_of_many_spells_is_drawn_at_once() -> None:
+    rng = np.random.default_rng(3)
+    lengths = rng.integers(1, 41, size=20_000)
+    found = find_spells([np.stack([np.arange(20_000) % 2, lengths], axis=1)], EVERY, few=True)
+    assert len(found.stays[0].length) <= 40  # equal lengths are one
+    assert len(found.draw(400_000, 0, rng)) == 400_000

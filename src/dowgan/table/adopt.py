@@ -12,10 +12,17 @@ from dowgan.table.clock import Clock
 from dowgan.table.layout import Layout
 from dowgan.table.schema import Column, Schema
 
+WIDER = (12, 10, 8, 6, 5, 4, 3, 2)  # times a model's step, that are tried within its opening hours
+
 
 def steps_of(clock: Clock) -> tuple[str | int | float, ...]:
-    """The steps to be tried first on a table of a model with this clock."""
-    return () if clock.kind == "row" or clock.divide > 1 else (clock.step,)
+    """The steps to be tried first on a table of a model with this clock; within opening hours wider ones too."""
+    if clock.kind == "row" or clock.divide > 1:
+        return ()
+    step = known(clock.step) if clock.kind == "datetime" else None
+    if step is None or step.kind != "open":
+        return (clock.step,)
+    return (clock.step, *(name(replace(step, count=k * step.count)) for k in WIDER))
 
 
 def adopt(
@@ -44,7 +51,7 @@ def adopt(
     place = next((i for i, c in enumerate(schema.columns) if c.role == "time"), 0)
     adopted[place:place] = times
     coded.update({column.name: cells[column.name] for column in times})
-    return adopted, coded, replace(placed, clock=_clock(schema.clock, placed)), strange
+    return adopted, coded, replace(placed, clock=_clock(schema.clock, placed, judged)), strange
 
 
 def _strange(model: Column, own: Column, cells: Cells) -> tuple[str, Cells] | None:
@@ -71,18 +78,25 @@ def _some(levels: tuple[object, ...]) -> str:
     return ", ".join(map(str, levels[:10])) + " and more" * (len(levels) > 10)
 
 
-def _clock(model: Clock, placed: Layout) -> Clock:
+def _clock(model: Clock, placed: Layout, judged: bool) -> Clock:
     clock = placed.clock
     if model.kind == clock.kind == "datetime":
         clock = replace(clock, step=counted_like(clock.step, model.step))
     if all(len(rows) == 1 for rows in placed.rows) and clock.kind == model.kind:
         return replace(clock, step=model.step, divide=model.divide)
+    if judged and _opens(model) and (clock.kind, clock.divide) == ("datetime", 1) and known(clock.step).kind != "month":
+        return model  # rows out of hours are judged as they follow one another
     if multiple(clock, model) is None:
         raise DataError(
             f"The step of the table is {clock.step}, and the model's is {_written(model)}: "
             "it must be the same or a multiple."
         )
     return clock
+
+
+def _opens(clock: Clock) -> bool:
+    """Whether a clock has opening hours."""
+    return clock.kind == "datetime" and known(clock.step).kind == "open"
 
 
 def _written(clock: Clock) -> str:
@@ -94,7 +108,9 @@ def multiple(clock: Clock, model: Clock) -> int | None:
     if clock.kind == "datetime" and model.kind == "datetime":
         if (clock.divide, name(known(clock.step))) == (model.divide, name(known(model.step))):
             return 1
-        return ratio(known(clock.step), known(model.step)) if clock.divide == model.divide == 1 else None
+        if _opens(clock) != _opens(model) or not clock.divide == model.divide == 1:
+            return None  # rows that follow one another here have a night between them there
+        return ratio(known(clock.step), known(model.step))
     if "datetime" in (clock.kind, model.kind) or (clock.kind == "row") != (model.kind == "row"):
         return None
     count = float(clock.step) / float(model.step) if clock.kind != "row" else 1.0

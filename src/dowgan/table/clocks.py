@@ -15,9 +15,10 @@ from dowgan.table.stamps import readings
 _HINTS = frozenset((
     "time", "date", "datetime", "timestamp", "ts", "ds", "t", "when", "year", "month", "day",
     "hour", "minute", "min", "second", "sec", "seconds", "s", "ms", "step", "index", "idx",
-    "period", "elapsed", "hours", "days", "minutes", "weeks",
-    "zeit", "datum", "uhrzeit", "jahr", "fecha", "hora", "epoch", "unix", "unnamed",
+    "period", "elapsed", "zeit", "datum", "uhrzeit", "jahr", "fecha", "hora", "epoch", "unix", "unnamed",
 ))  # fmt: skip
+RISING = 0.9  # share of the rows that are above the one before
+_SINCE = frozenset(("hours", "days", "minutes", "weeks"))  # of a run so far, if they rise; else they may be anything
 _SURE = frozenset(("time", "date", "datetime", "timestamp", "elapsed", "zeit", "datum"))
 PARTS = {  # what columns that hold parts of a time are called
     "year": ("year", "yr", "yyyy", "jahr"),
@@ -50,6 +51,11 @@ def named(name: str, words: frozenset[str] = _HINTS) -> bool:
     """Whether a column's name says time."""
     tokens = re.findall(r"[a-z]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower())
     return any(token in words for token in tokens) or not name.strip()
+
+
+def _counts_up(cells: Cells) -> bool:
+    """Whether a column counts hours, days and so on: it rises from row to row, but where another run begins."""
+    return named(cells.name, _SINCE) and float(np.mean(np.diff(cells.values) > 0)) > RISING
 
 
 def surely_named(name: str) -> bool:
@@ -227,7 +233,7 @@ def candidates(columns: Sequence[Cells]) -> Iterator[tuple[bool, tuple[Times, ..
         if together:
             yield sure, together
     for cells in full:
-        if cells.form == "number" and named(cells.name):
+        if cells.form == "number" and (named(cells.name) or _counts_up(cells)):
             yield surely_named(cells.name), times_of(cells)
     for cells in full:
         if cells.form == "number" and not named(cells.name):

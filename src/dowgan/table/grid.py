@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from dowgan.table import opening
-from dowgan.table.calendar import DAY, UNITS, Step, ints, known, name
+from dowgan.table.calendar import DAY, UNITS, Step, fixed, ints, known, name
 from dowgan.table.clock import Clock, _decimals
 
 MOST_MISSING = 0.5  # share of the grid that may lack its row
@@ -145,6 +145,8 @@ def _calendar(clock: Clock, runs: Sequence[pd.Index]) -> Iterator[Clock]:
     step = (days if len(wall) and _gcd(wall) == days else ticks) * UNITS[unit]
     walls = [ints(pd.DatetimeIndex(times).tz_localize(None), unit) * UNITS[unit] for times in runs]
     for hours in opening.find(walls, step) if step else ():
+        if not fixed(clock.tz) and opening.at_changes(step, hours):
+            continue
         yield replace(clock, step=name(Step("open", step, hours=hours)))
 
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from dowgan.errors import DataError
-from dowgan.table.calendar import Step, name
+from dowgan.table.calendar import Step, ints, name
 from dowgan.table.cells import Cells
 from dowgan.table.clock import Clock
 from dowgan.table.clocks import Times
@@ -253,8 +253,8 @@ def _cure(times: Times, usual: Any, runs: Sequence[np.ndarray]) -> str:
 
 def _about(times: Times, runs: Sequence[np.ndarray]) -> pd.Timedelta:
     """The step in whole days, hours and so on that half of the steps are nearest to."""
-    steps = np.concatenate([np.diff(times.values[rows].to_numpy()) for rows in runs])
-    middle = pd.Timedelta(np.median(steps.astype("timedelta64[ns]").astype(np.int64)), unit="ns")
+    steps = np.concatenate([np.diff(ints(pd.DatetimeIndex(times.values[rows]), "us")) for rows in runs])
+    middle = pd.Timedelta(int(np.median(steps)), unit="us")
     for unit in _UNITS:
         whole = middle.round(unit)
         if whole and abs(whole - middle) <= _ROUND * middle:
@@ -265,6 +265,7 @@ def _about(times: Times, runs: Sequence[np.ndarray]) -> pd.Timedelta:
 def _jittered(times: Times, usual: pd.Timedelta, runs: Sequence[np.ndarray]) -> bool:
     """Whether times lie about an even grid, each nearest to another place of it."""
     own = [pd.DatetimeIndex(times.values[rows]) for rows in runs]
+    own = [values if values.tz is None else values.tz_convert("UTC") for values in own]  # no hour is there twice
     rounded = [values.round(usual) for values in own]
     near = all(np.abs(a - b).max() <= usual * _JITTER for a, b in zip(own, rounded, strict=True))
     return near and all(values.is_unique for values in rounded) and find(times.clock, rounded) is not None

@@ -25,6 +25,8 @@ CLOSED = 0.1  # share of the times of day and night that are closed, at least
 TOLD = 0.5  # share of the missing times that the closed ones are, at least
 OWN_HOURS = 0.02  # share of the times that hours of each weekday's own leave out beside common ones, at least
 MOST_RANGES = 4  # of a day
+CHANGES = (3_600, 4 * 3_600)  # seconds of the day in which clocks are changed
+MOST_STEPS = 604_800  # of a week: a second
 MOST_TIMES = 100  # times of day and night for each row, beyond which there is no grid
 _DAYS = re.compile(r"([A-Z]{3})(?:-([A-Z]{3}))?")
 _RANGE = re.compile(r"(\d\d):(\d\d)(?::(\d\d))?-(\d\d):(\d\d)(?::(\d\d))?")
@@ -93,6 +95,12 @@ def per_day(step: int, hours: Hours) -> float | None:
     return float(days[0]) if np.ptp(days) == 0 else None
 
 
+def at_changes(step: int, hours: Hours) -> bool:
+    """Whether a clock goes in the small hours, in which others are changed: one may be missing there, or come twice."""
+    time = _slots(step, hours, SECOND) % 86_400
+    return bool(np.any((time >= CHANGES[0]) & (time < CHANGES[1])))
+
+
 def at(step: int, hours: Hours, start: int, steps: Int[np.ndarray, " N"], unit: int) -> Int[np.ndarray, " N"]:
     """The wall-clock times at whole numbers of steps from start, or from the next opening where it is closed then."""
     slots = _slots(step, hours, unit)
@@ -122,7 +130,10 @@ def find(runs: Sequence[Int[np.ndarray, " _N"]], step: int) -> Iterator[Hours]:
     """
     times = np.concatenate(list(runs))
     phase, total = int(times[0]) % step, sum(int(run[-1] - run[0]) // step + 1 for run in runs)
-    if total > MOST_TIMES * len(times) or DAY % step or phase % SECOND or np.any(times % step != phase):
+    longest = max(int(run[-1] - run[0]) for run in runs)
+    if longest < FEW_DAYS * DAY or WEEK // step > MOST_STEPS or total > MOST_TIMES * len(times):
+        return
+    if DAY % step or phase % SECOND or np.any(times % step != phase):
         return
     numbers = (times - MONDAY - phase) // step
     seen = np.bincount(numbers % (WEEK // step), minlength=WEEK // step).reshape(7, -1)
