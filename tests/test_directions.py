@@ -5,7 +5,7 @@ import pandas as pd
 import pytest
 
 import dowgan
-from dowgan.codes import find_turn, fit_circle
+from dowgan.codes import find_turn, fit_code
 from dowgan.table import read
 
 ROWS = 1_500
@@ -46,7 +46,7 @@ def test_all_usual_ranges_are_known(wind: pd.DataFrame, unit: float, first: floa
     turn = find_turn(column, values)
     assert turn == pytest.approx((360 * unit, first * unit))
     assert turn is not None
-    code = fit_circle(0, column, values, *turn)
+    code = fit_code(0, column, values, turn)
     assert code.back(code.forward(values)) == pytest.approx(values)
 
 

@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dowgan.codes import Code, find_turn, fit_circle, fit_code
+from dowgan.codes import Code, find_turn, fit_code
 from dowgan.courses import numbers
 from dowgan.curves import Curve, fit_curves
 from dowgan.effects import Effects, fit_effects, no_effects
@@ -301,6 +301,10 @@ class Channels:
             )
         return np.argmin(off, axis=1)[places]
 
+    def tell(self, values: Float[np.ndarray, "T C"]) -> Bool[np.ndarray, " T"]:
+        """Return the rows in which all is known that tells the regime."""
+        return ~np.isnan(values[:, self.telling]).any(axis=1)
+
     def first_channel(self, place: int) -> int | None:
         """Number of the first channel of a column, None for one that the regime tells: a condition, a set-point."""
         first, place = 0, dict(self.same).get(place, place)
@@ -423,25 +427,26 @@ def fit_channels(
     moving = _moving(values - led, states).copy()
     told = {*setpoints.columns, *(column for column, *_ in setpoints.followers), *plain.telling}
     regime = np.concatenate([own for _, own in courses])
-    apart_runs = np.concatenate([np.vstack([run.values, np.full((1, values.shape[1]), np.nan)]) for run in runs])
-    turns = {i: turn for i in free if i not in told and (turn := find_turn(schema.channels[i], apart_runs[:, i]))}
+    turns = _turns(schema.channels, runs, [i for i in free if i not in told])
     bent = [i for i in free if i not in told and i not in turns and not schema.channels[i].levels]
     few = len(runs) < MANY_RUNS  # of many the place in the run tells what columns do together
     curves = fit_curves(moving, regime, bent, len(regimes)) if few else ()
     for curve in curves:
         curve.off(moving, regime)
-    codes = [
-        fit_circle(i, schema.channels[i], moving[:, i], *turns[i])
-        if i in turns
-        else fit_code(i, schema.channels[i], moving[:, i])
-        for i in places
-        if i not in setpoints.columns
-    ]
+    drawn = [i for i in places if i not in setpoints.columns]
+    codes = [fit_code(i, schema.channels[i], moving[:, i], turns.get(i)) for i in drawn]
     coded = replace(plain, codes=tuple(codes), setpoints=setpoints, trajectories=trajectories, curves=curves)
     encoded = [coded.encode(run.values) for run in runs]
     levels = fit_levels([run.key for run in runs], beside_groups(encoded, [own for _, own in courses]))
     rows = np.concatenate([*encoded, np.zeros((1, coded.width))])  # their mean is zero
     return replace(coded, span=ends_of(rows), levels=levels, effects=no_effects(coded.width))
+
+
+def _turns(columns: Sequence[Column], runs: Sequence[Run], places: Sequence[int]) -> dict[int, tuple[float, float]]:
+    """Which of some columns are directions: the turn of each, and the start of its range."""
+    apart = np.concatenate([np.append(run.values, np.full((1, len(columns)), np.nan), axis=0) for run in runs])
+    found = {place: find_turn(columns[place], apart[:, place]) for place in places}
+    return {place: turn for place, turn in found.items() if turn is not None}
 
 
 def with_effects(channels: Channels, schema: Schema, runs: Sequence[Run]) -> Channels:

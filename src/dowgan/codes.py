@@ -49,6 +49,7 @@ class Code:
     full: bool = False
 
     def forward(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T W"]:
+        """Return the channels of values in the user's unit, NaN where those are."""
         if self.power == "circle":
             angle = 2 * np.pi * (values + self.shift) / self.turn
             scaled = np.stack([np.cos(angle), np.sin(angle)], axis=1)
@@ -60,6 +61,7 @@ class Code:
         return (scaled - self.centre) / self.spread
 
     def back(self, channels: Float[np.ndarray, "... W"]) -> Float[np.ndarray, "..."]:
+        """Return values in the user's unit, of a category the number of its largest channel."""
         scaled = channels * self.spread + self.centre
         if self.power == "circle":
             angle = np.arctan2(scaled[..., 1], scaled[..., 0]) % (2 * np.pi)
@@ -72,8 +74,8 @@ class Code:
     def quantiles(self, values: Float[np.ndarray, "P N"], shares: Sequence[float]) -> Float[np.ndarray, "Q N"]:
         """Return quantiles over P of directions, each taken the short way from their mean: 340 to 20 across north."""
         mean = self.back(np.stack([self.forward(path) for path in values]).mean(axis=0))
-        off = (values - mean + self.turn / 2) % self.turn - self.turn / 2
-        return self._in_range(mean + np.quantile(off, shares, axis=0) + self.shift)
+        near = short_way(values, mean, self.turn)
+        return self._in_range(np.quantile(near, shares, axis=0) + self.shift)
 
     def _in_range(self, values: Float[np.ndarray, "..."]) -> Float[np.ndarray, "..."]:
         """Directions from the start of their range on, which is told by its end if the table does so."""
@@ -144,8 +146,15 @@ def find_turn(column: Column, values: Float[np.ndarray, " N"]) -> tuple[float, f
     return None
 
 
-def fit_circle(place: int, column: Column, values: Float[np.ndarray, " N"], turn: float, first: float) -> Code:
-    """Return the code of a direction: the point on a circle."""
+def short_way(
+    values: Float[np.ndarray, "... N"], beside: Float[np.ndarray, " N"], turn: float
+) -> Float[np.ndarray, "... N"]:
+    """Return directions beyond the ends of their range where others are nearer so: of 360 degrees, 355 as -5 by 5."""
+    return beside + (values - beside + turn / 2) % turn - turn / 2
+
+
+def _circle(place: int, column: Column, values: Float[np.ndarray, " N"], turn: float, first: float) -> Code:
+    """The code of a direction."""
     digits = 0 if column.kind == "integer" else column.decimals
     grid = column.step or (0.0 if digits is None else 10.0**-digits)
     if grid and abs(turn / grid - round(turn / grid)) > 1e-6:  # of two pi no decimals are a part
@@ -154,8 +163,18 @@ def fit_circle(place: int, column: Column, values: Float[np.ndarray, " N"], turn
     return Code(place, 2, "circle", -first, 0.0, float(np.sqrt(0.5)), turn, grid, full)
 
 
-def fit_code(place: int, column: Column, values: Float[np.ndarray, " N"]) -> Code:
-    """Choose the scale of a column, whose number that is."""
+def fit_code(
+    place: int, column: Column, values: Float[np.ndarray, " N"], turn: tuple[float, float] | None = None
+) -> Code:
+    """Choose the scale of a column.
+
+    Args:
+        place: its number.
+        values: its own.
+        turn: of a direction, see `find_turn`.
+    """
+    if turn is not None:
+        return _circle(place, column, values, *turn)
     known = values[~np.isnan(values)]
     if column.kind == "category" and 2 < len(column.levels) <= ONE_HOT:
         return Code(place, len(column.levels), "identity", 0.0, 1 / len(column.levels), 0.5)

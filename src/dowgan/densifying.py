@@ -122,7 +122,7 @@ class Densifier:
         """The regimes of given rows: where a state that was found is missing, as the clock tells if it does."""
         channels, timetable = self.model.channels, self.model.timetable
         regime = channels.regime(run.values)
-        known = ~np.isnan(run.values[:, channels.telling]).any(axis=1)
+        known = channels.tell(run.values)
         if not channels.found or timetable is None or known.all() or not known.any():
             return regime
         out = timetable.filled(regime, known, position, ratio)

@@ -79,7 +79,7 @@ def regimes_of(channels: Channels, runs: Sequence[Run], cycles: Sequence[int]) -
         cycles: of the clock in rows.
     """
     regimes = [channels.regime(run.values) for run in runs]
-    known = [~np.isnan(run.values[:, channels.telling]).any(axis=1) for run in runs]
+    known = [channels.tell(run.values) for run in runs]
     if not channels.found or all(rows.all() for rows in known):
         return regimes
     pieces = []

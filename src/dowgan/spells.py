@@ -106,23 +106,17 @@ def find_spells(courses: Sequence[Int[np.ndarray, "_S 2"]], allowed: Bool[np.nda
     if not len(seen):
         only = int(np.flatnonzero(allowed)[0])
         seen = np.array([[only, 1]])
-    whole = np.concatenate([_whole(len(course), few) for course in courses])
+    last = np.cumsum([len(course) for course in courses]) - 1
+    inside, whole = (np.ones(len(spells), dtype=bool) for _ in range(2))
+    inside[last] = whole[last] = False
+    whole[np.append(0, last[:-1] + 1)] &= not few
     counts = np.zeros((regimes, regimes))
-    for course in courses:
-        np.add.at(counts, (course[:-1, 0], course[1:, 0]), 1.0)
+    np.add.at(counts, (spells[:-1, 0][inside[:-1]], spells[1:, 0][inside[:-1]]), 1.0)
     chance = _chances(counts * allowed, np.bincount(seen[:, 0], minlength=regimes).astype(float))
     if not few:  # what no run has left, such as the last phase of a batch, stays
-        last = counts.sum(axis=1) == 0
-        chance[last] = np.eye(regimes)[last]
+        never = counts.sum(axis=1) == 0
+        chance[never] = np.eye(regimes)[never]
     return Spells((int(seen[0, 0]), int(seen[0, 1])), chance, _stays(spells, whole, regimes))
-
-
-def _whole(spells: int, few: bool) -> Bool[np.ndarray, " M"]:
-    """Which spells of a run are seen from their first row to their last."""
-    whole = np.ones(spells, dtype=bool)
-    whole[-1] = False
-    whole[0] &= not few
-    return whole
 
 
 def _chances(counts: Float[np.ndarray, "R R"], frequent: Float[np.ndarray, " R"]) -> Float[np.ndarray, "R R"]:

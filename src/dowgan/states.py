@@ -25,7 +25,7 @@ LASTS = 8.0  # rows of a mean stretch, at least
 BRIEF = 3.0  # rows of a mean stretch of each value, at least
 CHANGES = 4  # of a state, at least
 SETTINGS = 2  # the same of a label or setting that stands for long
-LONG = 100  # rows of its spells in the mean
+LONG = 100.0  # rows of its spells in the mean
 SEEN = 12  # rows of each combination, at least
 FEWEST_REST = 0.05  # share of the rows at which a number rests or is on one side of a gap, and at which it is not
 FAR = 0.5  # times the spread of the other values that they are away, but for very few; and as wide a gap is
@@ -144,7 +144,7 @@ def _found(
     for place in places:
         parts, state = [run.values[:, place] for run in runs], None
         labelled = _is_state(columns[place], parts)
-        short = place in brief or (settings and _stands(parts))
+        short = place in brief or (settings and _lasts(parts, SETTINGS, LONG))
         together = _seen_with(flags, parts, positions, cycles, short) if labelled else None
         if together is None and columns[place].kind in ("float", "integer"):
             seen = [part[~np.isnan(part)] for part in parts]
@@ -199,17 +199,10 @@ def _is_state(column: Column, parts: Sequence[Float[np.ndarray, " _T"]]) -> bool
     return levels <= FEW or (levels <= MOST_LEVELS and _each_lasts(parts))
 
 
-def _lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
-    """Whether states without gaps change, and last."""
+def _lasts(parts: Sequence[Float[np.ndarray, " _T"]], least: int = CHANGES, rows: float = LASTS) -> bool:
+    """Whether states without gaps change so often at least, and last for so many rows in the mean."""
     changes = sum(int(np.count_nonzero(np.diff(part))) for part in parts)
-    rows = sum(map(len, parts))
-    return changes >= CHANGES and rows >= LASTS * (changes + len(parts))
-
-
-def _stands(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
-    """Whether settings are changed now and then, and stand for long."""
-    changes = sum(int(np.count_nonzero(np.diff(part))) for part in parts)
-    return changes >= SETTINGS and sum(map(len, parts)) >= LONG * (changes + len(parts))
+    return changes >= least and sum(map(len, parts)) >= rows * (changes + len(parts))
 
 
 def _each_lasts(parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:

@@ -18,6 +18,7 @@ from dowgan.baselines import (
     seasonal_naive,
     seasonal_naive_paths,
 )
+from dowgan.codes import short_way
 from dowgan.evaluate.contest import contest, stretches
 from dowgan.evaluate.plain import known_mean, number, plain, plain_list
 from dowgan.interpolation import interpolate
@@ -101,20 +102,18 @@ def judge_densify(cases: Sequence[Dense], names: Sequence[str]) -> dict[str, Any
 def _hidden(case: Dense, middle: np.ndarray, paths: np.ndarray | None, number: int) -> Guess:
     rows = np.arange(len(case.truth))
     new = rows % case.factor != 0
-    near = short_way(middle[new], case.truth[new], case.turns)
-    drawn = None if paths is None or not len(paths) else short_way(paths[:, new], case.truth[new], case.turns)
+    near = _nearer(middle[new], case.truth[new], case.turns)
+    drawn = None if paths is None or not len(paths) else _nearer(paths[:, new], case.truth[new], case.turns)
     return Guess(case.truth[new], near, drawn, rows[new] % case.factor, np.full(new.sum(), number))
 
 
-def short_way(
+def _nearer(
     values: Float[np.ndarray, "... M C"], truth: Float[np.ndarray, "M C"], turns: Sequence[float]
 ) -> Float[np.ndarray, "... M C"]:
-    """Return values with directions beyond the end of their range where the truth is nearer so: 355 is -5 beside 5."""
-    out = values
-    for tag, turn in enumerate(turns):
-        if turn:
-            out = out.copy() if out is values else out
-            out[..., tag] = truth[:, tag] + (out[..., tag] - truth[:, tag] + turn / 2) % turn - turn / 2
+    """Values with directions the short way from the truth."""
+    out = values.copy()
+    for tag in np.flatnonzero(turns).tolist():
+        out[..., tag] = short_way(out[..., tag], truth[:, tag], turns[tag])
     return out
 
 
@@ -160,7 +159,7 @@ def plain_forecast(
 
 def _ahead(case: Ahead, middle: np.ndarray, paths: np.ndarray, number: int) -> Guess:
     steps = np.arange(len(case.truth))
-    near, drawn = (short_way(values, case.truth, case.turns) for values in (middle, paths))
+    near, drawn = (_nearer(values, case.truth, case.turns) for values in (middle, paths))
     return Guess(case.truth, near, drawn, steps + 1, np.full(len(steps), number))
 
 

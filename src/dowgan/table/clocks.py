@@ -17,7 +17,7 @@ _HINTS = frozenset((
     "hour", "minute", "min", "second", "sec", "seconds", "s", "ms", "step", "index", "idx",
     "period", "elapsed", "zeit", "datum", "uhrzeit", "jahr", "fecha", "hora", "epoch", "unix", "unnamed",
 ))  # fmt: skip
-RISING = 0.9  # share of the rows that are above the one before
+_RISING = 0.9  # share of the rows that are above the one before
 _SINCE = frozenset(("hours", "days", "minutes", "weeks"))  # of a run so far, if they rise; else they may be anything
 _SURE = frozenset(("time", "date", "datetime", "timestamp", "elapsed", "zeit", "datum"))
 PARTS = {  # what columns that hold parts of a time are called
@@ -55,7 +55,7 @@ def named(name: str, words: frozenset[str] = _HINTS) -> bool:
 
 def _counts_up(cells: Cells) -> bool:
     """Whether a column counts hours, days and so on: it rises from row to row, but where another run begins."""
-    return named(cells.name, _SINCE) and float(np.mean(np.diff(cells.values) > 0)) > RISING
+    return named(cells.name, _SINCE) and float(np.mean(np.diff(cells.values) > 0)) > _RISING
 
 
 def surely_named(name: str) -> bool:

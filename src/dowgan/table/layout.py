@@ -19,10 +19,10 @@ from dowgan.table.grid import anchored, find
 _MOST_KEYS = 1000  # distinct whole numbers that a column may have to tell runs apart
 _MOST_KEY_COLUMNS = 10  # columns that are tried, with each other
 _LEAST_BLOCKS = 3  # labels of a column that may tell runs apart which follow one another, and
+_LEAST_ROWS = 3.0  # rows of each of them, in the mean
 _UNITS = ("1D", "1h", "10min", "1min", "10s", "1s")
 _ROUND = 0.02  # of a step, by which it is called a whole number of such
 _JITTER = 0.2  # of a step, by which times may miss an even grid and be rounded to it
-_LEAST_ROWS = 3.0  # rows of each of them, in the mean
 
 
 @dataclass(frozen=True, eq=False)
@@ -215,13 +215,14 @@ def _uneven(times: Times, runs: Sequence[np.ndarray], columns: Sequence[Cells]) 
     values = times.values[rows]
     gaps = values[1:] - values[:-1]
     usual = pd.Series(gaps).mode()[0]
-    if times.clock.kind == "datetime" and _jittered(times, about := _about(times, runs), runs):
-        usual = about
+    steps = (_about(times, runs), usual) if times.clock.kind == "datetime" else ()
+    even = next((step for step in steps if _jittered(times, step, runs)), None)
+    usual = usual if even is None else even
     odd = int(np.argmax(np.asarray(gaps != usual)))
     a, b = show(times, int(rows[odd])), show(times, int(rows[odd + 1]))
     apart = np.append(False, np.asarray(gaps != usual))
     label = blocks([c for c in columns if c.name != times.cells.name], rows, apart) if len(runs) == 1 else ""
-    cure = f"if '{label}' tells runs apart, use --run {label}" if label else _cure(times, usual, runs)
+    cure = f"if '{label}' tells runs apart, use --run {label}" if label else _cure(times, usual, runs, even is not None)
     return DataError(
         f"The times in {times.clock.called} are not evenly spaced: after '{a}' comes '{b}', and the usual step is "
         f"{step_text(usual)}. Up to half of the rows may be missing, but each time must lie on the grid: {cure}."
@@ -240,14 +241,14 @@ def freq_text(step: pd.Timedelta) -> str:
     return name(Step("tick", step.value)) if step % pd.Timedelta("1D") else f"{step.days}D"
 
 
-def _cure(times: Times, usual: Any, runs: Sequence[np.ndarray]) -> str:
+def _cure(times: Times, usual: Any, runs: Sequence[np.ndarray], jittered: bool) -> str:
     if any(np.any(np.diff(rows) > 1) for rows in runs):
         return "if a run comes back after others, use --condition in place of --run"
     if times.clock.kind != "datetime":
         return "bring the rows to an even step first"
-    name, step = times.clock.column, freq_text(usual)
-    if name and not times.clock.in_index and _jittered(times, usual, runs):
-        return f"round the times first, e.g. frame['{name}'] = frame['{name}'].dt.round('{step}')"
+    column, step = times.clock.column, freq_text(usual)
+    if column and not times.clock.in_index and jittered:
+        return f"round the times first, e.g. frame['{column}'] = frame['{column}'].dt.round('{step}')"
     return f"resample first, e.g. frame.resample('{step}').mean()"
 
 

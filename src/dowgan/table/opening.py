@@ -86,6 +86,7 @@ def _slots(step: int, hours: Hours, unit: int) -> Int[np.ndarray, " S"]:
 
 
 def per_week(step: int, hours: Hours) -> int:
+    """Steps of a week."""
     return len(_slots(step, hours, 1))
 
 
