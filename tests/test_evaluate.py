@@ -153,6 +153,15 @@ def test_a_reversible_table_is_not_said_to_run_backwards() -> None:
     assert told <= 1
 
 
+def test_a_tag_known_in_each_eighth_row_is_not_counted_as_steps_of_the_other_side() -> None:
+    """A slow tag that generation fills has small steps; real rows show none of them."""
+    rng = np.random.default_rng(0)
+    slow = np.convolve(rng.standard_normal(1619), np.ones(20) / 20, "valid")
+    x = np.stack([rng.standard_normal(1600), rng.standard_normal(1600), slow], 1)
+    seldom = np.where((np.arange(1600) % 8 == 0)[:, None] | [True, True, False], x, np.nan)
+    assert not [f for f in find_traits([seldom[:800]], [x[800:]]) if f.tag is None]
+
+
 def test_a_score_that_real_rows_do_not_have_either_is_not_held_against_anyone() -> None:
     assert mark(np.inf, np.inf, "lower", 0.0)[0] == "good"
     assert mark(np.inf, 1.0, "lower", 0.0)[0] == "bad"

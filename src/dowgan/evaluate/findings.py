@@ -57,7 +57,8 @@ def _compared(kind: str, first: Float[Array, "K C"], second: Float[Array, "M C"]
     t, p = welch(first, second)
     means = [with_error(x)[1] for x in (first, second)]
     out = [Finding(kind, c, float(p[c]), float(means[0][c]), float(means[1][c])) for c in range(len(t)) if t[c]]
-    whole = [with_error(x.T)[1][~np.isnan(x).all(1)][:, None] for x in (first, second)]
+    shared = ~np.isnan(first).all(0) & ~np.isnan(second).all(0)  # a tag with gaps in each second row has no steps
+    whole = [with_error(x.T)[1][~np.isnan(x).all(1)][:, None] for x in (first[:, shared], second[:, shared])]
     if not all(map(len, whole)):  # one side has no such rows at all
         return out
     p = welch(*whole)[1]
