@@ -4,11 +4,10 @@ from collections.abc import Sequence
 from math import gcd
 
 import numpy as np
-from jaxtyping import Bool, Int
+from jaxtyping import Bool
 
 from dowgan.courses import Course
 from dowgan.fitting import levelled
-from dowgan.given import with_given
 from dowgan.model import Model
 from dowgan.prior import drawn_out
 from dowgan.resting import Resting, find_resting
@@ -77,7 +76,7 @@ class Densifier:
             return run, run.values.copy(), np.empty((0, *run.values.shape))
         part = model.totals.blank(run)
         position = run.offset * ratio + model.shift(table)
-        known = self._regimes(part, position, ratio)
+        known = self.model.channels.regimes.by_clock(self.model.timetable, part.values, position, ratio)
         stretch, level = levelled(model.channels, part, self._pace(part, ratio), regime=known)
         rows, sure = _fine_rows(stretch, part, position, ratio, factor, model)
         common = gcd(ratio, factor)
@@ -97,7 +96,7 @@ class Densifier:
         decoded = [model.channels.decode(path, rows.regime, told) for path in every]
         for values in decoded:
             model.channels.put_fixed(values, model.own_of(part.values))
-            if any(model.channels.counted):
+            if any(model.channels.regimes.counted):
                 self._as_given(values, part.values, rows.regime, stretch.regime, factor)
             for found in standing:
                 for column in found.columns:
@@ -106,7 +105,7 @@ class Densifier:
                 if isinstance(found, Course):
                     found.fill(values, part.values, factor)
         rules = model.relations.unbroken(part.values)
-        middle, *kept = [rules.keep(values, model.channels.with_rests(given, values)) for values in decoded]
+        middle, *kept = [rules.keep(values, model.channels.regimes.with_rests(given, values)) for values in decoded]
         for stock in model.stocks:
             for values in (middle, *kept):
                 stock.between(part.values, values, ratio)
@@ -118,16 +117,6 @@ class Densifier:
             totals.add_up(values, came)
         return run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))
 
-    def _regimes(self, run: Run, position: int, ratio: int) -> Int[np.ndarray, " K"]:
-        """The regimes of given rows: where a state that was found is missing, as the clock tells if it does."""
-        channels, timetable = self.model.channels, self.model.timetable
-        regime = channels.regime(run.values)
-        known = channels.tell(run.values)
-        if not channels.found or timetable is None or known.all() or not known.any():
-            return regime
-        out = timetable.filled(regime, known, position, ratio)
-        return with_given(channels, out, run.values)
-
     def _as_given(
         self, values: np.ndarray, coarse: np.ndarray, fine: np.ndarray, given: np.ndarray, factor: int
     ) -> None:
@@ -135,7 +124,7 @@ class Densifier:
         for row in reversed(range(len(coarse))):
             for first in (row - 1, row):
                 beside = slice(max(first * factor, 0), (first + 1) * factor)
-                self.model.channels.as_given(values[beside], fine[beside], coarse[row], int(given[row]))
+                self.model.channels.regimes.as_given(values[beside], fine[beside], coarse[row], int(given[row]))
 
     def _ratio(self, table: Table, factor: int) -> int:
         """How many of the model's steps make one of the table's."""
@@ -171,25 +160,25 @@ def _fine_rows(
     When a state that was found has changed the clock may tell, or a stock that went up until then; conditions go on
     until told otherwise. The clock tells schedules.
     """
-    channels = model.channels
+    regimes = model.channels.regimes
     fine = np.arange((len(stretch.values) - 1) * factor + 1)
-    regime = regimes_between(stretch.regime, factor, middle=channels.found)
+    regime = regimes_between(stretch.regime, factor, middle=regimes.found)
     sure = np.zeros(len(fine), dtype=bool)
-    if channels.found and model.timetable is not None and ratio % factor == 0:
+    if regimes.found and model.timetable is not None and ratio % factor == 0:
         likely, chance = model.timetable.between(stretch.regime, factor, position, ratio // factor)
         in_gap = np.append(np.repeat(chance[:-1].reshape(-1, factor).min(axis=1) >= SURE, factor), True)
         regime, sure = np.where(in_gap, likely, regime), in_gap
     change = np.diff(stretch.regime) != 0
-    for stock in model.stocks if channels.found else ():
+    for stock in model.stocks if regimes.found else ():
         rows, told = stock.switched(run.values, factor, ratio)
         for gap in np.flatnonzero(change & told):
             inside = slice(gap * factor + 1, (gap + 1) * factor)
             behind = np.arange(1, factor) >= rows[gap]
             regime[inside], sure[inside] = np.where(behind, *stretch.regime[[gap + 1, gap]]), True
-    if channels.scheduled:
+    if regimes.scheduled:
         common = gcd(ratio, factor)
         clock = refined(model.table_schema, factor // common)[0].clock
-        regime = with_given(channels, regime, model.scheduled(clock.at(run.start, fine * (ratio // common))))
-        sure |= set(channels.telling) <= set(channels.scheduled)
+        regime = regimes.with_given(regime, model.scheduled(clock.at(run.start, fine * (ratio // common))))
+        sure |= set(regimes.telling) <= set(regimes.scheduled)
     place = fine * stretch.pace / factor
     return Rows(position + fine * ratio / factor, regime, place), sure

@@ -47,7 +47,7 @@ class Drawer:
         Where regimes go by a stock, runs are drawn once more with regimes that go by the stock as it was drawn.
         """
         drawn, model = self._drawn(plans, fixed, streams, single), self.model
-        given = fixed is not None and not np.isnan(fixed[:, model.channels.telling]).all()
+        given = fixed is not None and not np.isnan(fixed[:, model.channels.regimes.telling]).all()
         if not steers(model) or given:
             return drawn
         again, table = [], stretches(model)
@@ -131,7 +131,7 @@ class Drawer:
     def kept(self, values: np.ndarray, fixed: np.ndarray | None) -> np.ndarray:
         """Values [N C] with those that are given put in and the table's rules kept."""
         given = _given(fixed, values)
-        return self.model.relations.keep(values, self.model.channels.with_rests(given, values))
+        return self.model.relations.keep(values, self.model.channels.regimes.with_rests(given, values))
 
     def told(self, plan: Plan, fixed: np.ndarray | None) -> np.ndarray:
         """What regimes tell [T C] of a planned run of which some values are given."""
@@ -199,7 +199,7 @@ class Drawer:
         from dowgan.networks import told_of, values_of
 
         channels, space = self.model.channels, self._space
-        if fixed is not None and not np.isnan(np.delete(fixed, channels.conditions, axis=1)).all():
+        if fixed is not None and not np.isnan(np.delete(fixed, channels.regimes.conditions, axis=1)).all():
             raise OptionError(
                 f"The network of this model works in space '{space}' and cannot follow given values, only conditions; "
                 "fit with --recipe flagship for that."

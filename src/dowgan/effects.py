@@ -17,11 +17,12 @@ from dowgan.codes import ONE_HOT, Code, fit_code
 from dowgan.known import beside_groups
 from dowgan.profile import Places, Rests, along, at
 from dowgan.stretch import MANY_RUNS
-from dowgan.table.schema import Column
+from dowgan.table.schema import Column, Run
 
 LIKELIER = 6.0  # twice the log likelihood of runs that are left out, that an effect must gain
 RIDGES = (0.3, 3.0, 30.0)
 SMOOTH = 8  # parts of a run, over each of which the spread between runs is averaged
+FEWEST_FIXED = 20  # rows beyond the first of their runs in which a column did not change, at least
 LEAST = 0.1  # of the usual spread between runs, that is reckoned with at any place
 
 
@@ -42,6 +43,32 @@ class Effects:
     def course(self, own: Float[np.ndarray, " C"]) -> Float[np.ndarray, "P D"]:
         """Return what the constants of a run add to its channels at each place; those unknown add nothing."""
         return self.shape * (_coded(self.codes, own[None]) @ self.weights)
+
+
+def find_fixed(columns: Sequence[Column], runs: Sequence[Run], same: Sequence[tuple[int, int]]) -> tuple[int, ...]:
+    """Return the columns that never change within a run and differ between runs.
+
+    A value that is measured once in each run, such as a batch's purity at its end, is one of the run.
+
+    Args:
+        columns: the schema's channels.
+        runs: of the table.
+        same: (column, the earlier column that it equals); such follow it.
+    """
+    if len(runs) < 2:
+        return ()
+    known = [[column[~np.isnan(column)] for column in run.values.T] for run in runs]
+    spans = np.array([[np.ptp(values) if len(values) else 0.0 for values in own] for own in known])
+    seen = np.array([[max(len(values) - 1, 0) for values in own] for own in known]).sum(axis=0)
+    first = np.array([[values[0] if len(values) else np.nan for values in own] for own in known])
+    once = np.array([[len(values) == 1 for values in own] for own in known]).all(axis=0)
+    longer = min(len(run.values) for run in runs) > 1
+    steady = (spans == 0).all(axis=0) & ((seen >= FEWEST_FIXED) | (once & longer))
+    return tuple(
+        place
+        for place, column in enumerate(columns)
+        if steady[place] and place not in dict(same) and len(set(first[:, place])) > 1
+    )
 
 
 def no_effects(channels: int) -> Effects:

@@ -6,13 +6,13 @@ from functools import cached_property
 
 import numpy as np
 
+from dowgan.conditions import going_on, named_conditions
 from dowgan.errors import OptionError
 from dowgan.fitting import levelled
-from dowgan.given import with_given
 from dowgan.known import ends_of, last_known
 from dowgan.levels import Level
 from dowgan.model import Model
-from dowgan.plan import going_on, named_conditions, succession
+from dowgan.plan import succession
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import path_normals
 from dowgan.steering import Stretches, steers, stretches
@@ -168,7 +168,7 @@ class Extender:
         for values, course in zip(decoded, [regime, *(courses or [regime] * count)], strict=True):
             model.channels.put_fixed(values, model.own_of(history.rises.values))
             stays = int(np.argmin(np.append(course == now, False)))
-            model.channels.as_given(values[:stays], course[:stays], last, now)
+            model.channels.regimes.as_given(values[:stays], course[:stays], last, now)
             np.clip(values, *limits, out=values)
             if model.polish is not None:
                 model.polish.put_on_numbers(values)
@@ -213,18 +213,18 @@ class Extender:
         self, history: History, regime: np.ndarray, ahead: Ahead, count: int, rng: np.random.Generator
     ) -> list[np.ndarray]:
         """Regimes of each path where they are states that were found; none where they are known or given."""
-        channels, stretch = self.model.channels, history.stretch
-        others = [place for place in channels.telling if place not in channels.scheduled]
-        if not channels.found or not others or not np.isnan(ahead.given[:, others]).all():
+        regimes, stretch = self.model.channels.regimes, history.stretch
+        others = [place for place in regimes.telling if place not in regimes.scheduled]
+        if not regimes.found or not others or not np.isnan(ahead.given[:, others]).all():
             return []
-        model, every = self.model, np.ones(len(channels.regimes), dtype=bool)
+        model, every = self.model, np.ones(len(regimes), dtype=bool)
         at, now, rows = stretch.position + len(stretch.values), self._now(stretch), len(regime)
         if steers(model):
             level = self._level(history)
             return [self._stretches.steer(rows, level, rng, now) for _ in range(count)]
         follow = succession(model, every)
         drawn = [follow.draw(rows, at, rng, now) for _ in range(count)]
-        return [with_given(channels, course, ahead.given) for course in drawn] if channels.scheduled else drawn
+        return [regimes.with_given(course, ahead.given) for course in drawn] if regimes.scheduled else drawn
 
     def _middle_of(self, paths: np.ndarray) -> np.ndarray:
         """The median [H C] of paths; of states and labels the most frequent, of directions about their mean."""
@@ -232,7 +232,7 @@ class Extender:
         for code in (code for code in self.model.channels.codes if code.turn):
             out[:, code.place] = code.quantiles(paths[:, :, code.place], (0.5,))[0]
         for place, column in enumerate(self.model.table_schema.channels):
-            if place in self.model.channels.conditions or column.kind in ("category", "boolean"):
+            if place in self.model.channels.regimes.conditions or column.kind in ("category", "boolean"):
                 levels = np.unique(paths[:, :, place])
                 out[:, place] = levels[(paths[:, :, place, None] == levels).sum(axis=0).argmax(axis=1)]
         return out
@@ -240,7 +240,7 @@ class Extender:
     def _on_schedule(self, history: History, ahead: Ahead) -> Ahead:
         """What is known of the rows to come, with what the clock tells of them."""
         model, run = self.model, history.run
-        if not model.channels.scheduled:
+        if not model.channels.regimes.scheduled:
             return ahead
         told = model.scheduled(model.table_schema.clock.at(run.start, len(run.values) + np.arange(len(ahead.given))))
         return replace(ahead, given=np.where(np.isnan(told), ahead.given, told))
@@ -251,7 +251,7 @@ class Extender:
         regime = np.full(len(ahead.given), stretch.regime[-1])
         if any(name in ahead.where for name in named_conditions(model, schema)):
             regime = np.full(len(regime), going_on(model, schema, dict(ahead.where), int(regime[0])))
-        return with_given(model.channels, regime, ahead.given)
+        return model.channels.regimes.with_given(regime, ahead.given)
 
     def _hold_conditions(self, future: np.ndarray, stretch: Stretch) -> None:
         """Let conditions that are numbers go on as they were, in place, where nothing of them is given."""
@@ -259,7 +259,7 @@ class Extender:
         held = [
             channels.first_channel(i)
             for i, column in enumerate(self.model.table_schema.channels)
-            if column.role == "condition" and i not in channels.conditions
+            if column.role == "condition" and i not in channels.regimes.conditions
         ]
         for channel in (h for h in held if h is not None):
             last = stretch.values[~np.isnan(stretch.values[:, channel]), channel]
@@ -316,7 +316,7 @@ class Extender:
         """
         model, rules = self.model, self.model.relations.unbroken(history.rises.values)
         before = last_known(history.run.values)
-        given = [model.channels.with_rests(ahead.given, path) for path in decoded]
+        given = [model.channels.regimes.with_rests(ahead.given, path) for path in decoded]
         ruled = [rules.keep(path, known) for path, known in zip(decoded, given, strict=True)]
         first = last_known(history.rises.values)[None]
         known = np.concatenate([np.full_like(first, np.nan), ahead.given])

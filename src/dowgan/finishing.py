@@ -39,7 +39,7 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
         streams: randomness of the draws.
         calibrated: whether windows and columns are carried to the data, or only put on the numbers they may hold.
     """
-    columns, regime_of = model.table_schema.channels, fitted.channels.regime
+    columns, regime_of = model.table_schema.channels, fitted.channels.regimes.of
     idle = find_idle(columns, table.runs, table.schema.clock.cycles())
     # the polish is fitted to what breaks the rules: it is what mends most of it
     model = replace(model, relations=Relations(), holds=tuple(idle))

@@ -78,9 +78,9 @@ def regimes_of(channels: Channels, runs: Sequence[Run], cycles: Sequence[int]) -
     Args:
         cycles: of the clock in rows.
     """
-    regimes = [channels.regime(run.values) for run in runs]
-    known = [channels.tell(run.values) for run in runs]
-    if not channels.found or all(rows.all() for rows in known):
+    regimes = [channels.regimes.of(run.values) for run in runs]
+    known = [channels.regimes.known(run.values) for run in runs]
+    if not channels.regimes.found or all(rows.all() for rows in known):
         return regimes
     pieces = []
     for run, regime, rows in zip(runs, regimes, known, strict=True):
@@ -89,7 +89,7 @@ def regimes_of(channels: Channels, runs: Sequence[Run], cycles: Sequence[int]) -
     timetable = find_timetable(pieces, len(channels.regimes), cycles)
     if timetable is None:
         return regimes
-    return [timetable.filled(regime, rows, run.offset) for run, regime, rows in zip(runs, regimes, known, strict=True)]
+    return [channels.regimes.by_clock(timetable, run.values, run.offset) for run in runs]
 
 
 def stretch_of(channels: Channels, run: Run) -> Stretch:
@@ -105,7 +105,7 @@ def levelled(
     Args:
         regime: of its rows; None if its values tell it.
     """
-    regime = channels.regime(run.values) if regime is None else regime
+    regime = channels.regimes.of(run.values) if regime is None else regime
     encoded = channels.encode(run.values, channels.setpoints.told(regime, run.values))
     places = pace * (before + np.arange(len(encoded)))
     level = channels.level(run.key, first_or_none(run.values), encoded, places)

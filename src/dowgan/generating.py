@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from dowgan.errors import OptionError
-from dowgan.given import first_time, with_given
+from dowgan.given import first_time
 from dowgan.model import Model
 from dowgan.plan import Plan, plan_runs, refuse_copies
 from dowgan.rng import Streams
@@ -85,22 +85,22 @@ def lay_out(
         plans = plan_runs(model, schema, rows, runs or len(model.past), position, held, rng)
     refuse_copies(plans, schema)
     plans = plans if fixed is None else [_followed(model, plan, fixed) for plan in plans]
-    return [_on_schedule(model, plan) for plan in plans] if model.channels.scheduled else plans
+    return [_on_schedule(model, plan) for plan in plans] if model.channels.regimes.scheduled else plans
 
 
 def _on_schedule(model: Model, plan: Plan) -> Plan:
     """A plan whose regimes are those of the hours of the clock."""
     positions = plan.position - len(plan.before) + np.arange(len(plan.course))
-    course = with_given(model.channels, plan.course, model.scheduled(model.times(positions)))
+    course = model.channels.regimes.with_given(plan.course, model.scheduled(model.times(positions)))
     parts = np.split(course, [len(plan.before), len(plan.before) + plan.rows])
     return replace(plan, before=parts[0], regime=parts[1], after=parts[2])
 
 
 def _followed(model: Model, plan: Plan, fixed: np.ndarray) -> Plan:
     """A plan whose regimes are those of given conditions, as far as they are given."""
-    if np.isnan(fixed[: plan.rows, model.channels.telling]).all():
+    if np.isnan(fixed[: plan.rows, model.channels.regimes.telling]).all():
         return plan
-    return plan.following(with_given(model.channels, plan.regime, fixed))
+    return plan.following(model.channels.regimes.with_given(plan.regime, fixed))
 
 
 def _cut(plans: Sequence[Plan], rows: int) -> list[Plan]:

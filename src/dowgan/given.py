@@ -8,12 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float
 
-from dowgan.channels import Channels
+from dowgan.conditions import level_of, named_conditions
 from dowgan.errors import OptionError, unknown
 from dowgan.model import Model
-from dowgan.plan import level_of, named_conditions
 from dowgan.table import Column, Schema
 from dowgan.table.rules import significant
 
@@ -71,17 +70,6 @@ def given_values(
     for name, code in held.items():
         fixed[:, names.index(name)] = code
     return fixed
-
-
-def with_given(
-    channels: Channels, regime: Int[np.ndarray, " T"], fixed: Float[np.ndarray, "N C"]
-) -> Int[np.ndarray, " T"]:
-    """The regimes of rows whose conditions are given in part or in full; the rest stays as it was."""
-    if not channels.telling:
-        return regime
-    own = channels.typical_values(regime)
-    given = ~np.isnan(fixed[: len(regime)])
-    return channels.regime(np.where(given, fixed[: len(regime)], own), given)
 
 
 def widened(schema: Schema, fixed: np.ndarray | None) -> Schema:

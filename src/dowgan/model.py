@@ -33,6 +33,7 @@ from dowgan.marginals import Marginals
 from dowgan.polish import Gap, Map, Polish
 from dowgan.prior import Prior
 from dowgan.process import Process
+from dowgan.regimes import Regimes
 from dowgan.relations import End, Relations, Sum
 from dowgan.response import Response
 from dowgan.season import Season
@@ -239,7 +240,7 @@ class Model:
 
         columns = self.table_schema.channels
         out = np.full((len(times), len(columns)), np.nan)
-        for place in self.channels.scheduled:
+        for place in self.channels.regimes.scheduled:
             out[:, place] = numbers(columns[place], pd.DatetimeIndex(times))
         return out
 
@@ -294,6 +295,7 @@ KINDS: dict[str, type] = {
         Past,
         Prior,
         Process,
+        Regimes,
         Relations,
         Response,
         Rest,

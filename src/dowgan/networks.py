@@ -121,7 +121,7 @@ def _cut(
     channels = fitted.channels
     series = [series_of(channels, run, space) for run in runs]
     centre = np.nanmean(np.concatenate(series), axis=0)
-    told = [told_of(channels.regime(run.values), len(channels.regimes)) for run in runs]
+    told = [told_of(channels.regimes.of(run.values), len(channels.regimes)) for run in runs]
     width = len(centre)
     both = [np.concatenate([s - centre, t], axis=1) for s, t in zip(series, told, strict=True)]
     windows, held = cut_windows(both, steps)

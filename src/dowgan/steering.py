@@ -125,5 +125,5 @@ def stretches(model: Model) -> Stretches:
 def steers(model: Model) -> bool:
     """Whether the regimes of a model go by its first stock: they were found, and neither the clock nor the place in
     one of many runs tells them."""
-    few, channels = len(model.past) < MANY_RUNS, model.channels
-    return bool(model.stocks) and channels.found and few and not channels.scheduled and model.timetable is None
+    few, regimes = len(model.past) < MANY_RUNS, model.channels.regimes
+    return bool(model.stocks) and regimes.found and few and not regimes.scheduled and model.timetable is None

@@ -80,7 +80,7 @@ def test_columns_come_back_from_channels() -> None:
     encoded = channels.encode(values)
     assert encoded.shape == (200, channels.width)
     assert channels.width == 5 + 3 - 0, "one channel a column, three for a category of three, none for a condition"
-    back = channels.decode(encoded, channels.regime(values))
+    back = channels.decode(encoded, channels.regimes.of(values))
     names = [column.name for column in table.schema.channels]
     for name in ("plain", "count", "skewed"):
         assert np.allclose(back[:, names.index(name)], values[:, names.index(name)])
@@ -101,8 +101,8 @@ def test_regimes_are_the_combinations_that_occur() -> None:
     frame.loc[30:, "line"] = "1st"
     table = read(frame, conditions=("grade", "line"))
     channels = fit_channels(table.schema, table.runs)
-    assert channels.regimes.tolist() == [[0, 0], [0, 1], [1, 0]]
-    assert channels.regime(table.runs[0].values).tolist() == [0] * 10 + [1] * 10 + [2] * 20
+    assert channels.regimes.levels.tolist() == [[0, 0], [0, 1], [1, 0]]
+    assert channels.regimes.of(table.runs[0].values).tolist() == [0] * 10 + [1] * 10 + [2] * 20
 
 
 # transport

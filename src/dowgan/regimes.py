@@ -1,0 +1,228 @@
+"""The regime of a row: which conditions, schedules and found states hold in it together.
+
+Conditions that are categories, or set-points that move between a few settings, and states that were found become no
+channels: each combination of them that the table has is a regime, and a regime is known by its number.
+
+Shapes: T rows, N rows of runs, C columns (the schema's channels), Q columns that tell a regime, R regimes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from jaxtyping import Bool, Float, Int
+
+from dowgan.errors import OptionError
+from dowgan.states import Rest, State, filled, find_states
+from dowgan.stocks import Stock
+from dowgan.succession import Timetable
+from dowgan.table.schema import Column, Run, Schema
+
+DECIDES = 100.0  # times that a given state weighs against one that is not
+RUNS_EACH = 4  # runs for each value of a number that is a condition, so that it tells regimes and is no constant
+
+
+@dataclass(frozen=True)
+class Regimes:
+    """What tells regimes, and all of them.
+
+    Attributes:
+        conditions: numbers, among the schema's channels, of the columns that make up the regime: those that the user
+            named or, where there are none, found states.
+        found: whether they were found: then they are drawn, and not only given.
+        scheduled: those of the conditions that the clock tells.
+        states: that numbers tell, part of the regime too; none where the user named conditions.
+        counted: which of both hold numbers, such as a set-point.
+        levels: [R Q] the level numbers, or the numbers themselves, of each regime; 0 or 1 of a state.
+    """
+
+    conditions: tuple[int, ...]
+    found: bool
+    scheduled: tuple[int, ...]
+    states: tuple[State, ...]
+    counted: tuple[bool, ...]
+    levels: Float[np.ndarray, "R Q"]
+
+    def __len__(self) -> int:
+        return len(self.levels)
+
+    @property
+    def telling(self) -> list[int]:
+        """The columns that tell the regime."""
+        return [*self.conditions, *(state.place for state in self.states)]
+
+    def of(
+        self, values: Float[np.ndarray, "T C"], given: Bool[np.ndarray, "T C"] | None = None
+    ) -> Int[np.ndarray, " T"]:
+        """Return the regime of each row; a missing condition is taken from the row before.
+
+        A set-point that the model has not seen counts as the nearest one that it has seen with the same categories; of
+        states that were found, the most alike combination that it has seen.
+
+        Args:
+            values: of the table's columns.
+            given: which of them decide where a combination has not been seen; None for all alike.
+
+        Raises:
+            OptionError: a combination of categories that the model has not seen.
+        """
+        if not self.telling:
+            return np.zeros(len(values), dtype=int)
+        asked = _told(values, self.conditions, self.states)
+        weight = np.ones_like(asked) if given is None else np.where(given[:, self.telling], DECIDES, 1.0)
+        if self.found:  # a state of which nothing is known, such as of a total between given rows, tells nothing
+            weight = np.where(np.isnan(values[:, self.telling]).all(axis=0), 0.0, weight)
+        both, places = np.unique(np.concatenate([asked, weight], axis=1), axis=0, return_inverse=True)
+        places = places.reshape(-1)
+        asked, weight = np.split(both, 2, axis=1)
+        off = self._off(asked, weight)
+        unseen = np.isinf(off.min(axis=1))
+        if unseen.any():
+            row = int(np.argmax(unseen[places]))
+            raise OptionError(
+                f"Row {row + 1} has a combination of conditions that the model has not seen "
+                f"(levels {[f'{v:g}' for v in asked[places[row]]]}); fit on a table that has it."
+            )
+        return np.argmin(off, axis=1)[places]
+
+    def _off(self, asked: Float[np.ndarray, "N Q"], weight: Float[np.ndarray, "N Q"]) -> Float[np.ndarray, "N R"]:
+        """How far some combinations are from each regime, infinitely where a category is another."""
+        off = np.abs(asked[:, None] - self.levels[None])
+        spans = np.ptp(self.levels, axis=0)
+        named = [not self.found and place not in self.scheduled for place in self.telling]
+        unlike = np.where(off > 0, np.where(named, np.inf, 1.0), 0.0)
+        off = np.where(self.counted, off / np.where(spans > 0, spans, 1.0), unlike)
+        return (off * weight[:, None]).sum(axis=2)
+
+    def known(self, values: Float[np.ndarray, "T C"]) -> Bool[np.ndarray, " T"]:
+        """Return the rows in which all is known that tells the regime."""
+        return ~np.isnan(values[:, self.telling]).any(axis=1)
+
+    def with_given(self, regime: Int[np.ndarray, " T"], given: Float[np.ndarray, "N C"]) -> Int[np.ndarray, " T"]:
+        """Return the regimes of rows of which something is given, as far as that tells them; the rest stays."""
+        if not self.telling:
+            return regime
+        given = given[: len(regime)]
+        told = ~np.isnan(given)
+        return self.of(np.where(told, given, self.usual(regime, given.shape[1])), told)
+
+    def by_clock(
+        self, timetable: Timetable | None, values: Float[np.ndarray, "T C"], position: int, ratio: int = 1
+    ) -> Int[np.ndarray, " T"]:
+        """Return the regime of each row of a run: where found states are missing, as the clock tells.
+
+        Args:
+            timetable: what it tells, None for nothing.
+            values: of the run.
+            position: of the first row on the timetable's clock.
+            ratio: its steps from row to row.
+        """
+        regime, known = self.of(values), self.known(values)
+        if timetable is None or not self.found or known.all() or not known.any():
+            return regime
+        return self.with_given(timetable.filled(regime, known, position, ratio), values)
+
+    def usual(self, regime: Int[np.ndarray, " T"], columns: int) -> Float[np.ndarray, "T C"]:
+        """Return values of the columns that tell regimes, such as these have; NaN elsewhere."""
+        out = np.full((len(regime), columns), np.nan)
+        out[:, list(self.conditions)] = self.levels[regime][:, : len(self.conditions)]
+        for number, state in enumerate(self.states, len(self.conditions)):
+            out[:, state.place] = state.usual(self.levels[regime, number])
+        return out
+
+    def as_given(
+        self,
+        values: Float[np.ndarray, "T C"],
+        regime: Int[np.ndarray, " T"],
+        given: Float[np.ndarray, " C"],
+        now: int,
+    ) -> None:
+        """Put in, in place, the numbers that a regime counts as they are in a given row of it: a set-point that the
+        table never had stays what it is, and is not the nearest that it had.
+
+        Args:
+            values: of rows beside the given one.
+            regime: of these rows.
+            given: the row.
+            now: its regime.
+        """
+        for number, place in enumerate(self.conditions):
+            if self.counted[number] and not np.isnan(given[place]):
+                values[regime == now, place] = given[place]
+
+    def put(self, values: Float[np.ndarray, "T C"], regime: Int[np.ndarray, " T"]) -> None:
+        """Put in, in place, what regimes tell for certain: conditions, and which side or rest a number is at."""
+        for number, place in enumerate(self.conditions):
+            values[:, place] = self.levels[regime, number]
+        for number, state in enumerate(self.states, len(self.conditions)):
+            values[:, state.place] = state.kept(values[:, state.place], self.levels[regime, number])
+
+    @property
+    def _rests(self) -> list[Rest]:
+        return [state for state in self.states if isinstance(state, Rest)]
+
+    def moving(self, values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
+        """Return values, NaN where a number is at rest: what it would do there is not known, and no part of how it
+        moves."""
+        out = values.copy()
+        for state in self._rests:
+            out[out[:, state.place] == state.value, state.place] = np.nan
+        return out
+
+    def with_rests(self, given: Float[np.ndarray, "T C"], values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
+        """Return what is given, and where numbers are at rest: no rule between columns moves them from there."""
+        out = given.copy()
+        for state in self._rests:
+            rests = np.isnan(given[:, state.place]) & (values[:, state.place] == state.value)
+            out[rests, state.place] = state.value
+        return out
+
+    def words(self, names: Sequence[str]) -> list[str]:
+        """Say which states were found."""
+        if not self.found:
+            return []
+        own = [f"'{names[place]}' is a schedule of the clock, by which others go" for place in self.scheduled]
+        said = [f"'{names[place]}' is a state of its own" for place in self.conditions if place not in self.scheduled]
+        return own + said + [state.words(names[state.place]) for state in self.states]
+
+
+def fit_regimes(
+    schema: Schema, runs: Sequence[Run], once: Sequence[int], stocks: Sequence[Stock], limited: Sequence[int]
+) -> Regimes:
+    """List the regimes of a table: by the conditions that the user named or, where there are none, by found states.
+
+    Args:
+        schema, runs: of the table.
+        once: columns that never change within a run.
+        stocks: columns that flows add up to, which are no states.
+        limited: columns that limits of others tell, which are no states.
+    """
+    columns = schema.channels
+    named = [place for place, column in enumerate(columns) if _tells_regimes(column, len(runs), place in once)]
+    scheduled = tuple(place for place, column in enumerate(columns) if column.schedule)
+    found: tuple[int, ...] = ()
+    states: tuple[State, ...] = ()
+    if not named:
+        flows = [flow for stock in stocks for flow in stock.flows]
+        found, states = find_states(columns, runs, schema.clock.cycles(), flows, scheduled, limited)
+        states = tuple(state for state in states if state.place not in [stock.column for stock in stocks])
+    conditions = (*named, *scheduled, *found)
+    counted = [columns[place].kind in ("float", "integer") for place in conditions] + [False] * len(states)
+    levels = np.zeros((1, 0))
+    if counted:
+        levels = np.unique(_told(np.concatenate([run.values for run in runs]), conditions, states), axis=0)
+    return Regimes(conditions, not named and bool(counted), scheduled, states, tuple(counted), levels)
+
+
+def _told(
+    values: Float[np.ndarray, "T C"], conditions: Sequence[int], states: Sequence[State]
+) -> Float[np.ndarray, "T Q"]:
+    """What tells the regime of each row; where it is missing, as in the row before."""
+    flags = [state.flag(values[:, state.place]) for state in states]
+    return np.apply_along_axis(filled, 0, np.column_stack([values[:, list(conditions)], *flags]))
+
+
+def _tells_regimes(column: Column, runs: int, fixed: bool) -> bool:
+    """Whether a condition has few values: one that never changes within a run has less than one for every few runs."""
+    few = not fixed or runs >= RUNS_EACH * len(column.levels)
+    return column.role == "condition" and (column.kind in ("category", "boolean") or (bool(column.levels) and few))
