@@ -1,10 +1,12 @@
 """Fill the rows between those of a user's table, by a fitted model."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from math import gcd
 
 import numpy as np
-from jaxtyping import Bool
+from jaxtyping import Bool, Float
 
 from dowgan.courses import Course
 from dowgan.fitting import levelled
@@ -16,11 +18,38 @@ from dowgan.sampling import path_normals
 from dowgan.stretch import Stretch
 from dowgan.table import Run, Table, refined
 from dowgan.table.adopt import multiple
-from dowgan.verbs import Rows, densify, regimes_between
+from dowgan.verbs import Normals, Rows, densify, regimes_between
 
 LOOKED_AT = 200  # windows that tell of what step the rows of a table without a clock are
 SHORT = 8  # rows of them
 SURE = 0.9  # chance of a regime from which it is taken as known
+
+
+@dataclass(frozen=True)
+class _Coarse:
+    """A run as it is given.
+
+    Attributes:
+        run: of the table.
+        part: the same without running totals.
+        position: of its first row, in steps of the model.
+        ratio: steps of the model from row to row.
+        factor: steps of the finer series from row to row.
+    """
+
+    run: Run
+    part: Run
+    position: int
+    ratio: int
+    factor: int
+
+    @cached_property
+    def given(self) -> Float[np.ndarray, "N C"]:
+        """What is given of each row of the finer series."""
+        own = self.part.values
+        out = np.full(((len(own) - 1) * self.factor + 1, own.shape[1]), np.nan)
+        out[:: self.factor] = own
+        return out
 
 
 class Densifier:
@@ -74,57 +103,68 @@ class Densifier:
         model, run = self.model, table.runs[number]
         if len(run.values) == 1 or factor == 1:
             return run, run.values.copy(), np.empty((0, *run.values.shape))
-        part = model.totals.blank(run)
         position = run.offset * ratio + model.shift(table)
-        known = self.model.channels.regimes.by_clock(self.model.timetable, part.values, position, ratio)
-        stretch, level = levelled(model.channels, part, self._pace(part, ratio), regime=known)
-        rows, sure = _fine_rows(stretch, part, position, ratio, factor, model)
+        coarse = _Coarse(run, model.totals.blank(run), position, ratio, factor)
+        normals = path_normals(streams, f"densify/{number}", 0) if paths else None
+        decoded, regime = self._decoded(coarse, normals, paths)
+        for values in decoded:
+            self._put_given(values, coarse, regime, standing)
+        middle, *kept = self._ruled(decoded, coarse)
+        return run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))
+
+    def _decoded(self, coarse: _Coarse, normals: Normals | None, paths: int) -> tuple[list[np.ndarray], np.ndarray]:
+        """The best values of all rows and those of each path, in the user's units, and the regimes of all rows."""
+        model, channels, factor, ratio = self.model, self.model.channels, coarse.factor, coarse.ratio
+        known = channels.regimes.by_clock(model.timetable, coarse.part.values, coarse.position, ratio)
+        stretch, level = levelled(channels, coarse.part, self._pace(coarse.part, ratio), regime=known)
+        rows, sure = _fine_rows(stretch, coarse, model)
         common = gcd(ratio, factor)
         process = model.path.process
         process = (process if factor == common else process.finer(factor // common)).every(ratio // common)
         mixture = model.calibration.mixture(factor, factor > common, model.path.channels)
-        normals = path_normals(streams, f"densify/{number}", 0) if paths else None
         filled = densify(model.path, process, stretch.values, factor, rows, normals, mixture, sure)
-        given = np.full((len(rows.regime), run.values.shape[1]), np.nan)
-        given[::factor] = part.values
-        came = np.zeros(given.shape, dtype=bool)
-        came[::factor] = ~np.isnan(run.values)
-        told = model.channels.setpoints.told(rows.regime, given)
-        coarse = level.on(stretch.values, rows.place[::factor])
+        told = channels.setpoints.told(rows.regime, coarse.given)
+        given = level.on(stretch.values, rows.place[::factor])
         drawn = [level.on(path, rows.place) for path in (filled.middle, *filled.paths[:paths])]
-        every = [model.channels.within(path, coarse) for path in drawn]
-        decoded = [model.channels.decode(path, rows.regime, told) for path in every]
-        for values in decoded:
-            model.channels.put_fixed(values, model.own_of(part.values))
-            if any(model.channels.regimes.counted):
-                self._as_given(values, part.values, rows.regime, stretch.regime, factor)
-            for found in standing:
-                for column in found.columns:
-                    must = found.between(part.values[:, column], factor, position, ratio).ravel()[: len(values)]
-                    np.copyto(values[:, column], must, where=~np.isnan(must))
-                if isinstance(found, Course):
-                    found.fill(values, part.values, factor)
-        rules = model.relations.unbroken(part.values)
-        middle, *kept = [rules.keep(values, model.channels.regimes.with_rests(given, values)) for values in decoded]
-        for stock in model.stocks:
-            for values in (middle, *kept):
-                stock.between(part.values, values, ratio)
-        model.totals.between(run.values, factor, middle, position, ratio)
-        for values in kept:
-            model.totals.between(run.values, factor, values, position, ratio, drawn=True)
-        totals = model.totals.unbroken(run.values)
-        for values in (middle, *kept):
-            totals.add_up(values, came)
-        return run, middle, np.stack(kept) if kept else np.empty((0, *middle.shape))
+        return [channels.decode(channels.within(path, given), rows.regime, told) for path in drawn], rows.regime
 
-    def _as_given(
-        self, values: np.ndarray, coarse: np.ndarray, fine: np.ndarray, given: np.ndarray, factor: int
+    def _put_given(
+        self, values: np.ndarray, coarse: _Coarse, regime: np.ndarray, standing: Sequence[Course | Resting]
     ) -> None:
+        """Put in, in place, what given rows tell of those between them: a run's own, set-points, what stands."""
+        own, factor = coarse.part.values, coarse.factor
+        self.model.channels.put_fixed(values, self.model.own_of(own))
+        if any(self.model.channels.regimes.counted):
+            self._put_setpoints(values, coarse, regime)
+        for found in standing:
+            for column in found.columns:
+                must = found.between(own[:, column], factor, coarse.position, coarse.ratio).ravel()[: len(values)]
+                np.copyto(values[:, column], must, where=~np.isnan(must))
+            if isinstance(found, Course):
+                found.fill(values, own, factor)
+
+    def _put_setpoints(self, values: np.ndarray, coarse: _Coarse, regime: np.ndarray) -> None:
         """Put in, in place, set-points as they are in the given rows on both sides; of two, the earlier one counts."""
-        for row in reversed(range(len(coarse))):
+        own, factor = coarse.part.values, coarse.factor
+        for row in reversed(range(len(own))):
+            now = int(regime[row * factor])
             for first in (row - 1, row):
                 beside = slice(max(first * factor, 0), (first + 1) * factor)
-                self.model.channels.regimes.as_given(values[beside], fine[beside], coarse[row], int(given[row]))
+                self.model.channels.regimes.as_given(values[beside], regime[beside], own[row], now)
+
+    def _ruled(self, decoded: Sequence[np.ndarray], coarse: _Coarse) -> list[np.ndarray]:
+        """The same values, by the rules that given rows do not break, and with stocks and totals added up."""
+        model, run, factor, ratio, position = self.model, coarse.run, coarse.factor, coarse.ratio, coarse.position
+        rules, rests = model.relations.unbroken(coarse.part.values), model.channels.regimes
+        out = [rules.keep(values, rests.with_rests(coarse.given, values)) for values in decoded]
+        totals, came = model.totals.unbroken(run.values), np.zeros(out[0].shape, dtype=bool)
+        came[::factor] = ~np.isnan(run.values)
+        for number, values in enumerate(out):
+            for stock in model.stocks:
+                stock.between(coarse.part.values, values, ratio)
+            model.totals.between(run.values, factor, values, position, ratio, drawn=number > 0)
+            totals.add_up(values, came)
+        return out
 
     def _ratio(self, table: Table, factor: int) -> int:
         """How many of the model's steps make one of the table's."""
@@ -152,14 +192,13 @@ class Densifier:
         return channels.pace(len(run.values)) if channels.typical else float(ratio)
 
 
-def _fine_rows(
-    stretch: Stretch, run: Run, position: int, ratio: int, factor: int, model: Model
-) -> tuple[Rows, Bool[np.ndarray, " N"]]:
+def _fine_rows(stretch: Stretch, coarse: _Coarse, model: Model) -> tuple[Rows, Bool[np.ndarray, " N"]]:
     """Where the rows of the finer series lie, on the model's clock and in a run, and of which the regime is known.
 
     When a state that was found has changed the clock may tell, or a stock that went up until then; conditions go on
     until told otherwise. The clock tells schedules.
     """
+    run, position, ratio, factor = coarse.part, coarse.position, coarse.ratio, coarse.factor
     regimes = model.channels.regimes
     fine = np.arange((len(stretch.values) - 1) * factor + 1)
     regime = regimes_between(stretch.regime, factor, middle=regimes.found)
