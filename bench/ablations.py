@@ -26,7 +26,7 @@ WITHOUT: dict[str, dict[str, Any]] = {  # (module.constant, value) that take a p
     "as it is": {},
     "rounds of the transport": {"transport.sound_rounds": lambda *_: 0},  # the Gaussian map stays
     "single values and changes among their directions": {"transport.PICKED": (24,)},  # a rotation more instead
-    "large draw (a quarter)": {"fitting.DRAWN_PER_WINDOW": 3},
+    "large draw (a quarter)": {"windows.DRAWN_PER_WINDOW": 3},
     "scores that move alike": {"coordinates.MOST": 1.0},
     "maps of columns": {"polish._map": lambda *_: None},  # distances and resolution stay
     "few knots of these maps (1,001)": {"polish.KNOTS": (1001, 1001)},

@@ -24,7 +24,7 @@ def pytest_configure() -> None:
 def few_windows() -> Iterator[None]:
     """An eighth of the windows that calibrate a generator: enough for what tests ask of it."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dowgan.fitting.DRAWN", (2_560, 10_240))
+        patch.setattr("dowgan.windows.DRAWN", (2_560, 10_240))
         yield
 
 

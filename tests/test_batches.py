@@ -5,9 +5,9 @@ import pandas as pd
 import pytest
 
 import dowgan
+from dowgan.covariances import parts_of
 from dowgan.errors import OptionError
 from dowgan.falling import find_falling
-from dowgan.process import parts_of
 from dowgan.setpoints import fit_setpoints
 from dowgan.table import read
 from dowgan.trajectories import fit_trajectories

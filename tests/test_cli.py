@@ -143,7 +143,7 @@ def test_wrong_usage_is_one_line_and_exit_2(
 
 def test_fit_needs_no_option(folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("dowgan.train.STEPS", (2, 2))
-    monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
+    monkeypatch.setattr("dowgan.windows.DRAWN", (256, 256))
     monkeypatch.setattr("dowgan.finishing.POLISHED", (256, 256))
     (folder / "plain").mkdir()
     os.chdir(folder / "plain")
@@ -324,7 +324,7 @@ def test_demo_says_what_was_made_and_what_comes_next(
     folder: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("dowgan.train.STEPS", (2, 2))
-    monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
+    monkeypatch.setattr("dowgan.windows.DRAWN", (256, 256))
     monkeypatch.setattr("dowgan.finishing.POLISHED", (256, 256))
     monkeypatch.setattr("dowgan.synthesizer.Synthesizer.report", lambda self, data: NoReport())
     assert run(["demo", "data.csv", "--folder", "deep/demo", "--condition", "grade"]) == 0
@@ -747,7 +747,7 @@ def test_ctrl_c_while_calibrating_saves_the_model_so_far(
         raise KeyboardInterrupt
 
     monkeypatch.setattr("dowgan.finishing.fit_transport", stop)
-    monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
+    monkeypatch.setattr("dowgan.windows.DRAWN", (256, 256))
     assert run(["fit", "data.csv", "-o", "new.dowgan", "--recipe", "prior", "--set", "calibrated=true"]) == 0
     said = capsys.readouterr().err
     assert "interrupted before the calibration was done: the model so far is saved without it" in said

@@ -482,7 +482,7 @@ def test_a_count_cannot_be_given_a_fraction() -> None:
 def test_runs_named_in_words_are_calibrated_and_cannot_be_invented(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
+    monkeypatch.setattr("dowgan.windows.DRAWN", (256, 256))
     frame = pd.concat([pd.DataFrame({"unit": unit, "x": waves(40, i)}) for i, unit in enumerate("ABC")])
     frame.to_csv(tmp_path / "units.csv", index=False)
     model = Synthesizer("prior", runs=["unit"]).fit(tmp_path / "units.csv")
@@ -497,7 +497,7 @@ def test_runs_named_in_words_are_calibrated_and_cannot_be_invented(
 
 
 def test_runs_whose_names_are_numbered_are_counted_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("dowgan.fitting.DRAWN", (256, 256))
+    monkeypatch.setattr("dowgan.windows.DRAWN", (256, 256))
     frame = pd.concat([pd.DataFrame({"batch": f"F-{i:03d}b", "x": waves(40, i)}) for i in range(98, 101)])
     frame.to_csv(tmp_path / "batches.csv", index=False)
     model = Synthesizer("prior", runs=["batch"]).fit(tmp_path / "batches.csv")

@@ -43,7 +43,7 @@ def table(rows: int = 160, runs: int = 1) -> pd.DataFrame:
 @pytest.fixture(scope="module", autouse=True)
 def small_calibration() -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("dowgan.fitting.DRAWN", (4 * CHUNK, 4 * CHUNK))
+        patch.setattr("dowgan.windows.DRAWN", (4 * CHUNK, 4 * CHUNK))
         patch.setattr("dowgan.finishing.POLISHED", (4 * CHUNK, 4 * CHUNK))
         patch.setattr("dowgan.transport.ROUNDS", 50)
         yield

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 import dowgan
-from dowgan.fitting import WINDOW, _held_blocks
+from dowgan.windows import WINDOW, _held_blocks
 
 YEAR = 52.18  # weeks
 

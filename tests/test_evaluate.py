@@ -10,9 +10,10 @@ from dowgan.baselines import block_bootstrap
 from dowgan.evaluate import Ahead, Dense, generation_verdict, judge_densify, judge_extend, paired_verdict
 from dowgan.evaluate.blocks import halves
 from dowgan.evaluate.contest import ahead, contest, stretches
+from dowgan.evaluate.copying import nearest_by_chance
 from dowgan.evaluate.direction import asymmetry
 from dowgan.evaluate.findings import find_traits
-from dowgan.evaluate.generation import _told, find, judge_faults, nearest_by_chance
+from dowgan.evaluate.generation import _told, find, judge_faults
 from dowgan.evaluate.sides import Finding
 from dowgan.evaluate.told import untold
 from dowgan.evaluate.traits import joined, normal_places

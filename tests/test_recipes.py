@@ -19,8 +19,9 @@ from dowgan.networks import told_of
 from dowgan.noises import NOISES, stored
 from dowgan.objectives import OBJECTIVES, Batch
 from dowgan.objectives.wasserstein import Clipped
+from dowgan.players import make_players, tell
 from dowgan.rng import Streams
-from dowgan.train import _batches, _step, default_steps, make_players, tell
+from dowgan.train import _batches, _step, default_steps
 from small_tables import waves
 
 RECIPES = ("dense-gan", "wgan", "gru-wgan", "conv-gan", "encoder-gan", "wgan-gp", "r3gan", "flow")

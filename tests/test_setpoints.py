@@ -6,7 +6,7 @@ import pytest
 
 import dowgan
 from dowgan.channels import fit_channels
-from dowgan.fitting import stretch_of, unheld
+from dowgan.encoding import stretch_of, unheld
 from dowgan.holds import Hold
 from dowgan.lengths import Lengths
 from dowgan.setpoints import fit_setpoints

@@ -19,19 +19,9 @@ from dowgan.known import mean_known
 from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.rng import Streams
+from dowgan.solver import Normals, Solver
 from dowgan.stretch import Stretch, split
-from dowgan.verbs import (
-    OUTLOOKS,
-    Mixture,
-    Normals,
-    Paths,
-    Solver,
-    densify,
-    extend,
-    regimes_between,
-    rows_after,
-    rows_of,
-)
+from dowgan.verbs import OUTLOOKS, Mixture, Paths, densify, extend, regimes_between, rows_after, rows_of
 
 BAND = 0.9  # coverage aimed at
 BAND_RANGE = (0.6, 2.5)  # paths are never narrowed or widened more than this

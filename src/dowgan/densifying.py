@@ -9,16 +9,17 @@ import numpy as np
 from jaxtyping import Bool, Float
 
 from dowgan.courses import Course
-from dowgan.fitting import levelled
+from dowgan.encoding import levelled
 from dowgan.model import Model
 from dowgan.prior import drawn_out
 from dowgan.resting import Resting, find_resting
 from dowgan.rng import Streams
 from dowgan.sampling import path_normals
+from dowgan.solver import Normals
 from dowgan.stretch import Stretch
 from dowgan.table import Run, Table, refined
 from dowgan.table.adopt import multiple
-from dowgan.verbs import Normals, Rows, densify, regimes_between
+from dowgan.verbs import Rows, densify, regimes_between
 
 LOOKED_AT = 200  # windows that tell of what step the rows of a table without a clock are
 SHORT = 8  # rows of them

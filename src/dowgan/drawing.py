@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from dowgan.chain import WindowSampler
 from dowgan.config import Config
 from dowgan.errors import OptionError
 from dowgan.holds import Hold
@@ -16,7 +17,7 @@ from dowgan.levels import Level
 from dowgan.model import Model, Past
 from dowgan.plan import AROUND, Plan
 from dowgan.rng import CHUNK, Streams
-from dowgan.sampling import WINDOWS, Place, Refine, Sampler, WindowSampler, identity, path_normals, series_lots
+from dowgan.sampling import WINDOWS, Place, Refine, Sampler, identity, path_normals, series_lots
 from dowgan.steering import steers, stretches
 from dowgan.table import Run, Schema
 

@@ -7,19 +7,20 @@ from functools import cached_property
 import numpy as np
 
 from dowgan.conditions import going_on, named_conditions
+from dowgan.encoding import levelled
 from dowgan.errors import OptionError
-from dowgan.fitting import levelled
 from dowgan.known import ends_of, last_known
 from dowgan.levels import Level
 from dowgan.model import Model
 from dowgan.plan import succession
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import path_normals
+from dowgan.solver import Solver
 from dowgan.steering import Stretches, steers, stretches
 from dowgan.stretch import Stretch, borders
 from dowgan.table import Run, Table
 from dowgan.trajectories import Part
-from dowgan.verbs import Rows, Solver, extend, rows_after
+from dowgan.verbs import Rows, extend, rows_after
 
 
 @dataclass(frozen=True)

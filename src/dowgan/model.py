@@ -34,7 +34,7 @@ from dowgan.polish import Gap, Map, Polish
 from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.regimes import Regimes
-from dowgan.relations import End, Relations, Sum
+from dowgan.relations import End, Relations
 from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.setpoints import Setpoints
@@ -42,6 +42,7 @@ from dowgan.states import Rest, Sides, filled
 from dowgan.stocks import Stock
 from dowgan.stretch import borders
 from dowgan.succession import Timetable, find_timetable
+from dowgan.sums import Sum
 from dowgan.table.schema import Run, Schema, Table
 from dowgan.totals import Totals
 from dowgan.trajectories import Trajectories

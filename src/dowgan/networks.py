@@ -16,20 +16,23 @@ import torch
 from jaxtyping import Float, Int
 
 from dowgan import transfer
+from dowgan.chain import Drawn, WindowSampler
 from dowgan.channels import Channels
 from dowgan.config import Config
 from dowgan.embedding import Embedding, fit_embedding
 from dowgan.errors import OptionError
 from dowgan.fidelity import fidelity
-from dowgan.fitting import Fitted, cut_windows, drawn_coordinates
+from dowgan.fitting import Fitted, drawn_coordinates
 from dowgan.model import Network, Training
 from dowgan.noises import NOISES, Noise, stored
 from dowgan.objectives import OBJECTIVES
+from dowgan.players import Start, Told, tell
 from dowgan.rng import CHUNK, Streams
-from dowgan.sampling import Drawn, Refine, WindowSampler
+from dowgan.sampling import Refine
 from dowgan.table.schema import Run, Schema
-from dowgan.train import Progress, Start, Told, assert_alive, fit_generator, restore, tell
+from dowgan.train import Progress, assert_alive, fit_generator, restore
 from dowgan.transfer import Source
+from dowgan.windows import windows_and_held
 
 CHECKED = 1024  # windows that a fidelity is measured on
 DRAWN = 4096  # windows that show whether a generator has collapsed
@@ -124,7 +127,7 @@ def _cut(
     told = [told_of(channels.regimes.of(run.values), len(channels.regimes)) for run in runs]
     width = len(centre)
     both = [np.concatenate([s - centre, t], axis=1) for s, t in zip(series, told, strict=True)]
-    windows, held = cut_windows(both, steps)
+    windows, held = windows_and_held(both, steps)
     return windows[..., :width] + centre, windows[..., width:], held
 
 

@@ -15,7 +15,8 @@ from jaxtyping import Float, Int
 from dowgan.complete import Frame
 from dowgan.marginals import Marginals, fit_marginals
 from dowgan.process import Process, fit_process
-from dowgan.season import Season, fit_season
+from dowgan.season import Season
+from dowgan.seasonal import fit_season
 from dowgan.stretch import Stretch, split
 
 WIDTH = 2400  # most values of a window (steps times channels) that is conditioned at once

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from threadpoolctl import threadpool_limits
 
+from dowgan.assembly import assemble
 from dowgan.config import DEFAULT_RECIPE, Config, resolve
 from dowgan.densifying import Densifier
 from dowgan.drawing import Drawer
@@ -21,30 +22,24 @@ from dowgan.errors import DataError, ModelError, OptionError
 from dowgan.extending import Ahead, Extender
 from dowgan.extension import Extension
 from dowgan.finishing import finish
-from dowgan.fitting import Fitted, fit_priors, regimes_of
-from dowgan.gaps import find_gaps
+from dowgan.fitting import fit_priors
 from dowgan.generating import beginning, lay_out
 from dowgan.given import first_time, frame_of, given_values, widened
-from dowgan.known import ends_of
-from dowgan.model import KINDS, Model, Training, past_of
+from dowgan.model import KINDS, Model, Training
 from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan
 from dowgan.rng import Streams
-from dowgan.stocks import Stock, find_stocks
+from dowgan.stocks import find_stocks
 from dowgan.table import Run, Schema, Table, check, read, refined, to_frame
 from dowgan.table.adopt import multiple
 from dowgan.table.layout import step_text
-from dowgan.totals import Totals, find_totals
-from dowgan.versions import versions
+from dowgan.totals import find_totals
 
 if TYPE_CHECKING:
     from pandas import DataFrame
 
     from dowgan.report import Report
     from dowgan.transfer import Source
-
-TAIL = 256  # last rows of each run that a model keeps, to extend it without the table
-MOST_TAILS = 400  # runs of which they are kept
 
 
 class Synthesizer:
@@ -143,7 +138,7 @@ class Synthesizer:
                 training = replace(training, start=_name_of(self.start))
             elif self.start is not None:
                 raise OptionError(f"The recipe '{config.recipe}' trains no network: nothing can be taken over.")
-            model = _assemble(whole, totals, stocks, config, self.random_state, fitted, network, training)
+            model = assemble(whole, totals, stocks, config, self.random_state, fitted, network, training)
             self._take(replace(model, notes=(*model.notes, *said)))
             if config.space == "prior" or not config.trained:
                 tell("correcting what the model draws, in closed form")
@@ -446,46 +441,3 @@ def _source(start: Synthesizer | str | Path) -> Source:
     if isinstance(start, str) and start.startswith(PREFIX):
         return starting_point(start.removeprefix(PREFIX))
     return source_of((start if isinstance(start, Synthesizer) else load(start))._model)
-
-
-def _assemble(
-    table: Table,
-    totals: Totals,
-    stocks: tuple[Stock, ...],
-    config: Config,
-    seed: int,
-    fitted: Fitted,
-    network: Any,
-    training: Training,
-) -> Model:
-    schema = totals.open(table.schema)
-    tail = TAIL if len(table.runs) <= MOST_TAILS else 0
-    rising = [totals.rises(run) for run in table.runs]
-    regimes = regimes_of(fitted.channels, rising, schema.clock.cycles())
-    past = tuple(past_of(run, schema, own, tail, stocks) for run, own in zip(table.runs, regimes, strict=True))
-    model = Model(
-        schema=schema.to_json(),
-        recipe=config.model_dump_json(),
-        seed=seed,
-        digest=table.digest,
-        versions=versions(),
-        relations=fitted.relations,
-        totals=totals,
-        stocks=stocks,
-        channels=fitted.channels,
-        window=fitted.window,
-        path=fitted.path,
-        calibration=fitted.calibration,
-        coordinates=fitted.coordinates,
-        network=network,
-        transport=None,
-        polish=None,
-        polish_long=None,
-        holds=(),
-        past=past,
-        range=ends_of(np.concatenate([run.values for run in rising])),
-        gaps=find_gaps(table.schema, table.runs),
-        training=training,
-        notes=(),
-    )
-    return replace(model, notes=(*table.notes, *fitted.notes, *model.rules))

@@ -14,7 +14,8 @@ from scipy.interpolate import PchipInterpolator
 
 from dowgan.again import Again, begun_again, find_again
 from dowgan.courses import free_numbers, numbers, resolution, rounded
-from dowgan.relations import Sum, find_sums, holding
+from dowgan.relations import holding
+from dowgan.sums import Sum, find_sums
 from dowgan.table.schema import Column, Run, Schema
 
 

@@ -3,19 +3,18 @@
 Shapes: P paths, N rows, K old rows, H new rows, T steps of a window, D channels, M ways to interpolate.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dowgan.complete import Draw, Frame, Regression, complete, conditional_mean
+from dowgan.complete import Frame
 from dowgan.interpolation import WAYS, interpolate
 from dowgan.known import last_known
 from dowgan.prior import Prior
-from dowgan.process import Process, rooted
-from dowgan.rng import CHUNK
+from dowgan.process import Process
+from dowgan.solver import Normals, Solver
 from dowgan.stretch import Stretch
 
 MOST_MEMORY = 0.9  # correlation of neighbouring given rows that is reckoned with at most, where they are few
@@ -28,9 +27,6 @@ OUTLOOKS = ("held", "last", "season")  # plain ways to foretell: what the last r
 BEYOND = 1.0  # normal scores beyond those of the table and of the last rows, up to which a path goes
 BRIDGED = 4  # times as far from one known value to the next as is usual, up to which plain ways are told
 DENSE_WIDTH = 3000  # most values of a densifying window; longer factors are taken in stages
-
-Lots = Callable[[int, int], Float[np.ndarray, "B W"]]  # (lot of CHUNK windows, width) -> a standard normal row each
-Normals = Callable[[int, int], Float[np.ndarray, "P W"]]  # (number of the window, width) -> standard normal rows
 
 
 @dataclass(frozen=True)
@@ -107,64 +103,6 @@ def rows_after(stretch: Stretch, regime: Int[np.ndarray, " H"]) -> Rows:
     """Return where the rows behind a stretch lie, given their regimes."""
     new = len(stretch.values) + np.arange(len(regime), dtype=float)
     return Rows(stretch.position + new, regime, stretch.pace * new)
-
-
-class Solver:
-    """A process and its windows, with all that can be computed once for them."""
-
-    def __init__(self, process: Process, frame: Frame) -> None:
-        self.process = process
-        self.frame = frame
-
-    @cached_property
-    def _rooted(self) -> tuple[Float[np.ndarray, "TD TD"], Float[np.ndarray, "TD TD"]]:
-        return rooted(self.process.covariance(self.frame.steps))
-
-    @cached_property
-    def regression(self) -> Regression:
-        return Regression(self._rooted[0], self.process.channels)
-
-    @property
-    def root(self) -> Float[np.ndarray, "TD TD"]:
-        return self._rooted[1]
-
-    def draw(self, normals: Normals, rows: int) -> Draw:
-        """Return draws of the process's windows for `complete`; where one window holds all rows, zeros behind them."""
-        width = (rows if len(self.frame.windows(rows)) == 1 else self.frame.steps) * self.process.channels
-
-        def draw(number: int) -> Float[np.ndarray, "P T D"]:
-            z = normals(number, len(self.root))
-            out = np.zeros_like(z)
-            np.matmul(z[:, :width], self.root[:width, :width].T, out=out[:, :width])
-            return out.reshape(len(z), self.frame.steps, self.process.channels)
-
-        return draw
-
-    def series(self, rows: int, lots: Lots) -> Float[np.ndarray, "1 N D"]:
-        """Draw one long path of normal scores of which nothing is known, many windows at a time."""
-        kept: dict[int, Float[np.ndarray, "B W"]] = {}
-
-        def draw(number: int) -> Float[np.ndarray, "1 T D"]:
-            lot, place = divmod(number, CHUNK)
-            if lot not in kept:
-                kept.clear()
-                kept[lot] = lots(lot, len(self.root)) @ self.root.T
-            return kept[lot][place].reshape(1, self.frame.steps, self.process.channels)
-
-        return complete(np.full((rows, self.process.channels), np.nan), self.frame, self.regression, draw)
-
-    def paths(self, known: Float[np.ndarray, "N D"], normals: Normals) -> Float[np.ndarray, "P N D"]:
-        """Complete a series of normal scores along paths."""
-        return complete(known, self.frame, self.regression, self.draw(normals, len(known)))
-
-    def solve(
-        self, known: Float[np.ndarray, "N D"], normals: Normals | None, band: float | Float[np.ndarray, " D"]
-    ) -> tuple[Float[np.ndarray, "N D"], Float[np.ndarray, "P N D"]]:
-        """Return mean and paths of the completed series, the paths' deviation times the band factor."""
-        mean = conditional_mean(known, self.frame, self.regression)
-        if normals is None:
-            return mean, np.empty((0, *mean.shape))
-        return mean, mean + band * (self.paths(known, normals) - mean)
 
 
 def extend(

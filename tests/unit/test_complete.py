@@ -8,7 +8,8 @@ from dowgan.complete import Frame, Regression, complete, conditional_mean
 from dowgan.process import Process
 from dowgan.rng import Streams
 from dowgan.sampling import Sampler
-from dowgan.verbs import Solver, widened
+from dowgan.solver import Solver
+from dowgan.verbs import widened
 
 PHI = 0.8
 PATHS = 4_000

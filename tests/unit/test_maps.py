@@ -7,12 +7,12 @@ from scipy.stats import norm
 from dowgan.channels import fit_channels
 from dowgan.coordinates import even_scores
 from dowgan.errors import DataError
-from dowgan.fitting import window_steps
 from dowgan.marginals import fit_marginals
 from dowgan.polish import Sample, fit_polish
 from dowgan.relations import Relations
 from dowgan.table import Column, Run, read
 from dowgan.transport import SHRINK, Slice, directions, distance, fit_transport, gaussian_map, levels, sound_trust
+from dowgan.windows import window_steps
 
 SAMPLES = {
     "normal": lambda rng, n: rng.standard_normal(n),

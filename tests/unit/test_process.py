@@ -5,18 +5,8 @@ import pytest
 from scipy.stats import multivariate_normal
 
 from dowgan.complete import Frame, Regression, conditional_mean
-from dowgan.process import (
-    Process,
-    as_valid,
-    coloured,
-    fit_process,
-    lagged_covariance,
-    parts_of,
-    structures,
-    whitened,
-    whitening,
-    window_cost,
-)
+from dowgan.covariances import as_valid, coloured, lagged_covariance, parts_of, structures, whitened, whitening
+from dowgan.process import Process, fit_process, window_cost
 
 PHI = 0.8
 

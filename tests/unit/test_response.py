@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from dowgan.response import Response, fit_response, widened
-from dowgan.season import Season, fit_season
+from dowgan.season import Season
+from dowgan.seasonal import fit_season
 from dowgan.stretch import Stretch
 
 ROWS, DWELL, SLOW = 4_000, 60, 12.0

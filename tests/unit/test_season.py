@@ -6,7 +6,7 @@ import pytest
 from scipy.signal import lfilter
 
 from dowgan.channels import fit_channels
-from dowgan.season import fit_season, trending
+from dowgan.seasonal import fit_season, trending
 from dowgan.stretch import Stretch, split
 from dowgan.table import read
 from dowgan.waves import peaks, regress, waves

@@ -2,6 +2,6 @@
 
 from dowgan.report.judging import compare, report_on
 from dowgan.report.page import Report
-from dowgan.report.panels import Panel
+from dowgan.report.panel import Panel
 
 __all__ = ["Panel", "Report", "compare", "report_on"]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from time import monotonic
@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from dowgan.config import Config, resolve
-from dowgan.errors import DataError, OptionError
+from dowgan.errors import DataError
 from dowgan.evaluate import generation_verdict, judge_densify, judge_extend, judge_generation, paired_verdict
 from dowgan.evaluate.verdict import worst
-from dowgan.library import PREFIX
 from dowgan.relations import find_relations
+from dowgan.report.about import about_model, about_table, named
 from dowgan.report.backtest import (
     Lane,
     ahead_cases,
@@ -29,7 +28,8 @@ from dowgan.report.backtest import (
     within_rules,
 )
 from dowgan.report.page import VERBS, Report
-from dowgan.report.panels import Material
+from dowgan.report.panel import Material
+from dowgan.report.second import Tell, judge_transfer, second_model
 from dowgan.table import Column, Table, read
 from dowgan.table.adopt import multiple
 from dowgan.table.rules import broken
@@ -42,7 +42,6 @@ if TYPE_CHECKING:
     from dowgan.evaluate import Ahead, Dense, Judgement
     from dowgan.synthesizer import Synthesizer
 
-Tell = Callable[[str], None]
 SEED = 0  # of the judges and the bootstrap
 LEAST_WINDOW = 8  # rows
 ON_UNSEEN = "Other rows than the model was fitted on: the model itself was tested on them."
@@ -52,11 +51,6 @@ IN_HALVES = (
     "whole table."
 )
 ELSEWHERE = "Whether it helped to begin with {start} is not measured on another table: report the fitted one."
-GONE = "The tested model began with nothing: what this one began with ({start}) is not there."
-COMPARED = (
-    "Held-out fidelity (lower is better) of the tested model, begun with {start}: {with_it:.4f}; of the same begun "
-    "with nothing: {without:.4f}. To begin with other weights: {told}."
-)
 IN_PART = "Rows of the fitted table stand in this one, so a second model was tested, as if it were the fitted table."
 
 
@@ -111,9 +105,7 @@ def report_on(
     lanes = tuple(lane(table, run) for run in table.runs)
     made = tuple(_lanes_of_model(synthesizer, table)) if trial.seen else tuple(Lane(np.arange(len(v)), v) for v in fake)
     material = Material(table.schema.channels, lanes, made, tuple(dense), tuple(ahead), synthesizer.model_.training)
-    about = (
-        _about_trial(trial, table) | _about_model(synthesizer, data) | _about_table(table, trial.notes + table.notes)
-    )
+    about = _about_trial(trial, table) | about_model(synthesizer, data) | about_table(table, trial.notes + table.notes)
     return _finished(scores, about, material, began)
 
 
@@ -122,8 +114,8 @@ def _trial(synthesizer: Synthesizer, table: Table, say: Tell) -> Trial:
     early, late = split(table)
     start = synthesizer.model_.training.start
     if same or overlaps(synthesizer, table):
-        second = _second(synthesizer, early, say)
-        transfer = _transfer(synthesizer, second, early, say) if start else ""
+        second = second_model(synthesizer, early, say)
+        transfer = judge_transfer(synthesizer, second, early, say) if start else ""
         return Trial(second, early, late, True, () if same else (IN_PART,), transfer)
     return Trial(synthesizer, early, late, False, (), ELSEWHERE.format(start=start) if start else "")
 
@@ -218,10 +210,10 @@ def compare(
     )
     said = [("--time", time), *(("--run", name) for name in runs), *(("--condition", name) for name in conditions)]
     options = "".join(f" {option} {shlex.quote(name)}" for option, name in said if name)
-    command = f"dowgan compare {_named(real, 'REAL')} {_named(synthetic, 'SYNTHETIC')}{options} -o report.html"
+    command = f"dowgan compare {named(real, 'REAL')} {named(synthetic, 'SYNTHETIC')}{options} -o report.html"
     about = {"kind": "compare", "how": how, "second_model": False, "rows_held_out": table.rows, "command": command}
     about |= {"seed": SEED, "versions": versions(), "synthetic_digest": made.digest, "synthetic_rows": made.rows}
-    about |= _about_table(table, table.notes)
+    about |= about_table(table, table.notes)
     return _finished(scores, about, material, began)
 
 
@@ -241,40 +233,6 @@ def _table_of(synthesizer: Synthesizer, data: DataFrame | str | Path) -> Table:
     if clock.kind != "row" and multiple(clock, own) != 1:
         raise DataError(f"The step of the table is {clock.step}, the model's {own.step}: a report needs the same.")
     return table
-
-
-def _second(synthesizer: Synthesizer, early: Table, say: Tell) -> Synthesizer:
-    """A model of the same recipe and seed, fitted on the early part; begun with the same weights if they are there."""
-    say(f"fitting a second model on the first {early.rows:,} rows")
-    return _fitted(synthesizer, early, _start_of(synthesizer))
-
-
-def _fitted(synthesizer: Synthesizer, early: Table, start: str | None) -> Synthesizer:
-    model = synthesizer.model_
-    fresh = type(synthesizer)(random_state=model.seed, progress=synthesizer.progress, start=start)
-    return fresh.fit_table(early, Config.model_validate_json(model.recipe))
-
-
-def _start_of(synthesizer: Synthesizer) -> str | None:
-    """What the model's training began with, None if that is nothing or no longer there."""
-    start = synthesizer.model_.training.start
-    return start if start.startswith(PREFIX) or (start and Path(start).is_file()) else None
-
-
-def _transfer(synthesizer: Synthesizer, second: Synthesizer, early: Table, say: Tell) -> str:
-    """Say whether it helped to begin with other weights: the second model against one that begins with nothing."""
-    start = _start_of(synthesizer)
-    if start is None:
-        return GONE.format(start=synthesizer.model_.training.start)
-    say("fitting it once more from nothing, to compare")
-    with_it, without = (_fidelity(model) for model in (second, _fitted(synthesizer, early, None)))
-    told = "it helps" if with_it < without else "it does not help here"
-    return COMPARED.format(start=start, with_it=with_it, without=without, told=told)
-
-
-def _fidelity(model: Synthesizer) -> float:
-    record = model.model_.training
-    return dict(zip(record.checks, record.fidelity, strict=True))[record.chosen]
 
 
 def _about_trial(trial: Trial, table: Table) -> dict[str, Any]:
@@ -334,53 +292,3 @@ def _by_tag(names: Sequence[str], verdict: Sequence[Judgement], scores: dict[str
 
 def _tested(scores: dict[str, Any], verb: str, name: str) -> bool:
     return verb == "generate" or name in scores.get(verb, {}).get("tags", {})
-
-
-def _named(data: DataFrame | str | Path, otherwise: str) -> str:
-    return shlex.quote(str(data)) if isinstance(data, str | Path) else otherwise
-
-
-def _about_model(synthesizer: Synthesizer, data: DataFrame | str | Path) -> dict[str, Any]:
-    model, schema = synthesizer.model_, synthesizer.schema
-    config = Config.model_validate_json(model.recipe)
-    options = [f"--recipe {shlex.quote(config.recipe)}", f"--seed {model.seed}"]
-    options += [f"--from {shlex.quote(model.training.start)}"] if model.training.start else []
-    timed = [c.name for c in schema.columns if c.role == "time"]
-    options += [f"--time {shlex.quote(n)}" for n in timed[:1] if not schema.clock.parts]
-    options += [f"--run {shlex.quote(n)}" for n in schema.run_names]
-    options += [f"--condition {shlex.quote(n)}" for n in schema.condition_names]
-    options += [f"--missing {shlex.quote(code)}" for code in schema.source.codes]
-    options += [f"--set {shlex.quote(text)}" for text in _settings(config)]
-    name = _named(data, "DATA")
-    return {
-        "command": f"dowgan fit {name} -o model.dowgan {' '.join(options)} && "
-        f"dowgan report model.dowgan {name} -o report.html",
-        "recipe": config.recipe,
-        "seed": model.seed,
-        "model_digest": model.digest,
-        "training": model.training.stopped,
-        "model_notes": list(model.notes),
-        "versions": model.versions,
-    }
-
-
-def _settings(config: Config) -> list[str]:
-    """What was set on top of the recipe, as the command line takes it; nothing if the recipe is not at hand."""
-    try:
-        plain = resolve(config.recipe)
-    except OptionError:
-        return []
-    before, now = (_flat(c.model_dump()) for c in (plain, config))
-    return [f"{key}={value}" for key, value in now.items() if value != before.get(key) and value is not None]
-
-
-def _flat(raw: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    out: dict[str, Any] = {}
-    for key, value in raw.items():
-        out |= _flat(value, f"{prefix}{key}.") if isinstance(value, dict) else {prefix + key: value}
-    return out
-
-
-def _about_table(table: Table, notes: Sequence[str]) -> dict[str, Any]:
-    runs, tags = len(table.runs), len(table.schema.channels)
-    return {"digest": table.digest, "rows": table.rows, "runs": runs, "tags": tags, "notes": list(notes)}

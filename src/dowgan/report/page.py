@@ -17,8 +17,10 @@ from dowgan.evaluate import Judgement
 from dowgan.evaluate.verdict import ORDER, Mark, worst
 from dowgan.files import write_whole
 from dowgan.metrics.threads import one_thread
-from dowgan.report.panels import Material, Panel, over_time, panels_of
+from dowgan.report.panel import Material, Panel
+from dowgan.report.panels import panels_of
 from dowgan.report.tables import rows_of, shown
+from dowgan.report.tags import over_time
 
 if TYPE_CHECKING:
     import plotly.graph_objects as go
