@@ -30,7 +30,7 @@ from dowgan.modelfile import read_model, write_model
 from dowgan.plan import Plan
 from dowgan.rng import Streams
 from dowgan.stocks import find_stocks
-from dowgan.table import Run, Schema, Table, check, read, refined, to_frame
+from dowgan.table import Run, Schema, Table, check, read, refined, to_frame, with_faults
 from dowgan.table.adopt import multiple
 from dowgan.table.layout import step_text
 from dowgan.totals import find_totals
@@ -311,6 +311,7 @@ class Synthesizer:
         schema, notes = refined(table.schema, factor)
         with threadpool_limits(1):
             runs = [replace(run, values=middle) for run, middle, _ in self.fill(table, factor, random_state)]
+        schema, runs = with_faults(schema, runs, factor)
         frame = to_frame(schema, runs)
         check(frame, schema, rows=sum(len(run.values) for run in runs))
         return frame, schema, notes

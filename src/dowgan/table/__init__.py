@@ -8,7 +8,7 @@ from dowgan.table.schema import CellText, Column, Run, Schema, Source, Table
 
 if TYPE_CHECKING:
     from dowgan.table.contract import check
-    from dowgan.table.giving import refined, to_frame
+    from dowgan.table.giving import refined, to_frame, with_faults
     from dowgan.table.intake import read
     from dowgan.table.summary import Description, describe
     from dowgan.table.writing import Writer, write
@@ -20,6 +20,7 @@ _LAZY = {  # these import pandas, which takes as long as the whole of `dowgan --
     "refined": "giving",
     "to_frame": "giving",
     "read": "intake",
+    "with_faults": "giving",
     "Writer": "writing",
     "write": "writing",
 }
@@ -39,6 +40,7 @@ __all__ = [
     "read",
     "refined",
     "to_frame",
+    "with_faults",
     "write",
 ]
 

@@ -55,6 +55,31 @@ def to_frame(schema: Schema, runs: Sequence[Run], *, lead: tuple[str, Iterable[o
     return frame
 
 
+def with_faults(schema: Schema, runs: Sequence[Run], factor: int) -> tuple[Schema, list[Run]]:
+    """Put the faults of given rows back where they stood, and open the bounds of their columns for them.
+
+    Args:
+        runs: values [N C] of a series that has so many steps for one of the table, with the table's faults.
+        factor: how many.
+    """
+    places = sorted({place for run in runs for _, place, _ in run.faults})
+    if not places:
+        return schema, list(runs)
+    out, opened = [], schema
+    for run in runs:
+        values = run.values.copy()
+        for place in places:
+            values[:, place] = keep(schema.channels[place], values[:, place])
+        for row, place, value in run.faults:
+            values[row * factor, place] = value
+        out.append(replace(run, values=values))
+    for place in places:
+        opened = opened.with_column(
+            replace(schema.channels[place], lower=None, upper=None, step=None, digits=None, levels=())
+        )
+    return opened, out
+
+
 def _times(clock: Clock, runs: Sequence[Run]) -> pd.Index:
     starts = pd.Index([run.start for run in runs])
     steps = clock.positions(starts.min(), starts) if clock.even and len(runs) > 1 else None

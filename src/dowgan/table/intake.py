@@ -12,6 +12,7 @@ from dowgan.errors import DataError, OptionError, unknown
 from dowgan.table import almanac
 from dowgan.table.adopt import adopt
 from dowgan.table.cells import Cells, from_text
+from dowgan.table.faults import faulty
 from dowgan.table.frames import Parts, from_frame, from_parquet
 from dowgan.table.kinds import step_notes, stray_notes, understand
 from dowgan.table.layout import Layout
@@ -193,7 +194,7 @@ def _table(
     source, regrouped = _order(parts.source, placed)
     whole = Schema(tuple(columns), placed.clock, source)
     _check_content(whole, cells)
-    runs = _runs(whole, placed, cells)
+    runs = _runs(whole, placed, cells, judged)
     notes = (*notes, *regrouped, *(step_notes(whole, runs) if schema is None else ()))
     return Table(whole, runs, _digest(whole, runs), notes, strange)
 
@@ -240,7 +241,7 @@ def _check_content(schema: Schema, cells: dict[str, Cells]) -> None:
         raise DataError("Every column is constant or empty, so there is nothing to learn: at least one must vary.")
 
 
-def _runs(schema: Schema, placed: Layout, cells: dict[str, Cells]) -> tuple[Run, ...]:
+def _runs(schema: Schema, placed: Layout, cells: dict[str, Cells], judged: bool) -> tuple[Run, ...]:
     channels = [cells[column.name].values for column in schema.channels]
     matrix = np.column_stack(channels) if channels else np.zeros((len(next(iter(cells.values()))), 0))
     offsets = _offsets(placed)
@@ -248,8 +249,17 @@ def _runs(schema: Schema, placed: Layout, cells: dict[str, Cells]) -> tuple[Run,
     for rows, steps, start, offset in zip(placed.rows, placed.steps, placed.starts, offsets, strict=True):
         values = np.full((int(steps[-1]) + 1, len(channels)), np.nan)  # [T C]
         values[steps] = matrix[rows]
-        runs.append(Run(_key(schema, cells, int(rows[0])), start, offset, values))
+        faults = () if judged else _take_faults(schema, values)
+        runs.append(Run(_key(schema, cells, int(rows[0])), start, offset, values, faults))
     return tuple(runs)
+
+
+def _take_faults(schema: Schema, values: np.ndarray) -> tuple[tuple[int, int, float], ...]:
+    """Take faults of a measurement out of the values [T C] of a run; return where they stood."""
+    found = np.stack([faulty(own, c.usual) for own, c in zip(values.T, schema.channels, strict=True)], axis=1)
+    taken = tuple((int(row), int(place), float(values[row, place])) for row, place in np.argwhere(found))
+    values[found] = np.nan
+    return taken
 
 
 def _offsets(placed: Layout) -> list[int]:

@@ -10,6 +10,7 @@ import numpy as np
 from dowgan.errors import DataError
 from dowgan.table.cells import LIMIT, STATUS, Cells, beyond_limit, decimals_of, is_number
 from dowgan.table.clocks import mostly_times, surely_named
+from dowgan.table.faults import faulty, usual_range
 from dowgan.table.rules import significant
 from dowgan.table.schema import Column, Role, Run, Schema
 
@@ -59,7 +60,9 @@ def understand(cells: Cells, role: Role) -> Column:
         return _column(cells, role, "category", missing)
     if cells.form == "boolean":
         return _column(cells, role, "boolean", missing)
-    return _number(cells, role, known, missing)
+    usual = usual_range(known) if role == "value" else None
+    column = _number(cells, role, known[~faulty(known, usual)], missing)
+    return replace(column, usual=usual)
 
 
 def _second_clock(cells: Cells) -> DataError:
@@ -158,12 +161,26 @@ def stray_notes(columns: Sequence[Column], cells: Mapping[str, Cells]) -> list[s
     for column in columns:
         if column.role != "value" or column.kind not in ("float", "integer"):
             continue
-        for value, count in _strays(cells[column.name].values):
+        values = cells[column.name].values
+        faults = faulty(values, column.usual)
+        if faults.any() and column.usual is not None:
+            low, high = column.usual
+            notes.append(
+                f"'{column.name}' is {_some(values[faults])}, far from all its other values ({low:g} to {high:g}): "
+                "taken for a fault of the measurement, and nothing is learnt from it"
+            )
+        for value, count in _strays(values[~faults]):
             notes.append(
                 f"'{column.name}' holds {value:g} in {count} rows, far from its other values; if that means a fault, "
                 f"say --missing={value:g}"
             )
     return notes
+
+
+def _some(values: np.ndarray) -> str:
+    """The first few of some values in words."""
+    first = ", ".join(f"{value:g}" for value in np.unique(values)[:3])
+    return f"{first} in {len(values)} row{'s' if len(values) > 1 else ''}"
 
 
 def step_notes(schema: Schema, runs: Sequence[Run]) -> list[str]:

@@ -36,6 +36,7 @@ class Column:
         level_dtype: the dtype of the levels of a pandas category.
         told: what the clock tells the column by: a format of its own ("%d/%m/%Y"), or a name in almanac.py, for which
             value is added, or codes has the value of each hour, weekday or the like; "" if it is modelled.
+        usual: least and greatest of the values that are no faults (faults.py), None where none is one.
         schedule: whether it is modelled though the clock tells it: a plant's hours, by which other columns go.
     """
 
@@ -57,6 +58,7 @@ class Column:
     told: str = ""
     codes: tuple[float, ...] = ()
     schedule: bool = False
+    usual: tuple[float, float] | None = None
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -230,12 +232,14 @@ class Run:
         start: clock value of the first row.
         offset: steps from the first time of the table to start, so that seasons line up over runs.
         values: float64 [T C] with C the schema's channels; user's units, NaN missing, category codes, booleans 0/1.
+        faults: (row, channel, value) of those that are not in values, since they are faults of a measurement.
     """
 
     key: tuple[object, ...]
     start: Any
     offset: int
     values: np.ndarray
+    faults: tuple[tuple[int, int, float], ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
