@@ -181,3 +181,14 @@ def test_a_ratio_is_told_in_the_form_that_tells_the_others(rows: int) -> None:
     columns, values = table.schema.channels, table.runs[0].values
     (found,) = find_formulas(columns, values, range(3))
     assert found.words([c.name for c in columns]) == "'basket' = 'sales' / 'customers'"
+
+
+def test_a_percentage_is_told_by_its_counts_and_not_one_of_them_by_it() -> None:
+    """Counts that are worked out of a rounded percentage have another one. Few of many: rounding is coarse."""
+    rng = np.random.default_rng(2)
+    calls = rng.poisson(60, 1_200) + 1
+    lost = rng.binomial(calls, rng.beta(0.4, 6, 1_200))
+    frame = pd.DataFrame({"calls": calls, "lost": lost, "lost_pct": (100 * lost / calls).round(1)})
+    table = read(frame)
+    found = find_formulas(table.schema.channels, table.runs[0].values, [0, 1, 2])
+    assert [rule.words(list(frame)) for rule in found] == ["'lost_pct' = 100 x 'lost' / 'calls'"]

@@ -27,6 +27,8 @@ FINE = 0.05  # of a column's spread, that rounding may amount to at most: coarse
 APART = 0.05  # of the spread of a column's logarithm, by which a product may be off where it is looked for
 COPY = 1e-3  # of a factor: so near to 1 a column is another one and a constant, which needs no rounding
 EXACT = 1e-9  # of a value, by which unrounded numbers may be off
+GUESSED = range(1, 5)  # those of a factor that coarse numbers tell about
+MIXED = 500  # rows put together at random, on which forms of one rule are compared
 FIGURES = range(1, 9)  # significant ones of a factor, the fewest that are true
 
 
@@ -160,9 +162,12 @@ def find_formulas(
     places = [place for place in places if known[place]]
     among = sorted({*places, *(place for place in numbers(columns) if columns[place].levels and known[place])})
     found = [*_sums(columns, values, places, among), *_products(columns, values, places, among)]
-    found.sort(key=lambda rule: (rule.rough, rule.ratio, _coarse(rule, values), -rule.place))
+
+    def order(rule: Formula) -> tuple[bool, int, bool, float, int]:
+        return rule.rough, _left(rule, found, values), rule.ratio, _coarse(rule, values), -rule.place
+
     chosen: list[Formula] = []
-    for rule in found:
+    for rule in sorted(found, key=order):
         tied = [*but, *(other.members for other in chosen)]
         apart = rule.place not in {other.place for other in chosen} and not any(rule.members <= own for own in tied)
         if apart and not _reaches(rule, chosen):
@@ -183,6 +188,20 @@ def _coarse(rule: Formula, values: Float[np.ndarray, "N C"]) -> float:
     told = np.abs(rule.of(values))
     rows = np.isfinite(told) & (told > 0)
     return float(np.median(rule.slack(values)[rows] / told[rows])) if rows.any() else np.inf
+
+
+def _left(rule: Formula, found: Sequence[Formula], values: Float[np.ndarray, "N C"]) -> int:
+    """How many other forms of a rule are broken where this one is kept: a percentage is to be told by its counts, since
+    counts that are told by a rounded percentage have another one."""
+    others = [other for other in found if other.members == rule.members and other is not rule]
+    rows = values[~np.isnan(values[:, sorted(rule.members)]).any(axis=1)]
+    if not others or not len(rows):
+        return 0
+    rng, mixed = np.random.default_rng(0), rows[:MIXED].copy()
+    for place in rule.sources:
+        mixed[:, place] = rng.choice(rows[:, place], len(mixed))
+    rule.keep(mixed, ~np.isin(np.arange(values.shape[1]), [rule.place]) & np.ones(mixed.shape, dtype=bool))
+    return sum(bool(other.misses(mixed).any()) for other in others)
 
 
 def _reaches(rule: Formula, others: Sequence[Formula]) -> bool:
@@ -357,5 +376,9 @@ def _product(
     told = rule.of(rows)
     usable = np.isfinite(told)
     factor = float(rows[usable, place] @ told[usable] / (told[usable] @ told[usable] + 1e-300))
-    found = _holds(replace(rule, constant=factor), rows) if factor else None
-    return None if found is None else _holds(_short(found, rows), values)
+    near = dict.fromkeys([*(float(f"{factor:.{figures}g}") for figures in GUESSED), factor])  # rounding moves it
+    for constant in near if factor else ():
+        found = _holds(replace(rule, constant=constant), rows)
+        if found is not None:
+            return _holds(_short(found, rows), values)
+    return None
