@@ -108,3 +108,21 @@ def test_what_an_equation_needs_is_drawn_and_not_told_last() -> None:
     table = read(valve)
     (alarm,) = find_alarms(table.schema.channels, np.concatenate([run.values for run in table.runs]), [0, 1])
     assert (alarm.limits[0].last, alarm.limits[0].value) == (60, 62.5)
+
+
+def test_a_blower_that_never_lasts_and_its_power_say_the_same() -> None:
+    """It is on for three or four rows and off for as long, so it is no state that lasts; its power tells it."""
+    rng = np.random.default_rng(1)
+    lengths = rng.integers(3, 5, 400)
+    on = np.repeat(np.arange(400) % 2 == 0, lengths)[:1_200]
+    frame = pd.DataFrame(
+        {
+            "time": pd.date_range("2024-01-01", periods=1_200, freq="15min"),
+            "blower": on.astype(int),
+            "power": np.where(on, 60 + rng.normal(0, 1, 1_200), 0).round(1),
+            "flow": (300 + 20 * np.sin(np.arange(1_200) / 15.3) + rng.normal(0, 3, 1_200)).round(0),
+        }
+    )
+    made = Synthesizer("prior").fit(frame).generate(rows=1_200, random_state=1)
+    assert ((made["blower"] == 1) == (made["power"] > 0)).all()
+    assert 0.4 < made["blower"].mean() < 0.6

@@ -8,7 +8,9 @@ import pytest
 from scipy.signal import lfilter
 
 from dowgan import Synthesizer, load
+from dowgan.idle import find_idle
 from dowgan.states import Rest, find_states
+from dowgan.stretch import borders
 from dowgan.table import read
 
 ROWS = 2_400
@@ -220,3 +222,35 @@ def test_a_setting_that_was_changed_three_times_is_changed_about_as_often() -> N
         made = model.generate(random_state=seed)
         assert (made["set"].diff().fillna(0) != 0).sum() <= 8
         assert (made["temp"] - made["set"]).abs().mean() < 0.4
+
+
+def stack(rows: int = 1_600) -> pd.DataFrame:
+    """A fuel cell's stack with six outages of six hours, at no hour of the day in particular."""
+    rng = np.random.default_rng(4)
+    runs = np.ones(rows, dtype=int)
+    for start in (131, 402, 650, 911, 1190, 1403):
+        runs[start : start + 6] = 0
+    noise = np.convolve(rng.standard_normal(rows + 5), np.ones(6) / 6, "valid")
+    return pd.DataFrame(
+        {
+            "time": pd.date_range("2024-01-01", periods=rows, freq="h"),
+            "running": runs,
+            "hours": 1_200 + np.cumsum(runs),
+            "current": (runs * (60 + noise)).round(1),
+            "temp": np.where(runs == 1, 65 + noise + rng.normal(0, 0.2, rows), 30 + rng.normal(0, 0.3, rows)).round(1),
+        }
+    )
+
+
+def test_what_is_off_in_a_state_stays_off_and_outages_are_no_schedule() -> None:
+    table = read(stack())
+    assert not find_idle(table.schema.channels, table.runs, table.schema.clock.cycles())
+    made = Synthesizer("prior", random_state=0).fit(stack()).generate(rows=1_600, random_state=1)
+    off = made["running"] == 0
+    assert 12 <= off.sum() <= 72
+    assert (made.loc[off, "current"] == 0).all()
+    assert (made.loc[~off, "current"] > 0).all()
+    assert (made["hours"].diff().iloc[1:] == made["running"].iloc[1:]).all()
+    running = made["running"].to_numpy()
+    edges = borders(running)
+    assert np.median(np.diff(edges)[running[edges[:-1]] == 0]) == 6

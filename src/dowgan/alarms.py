@@ -15,7 +15,9 @@ from dowgan.table.schema import Column
 FEWEST = 20  # rows in which it is on, and in which it is off
 EACH = 5  # of the former that a further limit must explain
 MOST = 4  # limits
-NARROW = 0.1  # of a column's spread, from the last value off to the first one on, at most: else it follows a state
+NARROW = 0.1  # of a column's spread, from the last value off to the first one on, at most, of a state
+FEW = 4  # values of a column that tells no state: the state tells it, such as hours that go on or not
+LOOK = 2_000  # rows on which they are counted
 BLOCKS = 8  # of time, of which every other one tells the limits, and the rest tries them
 WRONG = 0.1  # rows that are told wrong there at most, of those in which it is on
 
@@ -87,7 +89,10 @@ class Alarm:
 
 
 def find_alarms(
-    columns: Sequence[Column], values: Float[np.ndarray, "N C"], sources: Sequence[int]
+    columns: Sequence[Column],
+    values: Float[np.ndarray, "N C"],
+    sources: Sequence[int],
+    states: Sequence[int] = (),
 ) -> tuple[Alarm, ...]:
     """Find the columns of two levels that limits of others tell in every row.
 
@@ -95,13 +100,15 @@ def find_alarms(
         columns: the schema's channels.
         values: in the user's units, level numbers of labels, NaN missing; in the order of time.
         sources: numbers of the columns that may tell them.
+        states: columns that are states of their own, unless a limit tells them closely.
     """
-    found = (_alarm(columns, values, place, sources) for place, column in enumerate(columns) if column.role == "value")
+    looked = [place for place, column in enumerate(columns) if column.role == "value"]
+    found = (_alarm(columns, values, place, sources, place in states) for place in looked)
     return tuple(alarm for alarm in found if alarm is not None)
 
 
 def _alarm(
-    columns: Sequence[Column], values: Float[np.ndarray, "N C"], place: int, sources: Sequence[int]
+    columns: Sequence[Column], values: Float[np.ndarray, "N C"], place: int, sources: Sequence[int], state: bool
 ) -> Alarm | None:
     """The alarm that a column is, None if it is none; the rarer level is tried as the one that is on first."""
     rows = values[~np.isnan(values[:, place])]
@@ -110,7 +117,9 @@ def _alarm(
         return None
     rare = int(counts[1] <= counts[0])
     for off, on in ((levels[1 - rare], levels[rare]), (levels[rare], levels[1 - rare])):
-        limits = _limits(columns, rows, rows[:, place] == on, [source for source in sources if source != place])
+        others = [source for source in sources if source != place]
+        others = [source for source in others if not state or len(np.unique(rows[:LOOK, source])) > FEW]
+        limits = _limits(columns, rows, rows[:, place] == on, others, NARROW if state else np.inf)
         if limits:
             texts = columns[place].labels
             label = texts[int(on)] if columns[place].kind in ("category", "boolean") else f"{on:g}"
@@ -121,10 +130,19 @@ def _alarm(
 
 
 def _limits(
-    columns: Sequence[Column], rows: Float[np.ndarray, "N C"], on: Bool[np.ndarray, " N"], sources: Sequence[int]
+    columns: Sequence[Column],
+    rows: Float[np.ndarray, "N C"],
+    on: Bool[np.ndarray, " N"],
+    sources: Sequence[int],
+    widest: float,
 ) -> tuple[Limit, ...]:
-    """The fewest limits, one after another, that no row without the alarm passes and every row with it does."""
-    tried = [limit for place in sources for sign in (1.0, -1.0) if (limit := _limit(columns, rows, on, place, sign))]
+    """The fewest limits, one after another, that no row without the alarm passes and every row with it does.
+
+    Args:
+        widest: spreads of a column from the last value off to the first one on, at most.
+    """
+    found = (_limit(columns, rows, on, place, sign, widest) for place in sources for sign in (1.0, -1.0))
+    tried = [limit for limit in found if limit is not None]
     chosen, left = list[Limit](), on.copy()
     while left.any() and len(chosen) < MOST and tried:
         best = max(tried, key=lambda limit: int((limit.passed(rows) & left).sum()))
@@ -137,7 +155,12 @@ def _limits(
 
 
 def _limit(
-    columns: Sequence[Column], rows: Float[np.ndarray, "N C"], on: Bool[np.ndarray, " N"], place: int, sign: float
+    columns: Sequence[Column],
+    rows: Float[np.ndarray, "N C"],
+    on: Bool[np.ndarray, " N"],
+    place: int,
+    sign: float,
+    widest: float,
 ) -> Limit | None:
     """The limit at the outermost value without the alarm; None where nothing lies beyond it, or all too far away."""
     outward = sign * rows[:, place]
@@ -150,9 +173,11 @@ def _limit(
         return None
     decimals, gap = resolution(columns[place]), float(beyond.min() - last)
     least = columns[place].step or (0.0 if decimals is None else 10.0**-decimals)
-    if gap > max(1.01 * least, NARROW * float(outward[known].std())):
+    spread = float(outward[known].std())
+    if gap > max(1.01 * least, widest * spread):
         return None
-    return Limit(place, sign, float(sign * (last + (least or gap) / 2)), float(sign * last))
+    step = gap if gap > NARROW * spread else least or gap
+    return Limit(place, sign, float(sign * (last + step / 2)), float(sign * last))
 
 
 def _holds_elsewhere(alarm: Alarm, rows: Float[np.ndarray, "N C"]) -> bool:

@@ -23,7 +23,7 @@ from dowgan.errors import OptionError
 from dowgan.known import beside_groups, ends_of, first_or_none
 from dowgan.levels import Level, Levels, fit_levels, no_levels
 from dowgan.profile import at
-from dowgan.regimes import Regimes, fit_regimes
+from dowgan.regimes import Regimes, fit_regimes, with_settled
 from dowgan.setpoints import Setpoints, fit_setpoints
 from dowgan.stocks import Stock
 from dowgan.stretch import MANY_RUNS
@@ -158,6 +158,7 @@ class Channels:
             curve.off(own, regime)
             out[:, curve.column] = own[:, curve.column]
             curve.on(out, regime)
+        self.regimes.put(out, regime)
         return out
 
     def complete(
@@ -237,10 +238,13 @@ def fit_channels(
         raise OptionError("Every column that varies is a condition; leave at least one column that is not.")
     courses = [(run.values, regimes.of(run.values)) for run in runs]
     setpoints, trajectories = _fit_setpoints(columns, runs, places, courses, regimes)
+    drawn = [i for i in places if i not in setpoints.columns]
+    regimes = with_settled(regimes, columns, runs, drawn)
+    drawn = [i for i in drawn if i not in regimes.told]
     led = np.concatenate([setpoints.led(setpoints.told(regime, known)) for known, regime in courses])
     moving = regimes.moving(np.concatenate([run.values for run in runs]) - led)
     told = {*setpoints.columns, *(column for column, *_ in setpoints.followers), *regimes.telling}
-    free = [i for i in numbers(columns) if i in places and i not in told]
+    free = [i for i in numbers(columns) if i in drawn and i not in told]
     turns = _turns(columns, runs, free)
     curves: tuple[Curve, ...] = ()
     if len(runs) < MANY_RUNS:  # of many the place in the run tells what columns do together
@@ -248,7 +252,6 @@ def fit_channels(
         curves = fit_curves(moving, regime, [i for i in free if i not in turns and not columns[i].levels], len(regimes))
     for curve in curves:
         curve.off(moving, regime)
-    drawn = [i for i in places if i not in setpoints.columns]
     codes = tuple(fit_code(i, columns[i], moving[:, i], turns.get(i)) for i in drawn)
     width = sum(code.width for code in codes)
     fitted = Channels(

@@ -17,6 +17,7 @@ from dowgan.profile import typical_rows
 from dowgan.relations import Relations, find_relations
 from dowgan.rng import Streams
 from dowgan.seasonal import fit_season, trending
+from dowgan.states import find_switches
 from dowgan.stocks import Stock
 from dowgan.stretch import Stretch, split
 from dowgan.table.schema import Run, Table
@@ -91,7 +92,9 @@ def fit_priors(table: Table, window: int | None, streams: Streams, stocks: Seque
         OptionError: every column is a condition.
     """
     units = [table.schema.unit(column.name) for column in table.schema.channels]
-    relations = find_relations(table.schema.channels, np.concatenate([run.values for run in table.runs]), units)
+    states = find_switches(table.schema.channels, table.runs, table.schema.clock.cycles())
+    values = np.concatenate([run.values for run in table.runs])
+    relations = find_relations(table.schema.channels, values, units, states)
     relations = relations.without([stock.column for stock in stocks])
     limited = [alarm.place for alarm in relations.alarms]
     channels = fit_channels(table.schema, table.runs, relations.same, stocks, limited)

@@ -10,10 +10,12 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dowgan.courses import Course, numbers
+from dowgan.stretch import borders
 from dowgan.table.schema import Column, Run
 
 FEWEST = 8  # rows of a phase, at least
 ALWAYS = 0.98  # share of them that stand at the value
+SHUFFLES = 99  # of the stretches in which a column moves
 SOME = 0.05  # share of all rows in such phases, at least
 
 
@@ -74,7 +76,30 @@ def find_idle(columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence[i
             rows = np.bincount(phase, minlength=period)
             stood = np.bincount(phase, values[known, place] == value, minlength=period)
             idle = (rows >= FEWEST) & (stood >= ALWAYS * rows)
-            if not idle.all() and rows[idle].sum() >= SOME * rows.sum():
+            moved = [(run.values[:, place] != value) & ~np.isnan(run.values[:, place]) for run in runs]
+            if not idle.all() and rows[idle].sum() >= SOME * rows.sum() and _by_clock(moved, rows, int(idle.sum())):
                 out.append(Idle((place,), value, idle))
                 break
     return out
+
+
+def _by_clock(moved: Sequence[Bool[np.ndarray, " _T"]], rows: Int[np.ndarray, " F"], idle: int) -> bool:
+    """Whether more phases are idle than when the stretches in which a column moves begin at any phase: a few outages
+    leave most hours alone without going by the clock.
+
+    Args:
+        moved: in which rows of each run it moves.
+        rows: of each phase.
+        idle: phases in which it hardly does.
+    """
+    period, rng = len(rows), np.random.default_rng(0)
+    edges = [borders(run.astype(int)) for run in moved]
+    lengths = np.concatenate([np.diff(e)[run[e[:-1]]] for e, run in zip(edges, moved, strict=True)])
+    whole, rest = np.divmod(lengths, period)
+    for _ in range(SHUFFLES):
+        begun = rng.integers(period, size=len(lengths))
+        change = np.bincount(begun, minlength=2 * period + 1) - np.bincount(begun + rest, minlength=2 * period + 1)
+        touched = whole.sum() + np.cumsum(change)[:-1].reshape(2, period).sum(axis=0)
+        if ((rows >= FEWEST) & (touched <= (1 - ALWAYS) * rows)).sum() >= idle:
+            return False
+    return True

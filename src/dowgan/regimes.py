@@ -7,7 +7,8 @@ Shapes: T rows, N rows of runs, C columns (the schema's channels), Q columns tha
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -15,10 +16,13 @@ from jaxtyping import Bool, Float, Int
 from dowgan.errors import OptionError
 from dowgan.states import Rest, State, filled, find_states
 from dowgan.stocks import Stock
+from dowgan.stretch import borders
 from dowgan.succession import Timetable
 from dowgan.table.schema import Column, Run, Schema
 
 DECIDES = 100.0  # times that a given state weighs against one that is not
+SETTLED = (3, 12)  # spells and rows of a regime in all of which a column has one value that it seldom has elsewhere:
+SELDOM = 0.2  # share of the other rows
 RUNS_EACH = 4  # runs for each value of a number that is a condition, so that it tells regimes and is no constant
 
 
@@ -34,6 +38,7 @@ class Regimes:
         states: that numbers tell, part of the regime too; none where the user named conditions.
         counted: which of both hold numbers, such as a set-point.
         levels: [R Q] the level numbers, or the numbers themselves, of each regime; 0 or 1 of a state.
+        settled: [R C] the one value that a column has in a regime, such as no current where a stack is off; else NaN.
     """
 
     conditions: tuple[int, ...]
@@ -42,6 +47,7 @@ class Regimes:
     states: tuple[State, ...]
     counted: tuple[bool, ...]
     levels: Float[np.ndarray, "R Q"]
+    settled: Float[np.ndarray, "R C"]
 
     def __len__(self) -> int:
         return len(self.levels)
@@ -50,6 +56,11 @@ class Regimes:
     def telling(self) -> list[int]:
         """The columns that tell the regime."""
         return [*self.conditions, *(state.place for state in self.states)]
+
+    @property
+    def told(self) -> list[int]:
+        """The columns that have one value in each regime."""
+        return np.flatnonzero(~np.isnan(self.settled).any(axis=0)).tolist()
 
     def of(
         self, values: Float[np.ndarray, "T C"], given: Bool[np.ndarray, "T C"] | None = None
@@ -156,6 +167,13 @@ class Regimes:
             values[:, place] = self.levels[regime, number]
         for number, state in enumerate(self.states, len(self.conditions)):
             values[:, state.place] = state.kept(values[:, state.place], self.levels[regime, number])
+        settled = self.settled[regime]
+        np.copyto(values, settled, where=~np.isnan(settled))
+
+    @cached_property
+    def _settles(self) -> bool:
+        """Whether a column has one value in a regime."""
+        return not bool(np.isnan(self.settled).all())
 
     @property
     def _rests(self) -> list[Rest]:
@@ -167,6 +185,8 @@ class Regimes:
         out = values.copy()
         for state in self._rests:
             out[out[:, state.place] == state.value, state.place] = np.nan
+        if self._settles:
+            out[values == self.settled[self.of(values)]] = np.nan
         return out
 
     def with_rests(self, given: Float[np.ndarray, "T C"], values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
@@ -175,6 +195,9 @@ class Regimes:
         for state in self._rests:
             rests = np.isnan(given[:, state.place]) & (values[:, state.place] == state.value)
             out[rests, state.place] = state.value
+        if self._settles:
+            settled = self.settled[self.of(values)]
+            np.copyto(out, settled, where=np.isnan(given) & (values == settled))
         return out
 
     def words(self, names: Sequence[str]) -> list[str]:
@@ -211,7 +234,31 @@ def fit_regimes(
     levels = np.zeros((1, 0))
     if counted:
         levels = np.unique(_told(np.concatenate([run.values for run in runs]), conditions, states), axis=0)
-    return Regimes(conditions, not named and bool(counted), scheduled, states, tuple(counted), levels)
+    free = np.full((len(levels), len(columns)), np.nan)
+    return Regimes(conditions, not named and bool(counted), scheduled, states, tuple(counted), levels, free)
+
+
+def with_settled(regimes: Regimes, columns: Sequence[Column], runs: Sequence[Run], places: Sequence[int]) -> Regimes:
+    """Return regimes with the values that some columns have in all rows of one and seldom elsewhere.
+
+    Args:
+        columns: the schema's channels.
+        runs: of the table.
+        places: the columns that may have one; at least one of them is left to be modelled.
+    """
+    settled = np.full((len(regimes), len(columns)), np.nan)
+    courses = [regimes.of(run.values) for run in runs]
+    values, regime = np.concatenate([run.values for run in runs]), np.concatenate(courses)
+    begun = np.concatenate([course[borders(course)[:-1]] for course in courses])
+    looked = [place for place in places if place not in regimes.telling and columns[place].role == "value"]
+    for number in np.flatnonzero(np.bincount(begun, minlength=len(regimes)) >= SETTLED[0]):
+        inside, outside = values[regime == number], values[regime != number]
+        for place in looked:
+            known, elsewhere = (part[~np.isnan(part[:, place]), place] for part in (inside, outside))
+            if len(known) >= SETTLED[1] and not np.ptp(known) and len(elsewhere):
+                settled[number, place] = known[0] if (elsewhere == known[0]).mean() <= SELDOM else np.nan
+    found = replace(regimes, settled=settled)
+    return regimes if set(places) <= set(found.told) else found
 
 
 def _told(

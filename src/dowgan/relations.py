@@ -190,13 +190,16 @@ def holding(rules: Sequence[Rule], values: Float[np.ndarray, "N C"]) -> tuple[Ru
     return tuple(rule for rule in rules if not rule.misses(values).any())
 
 
-def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], units: Sequence[str] = ()) -> Relations:
+def find_relations(
+    columns: Sequence[Column], values: Float[np.ndarray, "N C"], units: Sequence[str] = (), states: Sequence[int] = ()
+) -> Relations:
     """Find the rules that hold in every row between numeric values of one kind.
 
     Args:
         columns: the schema's channels.
         values: in the user's units, NaN missing.
         units: of each, "" where it is not known; what has another one is neither above nor below.
+        states: columns that last or follow the clock: others follow them rather than tell them.
     """
     usable = free_numbers(columns)
     some = values[:: max(1, len(values) // LOOK)]
@@ -222,7 +225,7 @@ def find_relations(columns: Sequence[Column], values: Float[np.ndarray, "N C"], 
     tied = [*(rule.members for rule in sums), *(rule.members for rule in formulas)]  # a part is below its sum anyway
     order = [pair for pair in below if not any(set(pair) <= members for members in tied)]
     bound = {place for members in (*tied, *map(set, order)) for place in members}  # told last, it would break these
-    alarms = tuple(alarm for alarm in find_alarms(columns, values, leaders) if alarm.place not in bound)
+    alarms = tuple(alarm for alarm in find_alarms(columns, values, leaders, states) if alarm.place not in bound)
     return Relations(tuple(same), _in_order(order), tuple(sums), tuple(empty), formulas, alarms)
 
 

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float
 
-from dowgan.stretch import borders
-from dowgan.succession import follows_clock
+from dowgan.stretch import LASTS, borders
+from dowgan.succession import Course, follows_clock
 from dowgan.table.schema import Column, Run
 
 MOST_LEVELS = 8  # of a number that is a state
 FEW = 4  # values of a number that does not rest, but moves between them
 MOST_TOGETHER = 16  # combinations of states
-LASTS = 8.0  # rows of a mean stretch, at least
 BRIEF = 3.0  # rows of a mean stretch of each value, at least
 CHANGES = 4  # of a state, at least
 SETTINGS = 2  # the same of a label or setting that stands for long
@@ -128,6 +127,30 @@ def find_states(
     return (found, numbers) if len(found) + len(known) < len(columns) else ((), ())
 
 
+def find_switches(columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence[int]) -> list[int]:
+    """Return the columns of two levels that last or follow the clock, such as a defrost in every eighth hour.
+
+    Args:
+        columns: of the table, with the number of each.
+        runs: of the table.
+        cycles: of the clock in rows.
+    """
+    out = []
+    for place, column in enumerate(columns):
+        parts = [filled(run.values[:, place]) for run in runs]
+        if column.role == "value" and len(np.unique(np.concatenate(parts))) == 2:
+            lasting = _lasts(parts, 1)
+            if lasting or follows_clock(_courses(parts, [run.offset for run in runs]), 2, cycles):
+                out.append(place)
+    return out
+
+
+def _courses(parts: Sequence[Float[np.ndarray, " _T"]], positions: Sequence[int]) -> list[Course]:
+    """The number of each value of a state, with the position of the first row of each run."""
+    _, codes = np.unique(np.concatenate(parts), return_inverse=True)
+    return list(zip(positions, np.split(codes, np.cumsum([len(part) for part in parts])[:-1]), strict=True))
+
+
 def _found(
     columns: Sequence[Column],
     runs: Sequence[Run],
@@ -171,12 +194,9 @@ def _seen_with(
     """States so far and one more, None if it neither lasts nor follows the clock, or some combination is too rare."""
     if any(np.isnan(part).any() for part in parts):
         return None
-    values, codes = np.unique(np.concatenate(parts), return_inverse=True)
-    courses = list(zip(positions, np.split(codes, np.cumsum([len(part) for part in parts])[:-1]), strict=True))
-    if (
-        not brief
-        and not _lasts(parts)
-        and not (len(values) <= MOST_LEVELS and follows_clock(courses, len(values), cycles))
+    levels = len(np.unique(np.concatenate(parts)))
+    if not (brief or _lasts(parts)) and (
+        levels > MOST_LEVELS or not follows_clock(_courses(parts, positions), levels, cycles)
     ):
         return None
     out = np.column_stack([flags, np.concatenate(parts)])

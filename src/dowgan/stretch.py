@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from jaxtyping import Float, Int
 
+LASTS = 8.0  # rows of a mean stretch of a state, at least
 HELD_OUT = 0.25  # share of the rows, the last ones, on which a part of a model must prove itself
 MANY_RUNS = 8  # of which whole ones are held out
 
