@@ -61,13 +61,16 @@ class Batches:
 
     def between(self, own: Past, rng: np.random.Generator) -> Int[np.ndarray, " T"]:
         """Return the steps of a run, each about as long as there and in another one that has them, of the same labels
-        if there is one: a recipe's, and no copy."""
+        if there is one: a recipe's, and no copy. Steps that last as long in both runs do so here."""
         among = next((some for use in (self.labels, ()) if len(some := self._kinds[_kind(own, use)]) > 1), [])
         if not among:
             return own.course
         other, share = among[int(rng.integers(len(among) - 1))], rng.uniform(*MIXED)
         other = among[-1] if other is own else other
-        length = own.regime[:, 1] ** (1 - share) * other.regime[:, 1] ** share
+        lasts, theirs = own.regime[:, 1], other.regime[:, 1]
+        length, apart = lasts ** (1 - share) * theirs**share, np.abs(lasts - theirs)
+        length += (own.rows - length.sum()) * apart / max(apart.sum(), 1)
+        length = np.maximum(length, 1.0)
         ends = np.rint(np.cumsum(length) / length.sum() * own.rows).astype(int)
         return np.repeat(own.regime[:, 0], np.diff(ends, prepend=0))
 
