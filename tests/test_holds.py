@@ -4,6 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 import pandas as pd
+from scipy.signal import lfilter
 
 import dowgan
 from dowgan.holds import Deadband, Hold, find_holds, repeats
@@ -234,3 +235,22 @@ def test_what_rests_at_one_value_alone_is_not_held() -> None:
     assert find_holds(columns, runs, [run(drawn[:, None])]) == ()
     price = np.repeat(rng.choice([0.0, 0.0, 1.1, 1.2, 1.3], 200), 10) + 0.0
     assert len(find_holds(columns, [run(price[:, None])], [run(drawn[:, None])])) == 1  # it stands beside 0 as well
+
+
+def test_a_daily_sample_stands_until_the_next_one_and_is_no_noise() -> None:
+    """Empty cells between samples, of which the other columns tell nothing: what they do in between was never seen."""
+    rng, rows = np.random.default_rng(7), 1_440
+    times = pd.date_range("2024-10-01", periods=rows, freq="h")
+    slow = lfilter([0.3], [1.0, -0.95], rng.normal(size=(3, rows)), axis=1)
+    frame = pd.DataFrame({"time": times, **{f"x{i}": (10 + x).round(2) for i, x in enumerate(slow)}})
+    samples = (600 + 60 * rng.standard_normal(rows)).round(0)
+    frame["cod"] = np.where(times.hour == 7, samples, np.nan)
+    model = dowgan.Synthesizer("prior").fit(frame)
+    made = model.generate(rows=rows, random_state=1)
+    changed = made["cod"].diff().abs() > 0
+    assert set(made.loc[changed, "time"].dt.hour) == {7}
+    assert 0.6 < made["cod"].std() / frame["cod"].std() < 1.4
+    later = model.extend(steps=60, paths=5).paths
+    assert set(later.loc[later.groupby("path")["cod"].diff().abs() > 0, "time"].dt.hour) == {7}
+    finer = model.densify(frame, factor=2)["cod"].to_numpy()
+    assert np.std(np.diff(finer)) < 0.25 * frame["cod"].std(), "between samples it moves smoothly"

@@ -45,6 +45,11 @@ class Course(ABC):
             positions: of the first rows, on the table's clock.
         """
 
+    @property
+    def to_the_beat(self) -> bool:
+        """Whether a value stands until the clock's next beat."""
+        return False
+
     def go_on(self, values: Float[np.ndarray, "N C"], last: Float[np.ndarray, "2 C"], position: int) -> None:
         """Bring rows that follow a table onto the course, in place; only asked where that is no matter of chance.
 

@@ -13,6 +13,10 @@ from scipy.fft import irfft, next_fast_len, rfft
 BLOCK = 4_096  # rows that are correlated at once
 SPARSE = 0.1  # of the lag of which most pairs are known, below which the share of known pairs tells nothing
 FEW_PAIRS = 30.0  # known pairs of values below which a covariance is drawn to zero
+SELDOM = 0.2  # share of the rows in which a channel is known, below which its ties are doubted
+DOUBT = 4.0  # squares of a chance correlation, as which doubt counts
+TIES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.0)  # of a seldom known channel, the strongest that leave it smooth:
+ROUGH = 0.05  # by how much less its neighbouring rows may be alike than its own values say
 IMPOSSIBLE = 2.0  # times the greatest variance, from which a covariance is nonsense
 LIFTS = (0.0, 1e-6, 1e-5, 1e-4, 1e-3)  # of variances of about one
 CIRCLE, LEAST_CIRCLE = 4, 4_096  # lags of the circle on which filters act: times as many as known, and at least
@@ -85,7 +89,45 @@ def lagged_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int) -> F
     )  # by the number of runs, if all are long
     taper = (possible / np.maximum(possible + lost, 1))[:, None, None]
     means = products / np.maximum(counts, 1) * np.minimum(counts / enough, 1)
-    return _bridged(means, counts / np.maximum(possible, 1)[:, None, None]) * taper
+    seldom = np.diag(counts[0]) < SELDOM * possible[0]
+    if seldom.any():
+        means = _surely(means, counts, seldom)
+    out = _bridged(means, counts / np.maximum(possible, 1)[:, None, None]) * taper
+    return _loosened(out, seldom) if seldom.any() and lags > 1 else out
+
+
+def _surely(
+    means: Float[np.ndarray, "L D D"], counts: Float[np.ndarray, "L D D"], seldom: Bool[np.ndarray, " D"]
+) -> Float[np.ndarray, "L D D"]:
+    """Return covariances, those with a channel that is seldom known as far as its few values tell them from chance.
+
+    Of 40 daily samples the correlation with each other channel, at each of hundreds of lags, is .16 by chance, and all
+    of it together would tell more than there is.
+    """
+    scale = np.sqrt(np.maximum(np.diag(means[0]), 1e-12))
+    square = counts * (means / np.outer(scale, scale)) ** 2
+    return np.where(_ties(seldom), means * square / (square + DOUBT), means)
+
+
+def _ties(seldom: Bool[np.ndarray, " D"]) -> Bool[np.ndarray, "D D"]:
+    """Which covariances tie a seldom known channel to another."""
+    return (seldom[:, None] | seldom) & ~np.eye(len(seldom), dtype=bool)
+
+
+def _loosened(lagged: Float[np.ndarray, "L D D"], seldom: Bool[np.ndarray, " D"]) -> Float[np.ndarray, "L D D"]:
+    """Return covariances with ties of seldom known channels so loose that they leave these as smooth as they are.
+
+    What all ties together tell of a channel in excess of its variance would be made up for by noise from row to row.
+    """
+
+    def smooth(ties: float) -> Float[np.ndarray, " D"]:
+        valid = as_valid(np.where(_ties(seldom), ties * lagged, lagged))[:2]
+        own = np.diagonal(valid, axis1=1, axis2=2)
+        return own[1] / np.maximum(own[0], 1e-12)
+
+    least = smooth(0.0)[seldom] - ROUGH
+    chosen = next(ties for ties in TIES if ties == 0 or (smooth(ties)[seldom] >= least).all())
+    return np.where(_ties(seldom), chosen * lagged, lagged)
 
 
 def _bridged(means: Float[np.ndarray, "L D D"], known: Float[np.ndarray, "L D D"]) -> Float[np.ndarray, "L D D"]:

@@ -293,9 +293,13 @@ class Extender:
         Args:
             chance: [P K H+1], of each path and course.
         """
-        last, position = history.rises.values[-2:], history.stretch.position + len(history.stretch.values)
+        came, position = history.rises.values, history.stretch.position + len(history.stretch.values)
+        known = ~np.isnan(came).all(axis=0)
         for place, course in enumerate(self.model.holds):
-            columns = list(course.columns)
+            columns, last = list(course.columns), came[-2:]
+            if course.to_the_beat and known[columns].all():  # the last sample stands on
+                last = np.stack([last[0], last_known(came)])
+                last[0, columns] = last[1, columns]
             if not course.by_clock and (len(last) < 2 or np.isnan(last[:, columns]).any()):
                 continue
             if not course.by_chance:

@@ -15,7 +15,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int, Num
 
 from dowgan.courses import Course, numbers, resolution, rounded, written
-from dowgan.lengths import Lengths, fit_lengths, measure, together
+from dowgan.lengths import FEW, REGULAR, Lengths, fit_lengths, measure, together
 from dowgan.table.schema import Column, Run
 
 MORE = 0.03  # share of rows that repeat the last value in the table, beyond those of the draw
@@ -45,6 +45,10 @@ class Hold(Course):
     @property
     def by_chance(self) -> bool:
         return self.lengths.every == 1
+
+    @property
+    def to_the_beat(self) -> bool:
+        return self.lengths.every > 1
 
     def apply(
         self, values: Float[np.ndarray, "P N C"], chance: Float[np.ndarray, "P N"], positions: Int[np.ndarray, " P"]
@@ -168,7 +172,23 @@ def find_holds(
         hold = _hold(columns[group[0]], runs, changes, group, float(own[group[0]]))
         if hold is not None:
             out.append(_liker(runs, drawn, hold))
-    return tuple(out)
+    return (*out, *_samples(columns, runs, [place for place in numbers(columns) if place not in but]))
+
+
+def _samples(columns: Sequence[Column], runs: Sequence[Run], places: Sequence[int]) -> list[Hold]:
+    """Columns that are known at the beats of the clock alone, such as a laboratory's daily sample: what the process did
+    in between was never seen, and each value stands until the next one."""
+    out = []
+    for place in places:
+        at = [np.flatnonzero(~np.isnan(run.values[:, place])) for run in runs]
+        apart = np.concatenate([np.diff(rows) for rows in at])
+        every = int(np.bincount(apart).argmax()) if len(apart) >= FEW else 1
+        phases = np.concatenate([run.offset + rows for run, rows in zip(runs, at, strict=True)]) % every
+        phase = int(np.bincount(phases).argmax()) if len(phases) else 0
+        if every > 1 and (phases == phase).mean() >= REGULAR:
+            lengths = Lengths(np.empty(0), np.array([every]), np.ones((1, 1)), np.empty(0), every, phase)
+            out.append(Hold((place,), resolution(columns[place]), lengths))
+    return out
 
 
 def _only_rests(column: Column, values: Sequence[Float[np.ndarray, " _N"]]) -> bool:
