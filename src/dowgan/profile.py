@@ -107,7 +107,7 @@ def _log_course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
     """
     overall = mean_known(np.concatenate(list(rests)) ** 2) + 1e-12
     total, count = along([r**2 / overall for r in rests], places)
-    own = 0.5 * np.log(np.maximum(total / np.maximum(count, 1), LEAST_SHARE))
+    own = np.where(count > 0, 0.5 * np.log(np.maximum(total / np.maximum(count, 1), LEAST_SHARE)), 0.0)
     chance = mean_known(np.where(count > 0, 0.5 / np.maximum(count, 1), np.nan))
     return own * np.maximum(1 - chance / np.maximum(mean_known(own**2), 1e-12), 0.0)
 
@@ -127,7 +127,8 @@ def _cost(rests: Rests, log_spread: Rests) -> Float[np.ndarray, " D"]:
     scaled = [r / np.exp(s) for r, s in zip(rests, log_spread, strict=True)]
     steps = np.abs(np.concatenate([np.diff(r, axis=0) for r in scaled]))
     sizes = log_rms(np.concatenate(scaled)) + np.log(mean_known(steps) + 1e-12)
-    return sizes + 2 * mean_known(np.concatenate(list(log_spread)))
+    told = [np.where(np.isnan(r), np.nan, s) for r, s in zip(rests, log_spread, strict=True)]
+    return sizes + 2 * mean_known(np.concatenate(told))
 
 
 def _runs_apart(rests: Rests) -> int:
