@@ -260,3 +260,26 @@ def test_what_is_no_trajectory() -> None:
     assert [(names[column], names[leader]) for column, leader, _ in followers] == [("follows", "ramp")]
     assert followers[0][2] == pytest.approx(0.1, abs=0.005)
     assert fit_trajectories(columns, table.runs[:7], range(len(columns))).columns == ()
+
+
+def test_doses_that_fall_in_the_course_of_a_run_do_so_in_what_is_made() -> None:
+    """Twelve patients, of unequal stays, whose dose is lowered or raised every few hours and falls all in all."""
+    rng, parts = np.random.default_rng(6), []
+    for number in range(12):
+        rows = int(rng.integers(110, 200))
+        level, dose = 3, []
+        for _ in range(rows // 10 + 1):
+            dose += [0.05 * level] * 10
+            level = int(np.clip(level + rng.choice([-1, 0, 1], p=[0.45, 0.35, 0.2]), 0, 4))
+        dose = np.array(dose[:rows]).round(2)
+        rate = 70 + 120 * dose + np.convolve(rng.standard_normal(rows + 9), np.ones(10) / 5, "valid")
+        parts.append(pd.DataFrame({"patient": f"P{number}", "dose": dose, "rate": rate.round(0)}))
+    made = (
+        dowgan.Synthesizer("prior", runs=["patient"], random_state=0)
+        .fit(pd.concat(parts, ignore_index=True))
+        .generate()
+    )
+    ends = made.groupby("patient")["dose"]
+    assert ends.first().mean() > ends.last().mean() + 0.05
+    thirds = made.groupby("patient")["rate"]
+    assert thirds.apply(lambda x: x.iloc[:40].mean() - x.iloc[-40:].mean()).mean() > 4

@@ -8,12 +8,13 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
-from jaxtyping import Int
+from jaxtyping import Float, Int
 
 from dowgan.model import Past
 
 PLACES = 50  # of a run, at which regimes are compared
 AGREE = 0.2  # more often than by chance, from which they belong to the place in the run
+DRIFT = 4.0  # standard errors by which a regime is surely more frequent early in runs than late
 MIXED = (0.2, 0.8)  # share that another run has in how long steps are
 
 
@@ -21,12 +22,23 @@ def by_place(past: Sequence[Past]) -> bool:
     """Return whether the regimes of many runs belong to the place in the run, as the steps of a recipe do.
 
     Any two runs then agree at the same place (of all, or counted from the first row) more often than by chance, by
-    Fleiss' kappa (1971).
+    Fleiss' kappa (1971); or a regime is more frequent early in a run than late, or less, as the doses of patients who
+    get well.
     """
     courses, shortest = [p.course for p in past], min(p.rows for p in past)
     shares = (np.arange(PLACES) + 0.5) / PLACES
     relative = np.stack([course[(shares * len(course)).astype(int)] for course in courses])
-    return any(_kappa(alike) > AGREE for alike in (relative, np.stack([c[:shortest] for c in courses])))
+    if any(_kappa(alike) > AGREE for alike in (relative, np.stack([c[:shortest] for c in courses]))):
+        return True
+    third = PLACES // 3
+    each = (relative == number for number in np.unique(relative))
+    return any(_drifts((own[:, -third:].mean(axis=1) - own[:, :third].mean(axis=1))) for own in each)
+
+
+def _drifts(change: Float[np.ndarray, " N"]) -> bool:
+    """Whether a change is surely not zero, by Student's t over the runs."""
+    error = float(change.std(ddof=1)) / np.sqrt(len(change))
+    return abs(float(change.mean())) > DRIFT * max(error, 1e-9)
 
 
 def _kappa(alike: Int[np.ndarray, "N P"]) -> float:
