@@ -5,9 +5,11 @@ import pandas as pd
 import pytest
 
 import dowgan
+from dowgan.batches import by_place
 from dowgan.covariances import parts_of
 from dowgan.errors import OptionError
 from dowgan.falling import find_falling
+from dowgan.model import Past, segments
 from dowgan.setpoints import fit_setpoints
 from dowgan.table import read
 from dowgan.trajectories import fit_trajectories
@@ -262,24 +264,21 @@ def test_what_is_no_trajectory() -> None:
     assert fit_trajectories(columns, table.runs[:7], range(len(columns))).columns == ()
 
 
-def test_doses_that_fall_in_the_course_of_a_run_do_so_in_what_is_made() -> None:
-    """Twelve patients, of unequal stays, whose dose is lowered or raised every few hours and falls all in all."""
-    rng, parts = np.random.default_rng(6), []
-    for number in range(12):
-        rows = int(rng.integers(110, 200))
-        level, dose = 3, []
-        for _ in range(rows // 10 + 1):
-            dose += [0.05 * level] * 10
-            level = int(np.clip(level + rng.choice([-1, 0, 1], p=[0.45, 0.35, 0.2]), 0, 4))
-        dose = np.array(dose[:rows]).round(2)
-        rate = 70 + 120 * dose + np.convolve(rng.standard_normal(rows + 9), np.ones(10) / 5, "valid")
-        parts.append(pd.DataFrame({"patient": f"P{number}", "dose": dose, "rate": rate.round(0)}))
-    made = (
-        dowgan.Synthesizer("prior", runs=["patient"], random_state=0)
-        .fit(pd.concat(parts, ignore_index=True))
-        .generate()
-    )
-    ends = made.groupby("patient")["dose"]
-    assert ends.first().mean() > ends.last().mean() + 0.05
-    thirds = made.groupby("patient")["rate"]
-    assert thirds.apply(lambda x: x.iloc[:40].mean() - x.iloc[-40:].mean()).mean() > 4
+def test_states_that_drift_along_runs_go_with_the_place_and_others_do_not() -> None:
+    """Doses of patients who get well, each at a pace of his own, and a machine that is on or off at any time."""
+    rng = np.random.default_rng(6)
+
+    def runs(down: float) -> list[Past]:
+        out = []
+        for _ in range(14):
+            level, course = int(rng.integers(0, 5)) if down == 0.3 else 4, []
+            for _ in range(int(rng.integers(11, 20))):
+                course += [level] * 10
+                level = int(np.clip(level + rng.choice([-1, 0, 1], p=[down, 0.7 - down, 0.3]), 0, 4))
+            parts = segments(np.array(course))
+            nothing = np.empty((len(parts), 0))
+            out.append(Past((), 0, 0, len(course), parts, np.empty((0, 1)), np.zeros(1), nothing))
+        return out
+
+    assert by_place(runs(0.6))
+    assert not by_place(runs(0.3))
