@@ -371,7 +371,8 @@ TABLES = {
     ),
     "mixed types": (
         steady(lambda i: "abc" if i in (4, 9) else f"{i}"),
-        "Column 'x' holds numbers, but row 5 holds 'abc': correct or empty that cell, or drop the column.",
+        "Column 'x' holds numbers, but row 5 holds 'abc': correct or empty that cell, or drop the column; or say "
+        "--missing 'abc' if that stands for a missing value.",
     ),
     "beyond a limit": (
         steady(lambda i: "<0.05" if i % 3 == 0 else f"{i}.25"),

@@ -261,10 +261,10 @@ def test_the_difference_that_is_tested_is_that_of_the_scores() -> None:
 @pytest.mark.parametrize(
     ("covered", "error", "mark", "said"),
     [
-        (0.88, 0.0, "good", "88% of the true values: as they should."),
-        (0.75, 0.06, "look", "75% of the true values: too narrow, unless by chance, as rows are few."),
-        (0.98, 0.01, "look", "98% of the true values: too wide."),
-        (0.60, 0.01, "bad", "60% of the true values: too narrow."),
+        (0.88, 0.0, "good", "88.0 % of the true values: as they should."),
+        (0.75, 0.06, "look", "75.0 % of the true values: too narrow, unless by chance, as rows are few."),
+        (0.98, 0.01, "look", "98.0 % of the true values: too wide."),
+        (0.60, 0.01, "bad", "60.0 % of the true values: too narrow."),
     ],
 )
 def test_bands_are_as_they_should_only_near_nine_in_ten(covered: float, error: float, mark: str, said: str) -> None:

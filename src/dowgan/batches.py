@@ -32,7 +32,7 @@ def by_place(past: Sequence[Past]) -> bool:
         return True
     third = PLACES // 3
     each = (relative == number for number in np.unique(relative))
-    return any(_drifts((own[:, -third:].mean(axis=1) - own[:, :third].mean(axis=1))) for own in each)
+    return any(_drifts(own[:, -third:].mean(axis=1) - own[:, :third].mean(axis=1)) for own in each)
 
 
 def _drifts(change: Float[np.ndarray, " N"]) -> bool:

@@ -54,6 +54,8 @@ def given_values(
     names = [c.name for c in columns]
     for name in where:
         _refuse_told(model.table_schema, name)
+        if name in model.table_schema.run_names:
+            raise OptionError(f"'{name}' tells runs apart, and generated runs have keys of their own: leave it out.")
         if name not in names:
             raise OptionError(unknown("column", name, names))
     regimes = named_conditions(model, model.table_schema)

@@ -71,7 +71,8 @@ FILES = {
     "mixed": (
         "t,x\n" + rows(lambda i: f"{i},{'abc' if i in (4, 7) else i}"),
         {},
-        "Column 'x' holds numbers, but row 5 holds 'abc': correct or empty that cell, or drop the column.",
+        "Column 'x' holds numbers, but row 5 holds 'abc': correct or empty that cell, or drop the column; or say "
+        "--missing 'abc' if that stands for a missing value.",
     ),
     "infinite": (
         "t,x\n" + rows(lambda i: f"{i},{'-inf' if i == 4 else i}"),
@@ -286,7 +287,8 @@ FRAMES = {
     ),
     "mixed": (
         FRAME.assign(b=[1, "x", *range(N - 2)]),
-        "Column 'b' holds numbers, but row 2 holds 'x': correct or empty that cell, or drop the column.",
+        "Column 'b' holds numbers, but row 2 holds 'x': correct or empty that cell, or drop the column; or say "
+        "--missing 'x' if that stands for a missing value.",
     ),
     "mixed text": (
         FRAME.assign(b=["x", "y", 3, *"abcdefghijklmnopq"]),
@@ -341,3 +343,9 @@ def test_tourism_and_tennessee_name_their_runs(data) -> None:
         "use --run fault "
         "--run split."
     )
+
+
+def test_a_spreadsheets_dates_are_told(tmp_path: Path) -> None:
+    path = tmp_path / "x.csv"
+    path.write_text("Date,x\n" + "".join(f"{45292 + day},{day % 7}.{day % 10}\n" for day in range(40)))
+    assert any("a spreadsheet's 2024-01-01" in note for note in read(path).notes)

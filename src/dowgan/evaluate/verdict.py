@@ -231,7 +231,9 @@ def _bands(verb: str, scores: Mapping[str, Any]) -> list[Judgement]:
     told = GOOD if off <= COVERAGE_ROOM else LOOK if off <= TWICE * room else BAD
     side = "too wide" if covered > AIM else "too narrow"
     how = "as they should" if told == GOOD else f"{side}, unless by chance, as rows are few" if off <= room else side
-    return [Judgement(verb, None, told, f"The 90 % bands hold {covered:.0%} of the true values: {how}.", "coverage")]
+    return [
+        Judgement(verb, None, told, f"The 90 % bands hold {100 * covered:.1f} % of the true values: {how}.", "coverage")
+    ]
 
 
 def _lost_tags(verb: str, scores: Mapping[str, Any], best: str) -> list[Judgement]:

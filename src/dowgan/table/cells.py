@@ -19,7 +19,7 @@ STATUS = (  # missing in a column of numbers: words that plant historians write 
     *NULLS, "-", "--", "?", "bad", "bad input", "bad data", "bad quality", "i/o timeout", "no data", "no result",
     "no value", "shutdown", "pt created", "scan off", "comm fail", "over range", "under range", "calc failed",
     "not connect", "intf shut", "configure", "arc off-line", "failed", "error", "#value!", "#div/0!", "#ref!",
-    "#num!", "#name?",
+    "#num!", "#name?", "#nv", "#wert!", "#bezug!", "#zahl!", "---", "k.a.", "n.v.",
 )  # fmt: skip
 _NUMBER = re.compile(r"[+-]?(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 LIMIT = re.compile(r"\s*[<>≤≥]=?\s*[+-]?\d*[.,]?\d+(?:[eE][+-]?\d+)?\s*")  # beyond what is measured: <0.05
@@ -225,8 +225,10 @@ def beyond_limit(name: str, marks: Sequence[str]) -> DataError:
 
 def mixed(name: str, row: int, value: object, what: str = "numbers") -> DataError:
     """The error for a column with something else in it; rows count from 1 below the header."""
+    cure = f"; or say --missing '{value}' if that stands for a missing value" if what == "numbers" else ""
     return DataError(
-        f"Column '{name}' holds {what}, but row {row} holds '{value}': correct or empty that cell, or drop the column."
+        f"Column '{name}' holds {what}, but row {row} holds '{value}': correct or empty that cell, or drop the column"
+        f"{cure}."
     )
 
 

@@ -12,6 +12,7 @@ from dowgan.errors import DataError, OptionError, unknown
 from dowgan.table import almanac
 from dowgan.table.adopt import adopt
 from dowgan.table.cells import Cells, from_text
+from dowgan.table.clocks import surely_named
 from dowgan.table.faults import faulty
 from dowgan.table.frames import Parts, from_frame, from_parquet
 from dowgan.table.kinds import step_notes, stray_notes, understand
@@ -21,6 +22,7 @@ from dowgan.table.schema import Column, Run, Schema, Source, Table
 from dowgan.table.sniff import load, sniff
 
 LEAST_ROWS = 8
+SERIAL = (30_000, 60_000)  # days since 1899-12-30 from 1982 to 2064, as spreadsheets hold dates
 
 
 def read(
@@ -191,12 +193,28 @@ def _table(
         columns, cells, placed, strange = adopt(schema, columns, cells, placed, judged)
     else:
         notes = (*notes, *stray_notes(list(found.values()), cells))
+        notes = (*notes, *_serial_note(placed))
     source, regrouped = _order(parts.source, placed)
     whole = Schema(tuple(columns), placed.clock, source)
     _check_content(whole, cells)
     runs = _runs(whole, placed, cells, judged)
     notes = (*notes, *regrouped, *(step_notes(whole, runs) if schema is None else ()))
     return Table(whole, runs, _digest(whole, runs), notes, strange)
+
+
+def _serial_note(placed: Layout) -> tuple[str, ...]:
+    """A sentence on a clock of numbers that may be the dates of a spreadsheet."""
+    clock = placed.clock
+    if clock.kind not in ("integer", "float") or not clock.column or not surely_named(clock.column):
+        return ()
+    first = float(np.array(placed.starts, dtype=float).min())
+    if not SERIAL[0] <= first <= SERIAL[1]:
+        return ()
+    day = pd.Timestamp("1899-12-30") + pd.Timedelta(days=int(first))
+    told = (
+        f"'{clock.column}' is a clock of numbers; if {first:g} is a spreadsheet's {day.date()}, write dates, so that "
+    )
+    return (told + "days and weeks are known",)
 
 
 def _timed(column: Column, placed: Layout, source: Source) -> Column:
