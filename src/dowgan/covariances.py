@@ -13,7 +13,7 @@ from scipy.fft import irfft, next_fast_len, rfft
 BLOCK = 4_096  # rows that are correlated at once
 SPARSE = 0.1  # of the lag of which most pairs are known, below which the share of known pairs tells nothing
 FEW_PAIRS = 30.0  # known pairs of values below which a covariance is drawn to zero
-SELDOM = 0.2  # share of the rows in which a channel is known, below which its ties are doubted
+SELDOM = 0.2  # share of the rows in which a channel is known, below which its ties are doubted if these stand alone
 DOUBT = 4.0  # squares of a chance correlation, as which doubt counts
 TIES = (1.0, 0.7, 0.5, 0.35, 0.25, 0.0)  # of a seldom known channel, the strongest that leave it smooth:
 ROUGH = 0.05  # by how much less its neighbouring rows may be alike than its own values say
@@ -89,11 +89,12 @@ def lagged_covariance(runs: Sequence[Float[np.ndarray, "_T D"]], lags: int) -> F
     )  # by the number of runs, if all are long
     taper = (possible / np.maximum(possible + lost, 1))[:, None, None]
     means = products / np.maximum(counts, 1) * np.minimum(counts / enough, 1)
-    seldom = np.diag(counts[0]) < SELDOM * possible[0]
-    if seldom.any():
-        means = _surely(means, counts, seldom)
+    each, next_to = (np.diagonal(counts[lag]) for lag in (0, min(1, lags - 1)))
+    alone = (each < SELDOM * possible[0]) & (next_to < SPARSE * each)
+    if alone.any():
+        means = _surely(means, counts, alone)
     out = _bridged(means, counts / np.maximum(possible, 1)[:, None, None]) * taper
-    return _loosened(out, seldom) if seldom.any() and lags > 1 else out
+    return _loosened(out, alone) if alone.any() else out
 
 
 def _surely(
