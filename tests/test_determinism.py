@@ -93,7 +93,7 @@ def test_another_process_gives_the_same_bytes(name: str, tmp_path: Path) -> None
     frame = table()
     frame.to_csv(tmp_path / "data.csv", index=False)
     code = (
-        "import sys, json, dowgan.fitting as f, dowgan.finishing as s, dowgan.transport as t\n"
+        "import sys, json, dowgan.windows as f, dowgan.finishing as s, dowgan.transport as t\n"
         "f.DRAWN = s.POLISHED = (256, 256); t.ROUNDS = 50\n"
         "from dowgan.cli import main; main()"
     )
