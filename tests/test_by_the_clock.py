@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
 import dowgan
 from dowgan.succession import find_timetable, follows_clock
@@ -151,3 +152,16 @@ def test_columns_keep_the_steps_that_they_move_in() -> None:
     odd = frame.head(60).copy()
     odd.loc[7, "valve"] = 52.0
     assert model.densify(odd, factor=2)["valve"][14] == 52
+
+
+def test_a_plan_for_each_half_hour_of_the_week_is_kept() -> None:
+    """How many are on duty: steps within a day that differ by weekday, and one more or less now and then."""
+    rng = np.random.default_rng(8)
+    times = pd.date_range("2025-01-06", periods=24 * 7 * 14, freq="h")
+    plan = np.random.default_rng(1).integers(4, 25, size=(7, 24))
+    duty = plan[times.dayofweek, times.hour] + (rng.random(len(times)) < 0.2)
+    load = 40 + 8 * np.sin(2 * np.pi * times.hour / 24) + lfilter([1.0], [1.0, -0.8], rng.normal(size=len(times)))
+    made = dowgan.Synthesizer("prior").fit(pd.DataFrame({"time": times, "load": load.round(1), "duty": duty}))
+    out = made.generate(rows=len(times), random_state=1)
+    within = out.groupby([out["time"].dt.dayofweek, out["time"].dt.hour])["duty"].std()
+    assert within.mean() < 0.25 * out["duty"].std()

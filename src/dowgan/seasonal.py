@@ -145,7 +145,7 @@ def fit_season(
     rest = rest / np.exp(np.concatenate([response.log_width(s.regime, 1.0) for s in stretches]))
     log_profile = spread_profile(np.split(rest, ends), along)
     rest = rest / np.exp(at(log_profile, places))
-    spread = _log_spread(rest, wave, round(len(rest) * (1 - HELD_OUT)))
+    spread = _log_spread(rest, wave[:, : found.few], round(len(rest) * (1 - HELD_OUT)))
     season = Season(
         periods=found.periods,
         harmonics=found.harmonics,

@@ -4,7 +4,7 @@ Shapes: T steps, N rows of all runs, L late ones, D channels, F waves.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from jaxtyping import Bool, Float, Num
@@ -23,6 +23,8 @@ SHORTEST = 2.5  # rows of a harmonic that is looked at
 CLEAR = 4  # harmonics of a season that stand out together in a channel that has one without doubt
 BESIDE = range(2, 10)  # how many cycles more or fewer in all rows are looked at beside it
 SURE_BLOCKS = 8  # blocks of the late rows, whose means tell the standard error also where rows are alike
+WHOLE = 200  # rows of a season of which all harmonics are tried
+GAIN_WHOLE = 0.5  # of a channel's squared error, by which it must fall for all harmonics in place of the few
 HARMONICS = (1, 2, 4, 8, 12)
 RIDGE = 1e-3
 
@@ -105,9 +107,20 @@ class Waves:
         """These and one more."""
         return Waves((*self.periods, period), (*self.harmonics, most), np.vstack([self.followed, followed]))
 
+    def with_whole(self, period: float, followed: Bool[np.ndarray, " D"]) -> "Waves":
+        """These and all harmonics of one, in place of the others for the channels that follow it: what is done at each
+        hour of a week by a plan, such as how many are on duty."""
+        return replace(self, followed=self.followed & ~followed).with_one(period, int(period / 2), followed)
+
     def at(self, positions: Num[np.ndarray, " T"]) -> Float[np.ndarray, "T F"]:
         """Return all waves at the given positions (in steps)."""
         return waves(positions, self.periods, self.harmonics)
+
+    @property
+    def few(self) -> int:
+        """How many of the waves come before a season with all of its harmonics."""
+        parts = zip(self.periods, self.harmonics, strict=True)
+        return 2 * sum(most for period, most in parts if most <= HARMONICS[-1] or most < int(period / 2))
 
     @property
     def used(self) -> Bool[np.ndarray, "F D"]:
@@ -156,6 +169,11 @@ def choose_waves(early: Sequence[Stretch], late: Sequence[Stretch], candidates: 
             k, gain = max(alone, key=lambda one: one[1].sum())
             chosen = chosen.with_one(period, k, gain > 0)
             best = squares(chosen)
+    whole = [p for p in candidates if p <= WHOLE and span >= CYCLES_UNASKED * p and 4 * p < len(positions)]
+    if whole and chosen.periods:
+        finer = chosen.with_whole(max(whole), every)
+        follow = _gain_alone(best, squares(finer), ~every) > GAIN_WHOLE * mean_known(best)
+        chosen = chosen.with_whole(max(whole), follow) if follow.any() else chosen
     return chosen
 
 
