@@ -55,6 +55,7 @@ def test_what_rests_and_what_is_a_state_is_found(frame: pd.DataFrame) -> None:
     assert [names[place] for place in found] == ["state"]
     assert [(names[rest.place], rest.value) for rest in rests if isinstance(rest, Rest)] == [("flow", 0.0)]
     assert isinstance(rests[0], Rest)
+    assert not rests[0].ramps
     assert 19 < rests[0].other < 21
 
 
@@ -254,3 +255,23 @@ def test_what_is_off_in_a_state_stays_off_and_outages_are_no_schedule() -> None:
     running = made["running"].to_numpy()
     edges = borders(running)
     assert np.median(np.diff(edges)[running[edges[:-1]] == 0]) == 6
+
+
+def test_a_piston_is_densified_along_its_ramps() -> None:
+    """It stands at 48, and goes to 8 and back along straight lines."""
+    rng, parts = np.random.default_rng(9), []
+    for _ in range(60):
+        stands, stays = int(rng.integers(8, 20)), int(rng.integers(6, 14))
+        parts += [np.full(stands, 48.0), np.linspace(48, 8, 9)[1:], np.full(stays, 8.0) + rng.normal(0, 0.1, stays)]
+        parts += [np.linspace(8, 48, 15)[1:-1]]
+    piston = np.concatenate(parts).round(2)
+    frame = pd.DataFrame({"time": pd.date_range("2025-01-01", periods=len(piston), freq="s")})
+    frame["piston"], frame["heat"] = piston, (70 + rng.standard_normal(len(piston)).cumsum() / 9).round(2)
+    coarse = frame[::2].reset_index(drop=True)
+    model = Synthesizer("prior", random_state=0).fit(coarse)
+    rests = {state.place: state.ramps for state in model.model_.channels.regimes.states if isinstance(state, Rest)}
+    assert rests == {0: True}
+    finer = model.densify(coarse, factor=2)
+    truth, new = piston[: len(finer)], np.arange(len(finer)) % 2 == 1
+    line = np.interp(np.arange(len(finer)), np.arange(0, len(finer), 2), truth[::2])
+    assert np.mean((finer["piston"] - truth)[new] ** 2) < 1.5 * np.mean((line - truth)[new] ** 2) + 0.05

@@ -215,6 +215,10 @@ def _fine_rows(stretch: Stretch, coarse: _Coarse, model: Model) -> tuple[Rows, B
             inside = slice(gap * factor + 1, (gap + 1) * factor)
             behind = np.arange(1, factor) >= rows[gap]
             regime[inside], sure[inside] = np.where(behind, *stretch.regime[[gap + 1, gap]]), True
+    for side, ramps in zip((1, 0), regimes.ramping(stretch.regime).T, strict=True):
+        for gap in np.flatnonzero(ramps):  # the rows of a ramp belong to the row that moves
+            inside = slice(gap * factor + 1, (gap + 1) * factor)
+            regime[inside] = np.where(sure[inside], regime[inside], stretch.regime[gap + side])
     if regimes.scheduled:
         common = gcd(ratio, factor)
         clock = refined(model.table_schema, factor // common)[0].clock

@@ -105,6 +105,15 @@ class Regimes:
         off = np.where(self.counted, off / np.where(spans > 0, spans, 1.0), unlike)
         return (off * weight[:, None]).sum(axis=2)
 
+    def ramping(self, regime: Int[np.ndarray, " K"]) -> Bool[np.ndarray, "K-1 2"]:
+        """Return for each row but the last whether a number ramps to the next one: away from its rest, back to it."""
+        out = np.zeros((max(len(regime) - 1, 0), 2), dtype=bool)
+        for number, state in enumerate(self.states, len(self.conditions)):
+            if isinstance(state, Rest) and state.ramps:
+                change = np.diff(self.levels[regime, number])
+                out |= np.stack([change > 0, change < 0], axis=1)
+        return out
+
     def known(self, values: Float[np.ndarray, "T C"]) -> Bool[np.ndarray, " T"]:
         """Return the rows in which all is known that tells the regime."""
         return ~np.isnan(values[:, self.telling]).any(axis=1)
@@ -184,7 +193,7 @@ class Regimes:
         moves."""
         out = values.copy()
         for state in self._rests:
-            out[out[:, state.place] == state.value, state.place] = np.nan
+            out[state.alone(values[:, state.place]), state.place] = np.nan
         if self._settles:
             out[values == self.settled[self.of(values)]] = np.nan
         return out

@@ -9,10 +9,10 @@ Shapes: T rows, C columns.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 from dowgan.stretch import LASTS, borders
 from dowgan.succession import Course, follows_clock
@@ -30,6 +30,7 @@ FEWEST_REST = 0.05  # share of the rows at which a number rests or is on one sid
 FAR = 0.5  # times the spread of the other values that they are away, but for very few; and as wide a gap is
 NEARLY_NONE = 0.02
 EVENTS = 16  # stretches at rest and away from it, a quarter of which at most is brief
+NEARER = 0.8  # of the way one row further, that a number has gone next to its rest if it ramps
 PILED = 5.0  # times as often as any other value, that a number which leaves its rest in events is there
 
 
@@ -41,11 +42,21 @@ class Rest:
         place: of the column.
         value: at which it rests.
         other: a usual value where it does not.
+        ramps: whether it leaves its rest and comes back by and by, as a piston does, and not at once, as a flow does.
     """
 
     place: int
     value: float
     other: float
+    ramps: bool = False
+
+    def alone(self, values: Float[np.ndarray, " T"]) -> Bool[np.ndarray, " T"]:
+        """Return where it is at rest and tells nothing of how it moves: a ramp begins and ends at the rest's ends."""
+        rests = values == self.value
+        if not self.ramps:
+            return rests
+        around = np.concatenate([[True], rests, [True]])
+        return rests & around[:-2] & around[2:]
 
     def flag(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
         """Return 1 where it is not at rest, 0 where it is, NaN where that is not known."""
@@ -245,7 +256,21 @@ def _rest(place: int, parts: Sequence[Float[np.ndarray, " _T"]]) -> Rest | None:
     rest = Rest(place, value, float(middle))
     second, most = np.sort(count)[-2:]
     piled = bool(value in (values[0], values[-1]) and most > PILED * second)
+    rest = replace(rest, ramps=_ramps(value, parts))
     return rest if far or (piled and _in_events([rest.flag(part) for part in parts])) else None
+
+
+def _ramps(value: float, parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
+    """Whether a number is mostly nearer to its rest in the rows next to it than one row further."""
+    for series in (parts, [part[::-1] for part in parts]):
+        near = [np.empty(0)]
+        for part in series:
+            off = np.abs(part - value)
+            first = np.flatnonzero((off[:-2] == 0) & (off[1:-1] > 0) & (off[2:] > 0)) + 1
+            near.append(off[first] / off[first + 1])
+        if len(np.concatenate(near)) < CHANGES or np.median(np.concatenate(near)) > NEARER:
+            return False
+    return True
 
 
 def _in_events(flags: Sequence[Float[np.ndarray, " _T"]]) -> bool:
