@@ -7,11 +7,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from jaxtyping import Float
+from jaxtyping import Bool, Float
 
 FEWEST = 20  # pairs of neighbouring rows that tell whether a column rests
 SWITCHES = 0.8  # share of pairs without a change, from which a column changes in jumps
 USUAL = 0.05  # share of rows at a value that a column rests at
+MOSTLY = 0.5  # share of the changes that follow others in their direction, of a column that ramps
 STAYS = 0.5  # share of those rows that the same value follows
 
 
@@ -23,11 +24,14 @@ class Resting:
         columns: its number, alone.
         values: at which it rests, in order.
         switches: it rests at any value, and changes in jumps.
+        ramps: most changes follow others in the same direction: then those lie on a line, as of a set-point that is
+            driven up by a tenth a minute.
     """
 
     columns: tuple[int]
     values: Float[np.ndarray, " V"]
     switches: bool
+    ramps: bool = False
 
     def between(
         self, coarse: Float[np.ndarray, " K"], factor: int, position: int, ratio: int
@@ -39,7 +43,16 @@ class Resting:
         out = np.full((len(coarse), factor), np.nan)
         filled = np.where(np.arange(factor) <= factor // 2, before[:, None], after[:, None])
         out[:-1] = np.where((still | jumps)[:, None], filled, np.nan)
+        along = jumps & self.ramps & _goes_on(coarse)
+        out[:-1][along] = (before[:, None] + np.arange(factor) / factor * (after - before)[:, None])[along]
         return out
+
+
+def _goes_on(values: Float[np.ndarray, " K"]) -> Bool[np.ndarray, " _K"]:
+    """Which changes have one in the same direction right before or behind them."""
+    step = np.sign(np.nan_to_num(np.diff(values)))
+    beside = np.pad(step, 1)
+    return (step != 0) & ((beside[:-2] == step) | (beside[2:] == step))
 
 
 def find_resting(runs: Sequence[Float[np.ndarray, "_K C"]]) -> list[Resting]:
@@ -56,5 +69,9 @@ def find_resting(runs: Sequence[Float[np.ndarray, "_K C"]]) -> list[Resting]:
         usual = values[(count >= USUAL * len(before)) & (stays >= STAYS)]
         switches = bool(same.mean() >= SWITCHES)
         if switches or len(usual):
-            out.append(Resting((column,), usual, switches))
+            steps = np.concatenate([np.diff(run[:, column]) for run in runs])
+            going = np.concatenate([_goes_on(run[:, column]) for run in runs])
+            changes = np.nan_to_num(steps) != 0
+            ramps = bool(switches and going.sum() >= MOSTLY * changes.sum() > 0)
+            out.append(Resting((column,), usual, switches, ramps))
     return out

@@ -39,3 +39,15 @@ def test_noise_and_missing_values_are_left_alone() -> None:
     given = np.repeat([1.0, 2.0], 30)
     given[[29, 30]] = np.nan
     assert (filled(given)[28 * FACTOR + 1 : 31 * FACTOR] != 1).all()
+
+
+def test_a_set_point_that_is_driven_up_by_and_by_lies_on_its_ramp() -> None:
+    given = np.concatenate(
+        [np.full(60, 18.0), 18 + np.arange(1, 11) * 0.4, np.full(60, 22.0), 22 - np.arange(1, 9) * 0.4]
+    )
+    given = np.concatenate([given, np.full(60, given[-1])])
+    fine = filled(given)
+    line = np.interp(np.arange(len(fine)), np.arange(0, len(fine), FACTOR), given)
+    np.testing.assert_allclose(fine, line, atol=1e-9)
+    jump = np.concatenate([given, np.full(40, 25.0)])
+    assert set(filled(jump)[-41 * FACTOR :]) == {given[-1], 25.0}, "a single change is still a jump"
