@@ -275,3 +275,17 @@ def test_a_piston_is_densified_along_its_ramps() -> None:
     truth, new = piston[: len(finer)], np.arange(len(finer)) % 2 == 1
     line = np.interp(np.arange(len(finer)), np.arange(0, len(finer), 2), truth[::2])
     assert np.mean((finer["piston"] - truth)[new] ** 2) < 1.5 * np.mean((line - truth)[new] ** 2) + 0.05
+
+
+def test_a_lot_that_stands_is_not_settled_by_a_few_trials_within_it() -> None:
+    rows = 1_200
+    rng = np.random.default_rng(0)
+    trial = np.zeros(rows, dtype=int)
+    for start in range(305, 390, 18):
+        trial[start : start + 9] = 1
+    frame = pd.DataFrame({"time": pd.date_range("2024-01-01", periods=rows, freq="h")})
+    frame["trial"] = np.where(trial == 1, "yes", "no")
+    frame["lot"] = np.repeat(rng.normal(5, 1, 12).round(3), 100)
+    frame["temp"] = (20 + lfilter([1.0], [1.0, -0.9], rng.standard_normal(rows))).round(2)
+    model = Synthesizer("prior", random_state=0).fit(frame)
+    assert np.isnan(model.model_.channels.regimes.settled).all()

@@ -1,7 +1,7 @@
 """Fill the rows between those of a user's table, by a fitted model."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from math import gcd
 
@@ -79,6 +79,12 @@ class Densifier:
             For each run: the run, the best values [N C] in the user's units, and paths [P N C].
         """
         ratio = ratio or self._ratio(table, factor)
+        channels, totals = self.model.channels, self.model.totals
+        given = np.concatenate([totals.blank(run).values for run in table.runs])
+        regimes = channels.regimes.unbroken(given)
+        if regimes is not channels.regimes:
+            model = replace(self.model, channels=replace(channels, regimes=regimes))
+            return Densifier(model).fill(table, factor, streams, paths, ratio)
         standing = self._standing(table)
         return [
             self._filled(table, number, factor, ratio, streams, paths, standing) for number in range(len(table.runs))

@@ -73,7 +73,10 @@ class Gaps:
 def find_gaps(schema: Schema, runs: Sequence[Run]) -> Gaps:
     """Return the empty cells of a table's measured columns."""
     places = [i for i, column in enumerate(schema.channels) if column.role == "value" and column.kind != "constant"]
-    empty = [np.isnan(run.values[:, places]) for run in runs]
+    empty = [np.isnan(run.values)[:, places] for run in runs]
+    for part, run in zip(empty, runs, strict=True):
+        for row, place, _ in run.faults:  # was no empty cell
+            part[row, places.index(place)] = False
     some = np.any([part.any(axis=0) for part in empty], axis=0)
     kept = [part[:, some] for part in empty]
     columns = tuple(place for place, any_ in zip(places, some, strict=True) if any_)

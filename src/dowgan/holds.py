@@ -23,6 +23,7 @@ PILED = 0.5  # share of the rows at one value, such as rain's at 0, from which r
 BESIDE = 0.2  # share of those that repeat theirs, below which the column rests there and holds no value
 BEATEN = 0.5  # share of rows that repeat the last value, from which a beat is looked for
 TOGETHER = 0.8  # correlation of the rows in which two columns change, from which they change together
+SAMPLED = 24  # rows from one sample to the next, at least: a sensor of another pace is read more often
 TRIED = 20_000  # rows on which ways to hold are tried
 HALVINGS = 24  # of the range in which the width of a dead band is looked for
 SIZES = (np.arange(1_000) + 0.5) / 1_000  # quantiles of the changes that are compared
@@ -36,11 +37,14 @@ class Hold(Course):
         columns: their numbers; lengths go by the level of the first.
         decimals: of the first, None for all that a float has.
         lengths: for how many rows a value stands.
+        sampled: the table has it at the beats only, with empty cells between: of what lies there the best estimate is
+            no standing value.
     """
 
     columns: tuple[int, ...]
     decimals: int | None
     lengths: Lengths
+    sampled: bool = False
 
     @property
     def by_chance(self) -> bool:
@@ -71,7 +75,7 @@ class Hold(Course):
         self, coarse: Float[np.ndarray, " K"], factor: int, position: int, ratio: int
     ) -> Float[np.ndarray, "K r"]:
         """Return the value before, up to the first beat of a gap, and the one behind it, from the last beat on."""
-        if self.lengths.every == 1:
+        if self.lengths.every == 1 or self.sampled:
             return super().between(coarse, factor, position, ratio)
         left, right = coarse[:, None], np.append(coarse[1:], np.nan)[:, None]
         begun = self.lengths.begun(len(coarse), factor, position, ratio)
@@ -185,9 +189,9 @@ def _samples(columns: Sequence[Column], runs: Sequence[Run], places: Sequence[in
         every = int(np.bincount(apart).argmax()) if len(apart) >= FEW else 1
         phases = np.concatenate([run.offset + rows for run, rows in zip(runs, at, strict=True)]) % every
         phase = int(np.bincount(phases).argmax()) if len(phases) else 0
-        if every > 1 and (phases == phase).mean() >= REGULAR:
+        if every >= SAMPLED and (phases == phase).mean() >= REGULAR:
             lengths = Lengths(np.empty(0), np.array([every]), np.ones((1, 1)), np.empty(0), every, phase)
-            out.append(Hold((place,), resolution(columns[place]), lengths))
+            out.append(Hold((place,), resolution(columns[place]), lengths, sampled=True))
     return out
 
 

@@ -16,12 +16,12 @@ from jaxtyping import Bool, Float, Int
 from dowgan.errors import OptionError
 from dowgan.states import Rest, State, filled, find_states
 from dowgan.stocks import Stock
-from dowgan.stretch import borders
 from dowgan.succession import Timetable
 from dowgan.table.schema import Column, Run, Schema
 
 DECIDES = 100.0  # times that a given state weighs against one that is not
-SETTLED = (3, 12)  # spells and rows of a regime in all of which a column has one value that it seldom has elsewhere:
+SETTLED = (3, 12)  # changes to or from one value that a column has in all rows of a regime, and rows, at least
+MOSTLY = 0.5  # of the ends of its spells, at which it must change, and it seldom has the value elsewhere:
 SELDOM = 0.2  # share of the other rows
 RUNS_EACH = 4  # runs for each value of a number that is a condition, so that it tells regimes and is no constant
 
@@ -56,6 +56,15 @@ class Regimes:
     def telling(self) -> list[int]:
         """The columns that tell the regime."""
         return [*self.conditions, *(state.place for state in self.states)]
+
+    def unbroken(self, values: Float[np.ndarray, "T C"]) -> "Regimes":
+        """Return regimes without what some values do not keep to: a column with another one in a row of a regime."""
+        if not self._settles:
+            return self
+        settled = self.settled[self.of(values)]
+        broken = (~np.isnan(settled) & ~np.isnan(values) & (values != settled)).any(axis=0)
+        broken[self.told] = False  # nothing else is known of these
+        return replace(self, settled=np.where(broken, np.nan, self.settled)) if broken.any() else self
 
     @property
     def told(self) -> list[int]:
@@ -258,16 +267,32 @@ def with_settled(regimes: Regimes, columns: Sequence[Column], runs: Sequence[Run
     settled = np.full((len(regimes), len(columns)), np.nan)
     courses = [regimes.of(run.values) for run in runs]
     values, regime = np.concatenate([run.values for run in runs]), np.concatenate(courses)
-    begun = np.concatenate([course[borders(course)[:-1]] for course in courses])
     looked = [place for place in places if place not in regimes.telling and columns[place].role == "value"]
-    for number in np.flatnonzero(np.bincount(begun, minlength=len(regimes)) >= SETTLED[0]):
+    for number in range(len(regimes)):
         inside, outside = values[regime == number], values[regime != number]
         for place in looked:
             known, elsewhere = (part[~np.isnan(part[:, place]), place] for part in (inside, outside))
-            if len(known) >= SETTLED[1] and not np.ptp(known) and len(elsewhere):
-                settled[number, place] = known[0] if (elsewhere == known[0]).mean() <= SELDOM else np.nan
+            if len(known) < SETTLED[1] or np.ptp(known) or not len(elsewhere):
+                continue
+            beside = _beside(runs, courses, number, place)
+            often, changed = (elsewhere == known[0]).mean(), beside != known[0]
+            if often <= SELDOM and changed.sum() >= SETTLED[0] and changed.mean() >= MOSTLY:
+                settled[number, place] = known[0]
     found = replace(regimes, settled=settled)
     return regimes if set(places) <= set(found.told) else found
+
+
+def _beside(
+    runs: Sequence[Run], courses: Sequence[Int[np.ndarray, " _T"]], number: int, place: int
+) -> Float[np.ndarray, " N"]:
+    """The known values of a column in the rows right before and behind the spells of a regime."""
+    out = [np.empty(0)]
+    for run, course in zip(runs, courses, strict=True):
+        edges = np.flatnonzero(np.diff(course))
+        near = np.concatenate([edges[course[edges + 1] == number], edges[course[edges] == number] + 1])
+        out.append(run.values[near, place])
+    found = np.concatenate(out)
+    return found[~np.isnan(found)]
 
 
 def _told(

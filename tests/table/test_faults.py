@@ -57,3 +57,29 @@ def test_nothing_is_learnt_from_faults_and_densify_keeps_them(tmp_path: Path) ->
     assert (finer["flow"].to_numpy()[::2] == frame["flow"].to_numpy()).all()
     assert (finer["temp"].to_numpy()[::2] == frame["temp"].to_numpy()).all()
     assert finer["temp"].to_numpy()[1::2].min() > 60, "a new row beside a fault follows the usual ones"
+
+
+def test_faults_are_no_gaps_and_are_found_in_later_tables_and_in_rows_of_several_units() -> None:
+    frame = plant().assign(count=lambda x: (200 + 10 * x["temp"]).astype(int))
+    spiked = frame.copy()
+    spiked.loc[100, "count"] = 60_000
+    model = dowgan.Synthesizer("prior", random_state=0)
+    assert model.fit(spiked).generate(gaps=True)["count"].max() < 2_000
+    finer = model.fit(frame).densify(spiked, factor=4)["count"]
+    assert finer[400] == 60_000
+    assert finer.drop(400).max() < 2_000
+    units = pd.concat([plant().assign(unit=unit) for unit in range(5)])
+    units.loc[77, "temp"] = -999.0
+    for order in (["unit", "time"], ["time", "unit"]):
+        table = read(units.sort_values(order).reset_index(drop=True), runs="unit")
+        assert sum(len(run.faults) for run in table.runs) == 5
+
+
+def test_another_way_to_run_is_no_fault() -> None:
+    """A table at quite another level than the one with a fault that was fitted keeps its values in what is known."""
+    frame = plant()
+    frame.loc[100, "temp"] = -273.15
+    model = dowgan.Synthesizer("prior", random_state=0).fit(frame)
+    table = read(plant().assign(temp=lambda x: x["temp"] + 500), schema=model.schema)
+    assert not any(run.faults for run in table.runs)
+    assert table.runs[0].values[:, 0].min() > 500

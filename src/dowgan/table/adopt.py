@@ -9,7 +9,7 @@ from dowgan.errors import DataError
 from dowgan.table.calendar import counted_like, known, name, ratio
 from dowgan.table.cells import Cells
 from dowgan.table.clock import Clock
-from dowgan.table.faults import faulty
+from dowgan.table.faults import faulty, usual_beside
 from dowgan.table.layout import Layout
 from dowgan.table.schema import Column, Schema
 
@@ -137,7 +137,9 @@ def _column(model: Column, own: Column, cells: Cells) -> Column:
         raise DataError(f"Column '{own.name}' holds {odd[0]:g} here and only true or false in the model: make it so.")
     if model.kind in ("category", "boolean"):
         return replace(model, dtype=own.dtype if own.missing < 1 else model.dtype, missing=own.missing, null=own.null)
-    return _wider(model, own, cells.values[~np.isnan(cells.values) & ~faulty(cells.values, model.usual)])
+    usual = own.usual or usual_beside(cells.values, model.usual)
+    known = ~np.isnan(cells.values) & ~faulty(cells.values, usual)
+    return replace(_wider(model, own, cells.values[known]), usual=usual)
 
 
 def _as_label(model: Column, cells: Cells) -> bool:

@@ -4,8 +4,10 @@ They are few, alone between usual values, and lie many times further off than al
 sales rises from values between, and is none. What is learnt, foretold or judged is so without them.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 FAR = 10.0  # times the range of the usual values that a fault lies beyond it
 FAR_LOG = 3.0  # the same in logarithms, above values that are all positive: leak rates span decades
@@ -15,8 +17,15 @@ LONGEST = 3  # values of a fault that follow one another
 DISTINCT = 20  # usual values at least, so that there is a range
 
 
-def usual_range(values: Float[np.ndarray, " N"]) -> tuple[float, float] | None:
-    """Return least and greatest of the values that are no faults, None where none is a fault."""
+def usual_range(
+    values: Float[np.ndarray, " N"], runs: Sequence[Int[np.ndarray, " _T"]] = ()
+) -> tuple[float, float] | None:
+    """Return least and greatest of the values that are no faults, None where none is a fault.
+
+    Args:
+        values: of a column, NaN missing.
+        runs: rows of each run in the order of time, for rows that are not.
+    """
     known = values[~np.isnan(values)]
     distinct = np.unique(known)
     most = max(FEWEST, int(SHARE * len(known)))
@@ -26,11 +35,25 @@ def usual_range(values: Float[np.ndarray, " N"]) -> tuple[float, float] | None:
     low, high = float(ordered[most]), float(ordered[-most - 1])
     for _ in range(2):  # the range that one side has left may make room for the other
         low, high = _reach(distinct, low, high)
-    apart = (known < low) | (known > high)
-    inside = known[~apart]
-    if not apart.any() or apart.sum() > most or _longest(apart) > LONGEST or len(np.unique(inside)) < DISTINCT:
+    inside = known[(known >= low) & (known <= high)]
+    if len(inside) == len(known) or len(np.unique(inside)) < DISTINCT:
         return None
-    return low, high
+    return (low, high) if _few(values, (low, high), runs) else None
+
+
+def usual_beside(
+    values: Float[np.ndarray, " N"], usual: tuple[float, float] | None, runs: Sequence[Int[np.ndarray, " _T"]] = ()
+) -> tuple[float, float] | None:
+    """Return the usual range of a fitted table if few values of another one lie far from it, else None: it has another
+    unit, or another way to run."""
+    return usual if usual is not None and _few(values, usual, runs) else None
+
+
+def _few(values: Float[np.ndarray, " N"], usual: tuple[float, float], runs: Sequence[Int[np.ndarray, " _T"]]) -> bool:
+    """Whether values far from the usual ones are few and alone."""
+    far = faulty(values, usual)
+    longest = max(_longest(far[rows]) for rows in runs or [np.arange(len(far))])
+    return far.sum() <= max(FEWEST, int(SHARE * (~np.isnan(values)).sum())) and longest <= LONGEST
 
 
 def faulty(values: Float[np.ndarray, " N"], usual: tuple[float, float] | None) -> Bool[np.ndarray, " N"]:

@@ -15,7 +15,7 @@ from dowgan.table.cells import Cells, from_text
 from dowgan.table.clocks import surely_named
 from dowgan.table.faults import faulty
 from dowgan.table.frames import Parts, from_frame, from_parquet
-from dowgan.table.kinds import step_notes, stray_notes, understand
+from dowgan.table.kinds import fault_notes, step_notes, stray_notes, understand
 from dowgan.table.layout import Layout
 from dowgan.table.placing import Wish, place
 from dowgan.table.schema import Column, Run, Schema, Source, Table
@@ -181,7 +181,7 @@ def _table(
         told, said = almanac.again(schema.columns, parts.columns, placed, judged)
         notes = (*notes, *said)
     rest = [c for c in parts.columns if c.name not in told]
-    found = {c.name: understand(c, "time" if c.name == timed else wish.role(c.name)) for c in rest}
+    found = {c.name: understand(c, "time" if c.name == timed else wish.role(c.name), placed.rows) for c in rest}
     found = {
         name: _timed(c, placed, parts.source) if c.role == "time" else _promoted(c, placed.filled)
         for name, c in found.items()
@@ -197,6 +197,7 @@ def _table(
     source, regrouped = _order(parts.source, placed)
     whole = Schema(tuple(columns), placed.clock, source)
     _check_content(whole, cells)
+    notes = notes if judged else (*notes, *fault_notes(whole.channels, cells))
     runs = _runs(whole, placed, cells, judged)
     notes = (*notes, *regrouped, *(step_notes(whole, runs) if schema is None else ()))
     return Table(whole, runs, _digest(whole, runs), notes, strange)

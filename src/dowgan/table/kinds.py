@@ -37,11 +37,12 @@ _DIRECTION = re.compile(
 PILE_RATIO = 4.0  # and this much more often than the values next to it
 
 
-def understand(cells: Cells, role: Role) -> Column:
+def understand(cells: Cells, role: Role, runs: Sequence[np.ndarray] = ()) -> Column:
     """Find out the kind and the rules of a column.
 
     Args:
         cells: the rows that came, before any empty rows are filled in.
+        runs: rows [T] of each run in the order of time.
 
     Raises:
         DataError: it is a time besides the clock, or text with too many values.
@@ -60,7 +61,7 @@ def understand(cells: Cells, role: Role) -> Column:
         return _column(cells, role, "category", missing)
     if cells.form == "boolean":
         return _column(cells, role, "boolean", missing)
-    usual = usual_range(known) if role == "value" else None
+    usual = usual_range(cells.values, runs) if role == "value" else None
     column = _number(cells, role, known[~faulty(known, usual)], missing)
     return replace(column, usual=usual)
 
@@ -162,17 +163,24 @@ def stray_notes(columns: Sequence[Column], cells: Mapping[str, Cells]) -> list[s
         if column.role != "value" or column.kind not in ("float", "integer"):
             continue
         values = cells[column.name].values
-        faults = faulty(values, column.usual)
-        if faults.any() and column.usual is not None:
-            low, high = column.usual
-            notes.append(
-                f"'{column.name}' is {_some(values[faults])}, far from all its other values ({low:g} to {high:g}): "
-                "taken for a fault of the measurement, and nothing is learnt from it"
-            )
-        for value, count in _strays(values[~faults]):
+        for value, count in _strays(values[~faulty(values, column.usual)]):
             notes.append(
                 f"'{column.name}' holds {value:g} in {count} rows, far from its other values; if that means a fault, "
                 f"say --missing={value:g}"
+            )
+    return notes
+
+
+def fault_notes(columns: Sequence[Column], cells: Mapping[str, Cells]) -> list[str]:
+    """Sentences on single values that are taken for faults."""
+    notes = []
+    for column in columns:
+        far = faulty(cells[column.name].values, column.usual)
+        if far.any() and column.usual is not None:
+            low, high = column.usual
+            notes.append(
+                f"'{column.name}' is {_some(cells[column.name].values[far])}, far from all its other values "
+                f"({low:g} to {high:g}): taken for a fault of the measurement, and nothing is learnt from it"
             )
     return notes
 
