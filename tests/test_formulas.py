@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 import dowgan
-from dowgan.formulas import Formula, find_formulas
+from dowgan.formula import Formula
+from dowgan.formulas import find_formulas
 from dowgan.table import read
 from dowgan.table.schema import Column
 

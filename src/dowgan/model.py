@@ -21,7 +21,7 @@ from dowgan.courses import Course
 from dowgan.curves import Curve
 from dowgan.effects import Effects
 from dowgan.falling import Falling
-from dowgan.formulas import Formula
+from dowgan.formula import Formula
 from dowgan.gaps import Gaps
 from dowgan.holds import Deadband, Hold
 from dowgan.idle import Idle

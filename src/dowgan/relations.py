@@ -16,7 +16,8 @@ from jaxtyping import Bool, Float
 
 from dowgan.alarms import Alarm, find_alarms
 from dowgan.courses import free_numbers, numbers
-from dowgan.formulas import Formula, find_formulas
+from dowgan.formula import Formula
+from dowgan.formulas import find_formulas
 from dowgan.sums import LOOK, Sum, find_sums
 from dowgan.table.schema import Column
 

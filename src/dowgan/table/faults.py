@@ -53,7 +53,7 @@ def _few(values: Float[np.ndarray, " N"], usual: tuple[float, float], runs: Sequ
     """Whether values far from the usual ones are few and alone."""
     far = faulty(values, usual)
     longest = max(_longest(far[rows]) for rows in runs or [np.arange(len(far))])
-    return far.sum() <= max(FEWEST, int(SHARE * (~np.isnan(values)).sum())) and longest <= LONGEST
+    return int(far.sum()) <= max(FEWEST, int(SHARE * (~np.isnan(values)).sum())) and longest <= LONGEST
 
 
 def faulty(values: Float[np.ndarray, " N"], usual: tuple[float, float] | None) -> Bool[np.ndarray, " N"]:
