@@ -167,3 +167,14 @@ def test_what_no_real_row_has_is_judged_and_stops_nothing() -> None:
         "alarm": ("bad", "alarm varies, and is always 0 in real rows."),
         "grade": ("bad", "grade holds 'Z' in 1.0% of the rows, and real rows only hold A, B."),
     }
+
+
+def test_a_last_decimal_beyond_a_value_that_piles_up_is_no_broken_bound() -> None:
+    rng = np.random.default_rng(0)
+    rises = np.minimum(40 + 2 * rng.standard_normal(600).cumsum() % 12, 48.0).round(2)
+    real = pd.DataFrame({"time": pd.date_range("2024", periods=600, freq="h"), "screw": rises})
+    real["heat"] = (70 + rng.standard_normal(600)).round(2)
+    for value, broken in ((48.01, False), (49.0, True)):
+        made = real.copy()
+        made.loc[5, "screw"] = value
+        assert bool(compare(real, made).scores["generate"]["rules"]["screw"]) == broken

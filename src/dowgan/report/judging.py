@@ -43,6 +43,7 @@ if TYPE_CHECKING:
     from dowgan.synthesizer import Synthesizer
 
 SEED = 0  # of the judges and the bootstrap
+NATURAL = (0.0, 1.0, 100.0, 359.0, 360.0)  # bounds that are no matter of reading
 LEAST_WINDOW = 8  # rows
 ON_UNSEEN = "Other rows than the model was fitted on: the model itself was tested on them."
 IN_HALVES = (
@@ -248,7 +249,7 @@ def audit(table: Table, real: Sequence[np.ndarray], fake: Sequence[np.ndarray]) 
     """Rules of each column that generated rows break, and the share of missing values; totals have no upper bound."""
     own, made = np.concatenate(list(real)), np.concatenate(list(fake))
     totals = find_totals(table.schema.channels, table.runs, table.schema.clock.cycles())
-    columns = [_open(column, own[:, i]) for i, column in enumerate(totals.open(table.schema).channels)]
+    columns = [_open(_widened(column), own[:, i]) for i, column in enumerate(totals.open(table.schema).channels)]
     gaps = [np.isnan(x).mean(axis=0) for x in (own, made)]
     names = [column.name for column in columns]
     between = find_relations(columns, own, [table.schema.unit(name) for name in names]).broken(made, names)
@@ -256,6 +257,17 @@ def audit(table: Table, real: Sequence[np.ndarray], fake: Sequence[np.ndarray]) 
         "rules": {c.name: broken(c, made[:, i]) or between.get(i) for i, c in enumerate(columns)},
         "missing": {c.name: {"real": float(gaps[0][i]), "fake": float(gaps[1][i])} for i, c in enumerate(columns)},
     }
+
+
+def _widened(column: Column) -> Column:
+    """A column whose values pile up at a bound, with room for its last decimal beyond: a piston that stands at 48.00
+    may be read as 48.01. Nothing is below zero, and no share above all."""
+    if column.kind != "float" or not column.decimals:
+        return column
+    room = 10.0**-column.decimals
+    lower = column.lower if column.lower in (None, 0.0) else column.lower - room
+    upper = column.upper if column.upper in (None, *NATURAL) else column.upper + room
+    return replace(column, lower=lower, upper=upper)
 
 
 def _open(column: Column, real: np.ndarray) -> Column:
