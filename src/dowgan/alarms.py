@@ -115,10 +115,11 @@ def _alarm(
     levels, counts = np.unique(rows[:, place], return_counts=True)
     if len(levels) != 2 or counts.min() < FEWEST:
         return None
+    others = [source for source in sources if source != place]
+    if state:
+        others = [source for source in others if len(np.unique(rows[:LOOK, source])) > FEW]
     rare = int(counts[1] <= counts[0])
     for off, on in ((levels[1 - rare], levels[rare]), (levels[rare], levels[1 - rare])):
-        others = [source for source in sources if source != place]
-        others = [source for source in others if not state or len(np.unique(rows[:LOOK, source])) > FEW]
         limits = _limits(columns, rows, rows[:, place] == on, others, NARROW if state else np.inf)
         if limits:
             texts = columns[place].labels

@@ -32,6 +32,15 @@ def assemble(
     network: Any,
     training: Training,
 ) -> Model:
+    """Return the model of a table, with what it keeps of the table's runs.
+
+    Args:
+        table: as it came, with running totals.
+        totals, stocks: of it.
+        config, seed: of the fit.
+        fitted: all that needed no training, of what each row adds to totals.
+        network, training: None, and why there is none, where none was trained.
+    """
     schema = totals.open(table.schema)
     tail = TAIL if len(table.runs) <= MOST_TAILS else 0
     rising = [totals.rises(run) for run in table.runs]

@@ -294,12 +294,11 @@ class Extender:
             chance: [P K H+1], of each path and course.
         """
         came, position = history.rises.values, history.stretch.position + len(history.stretch.values)
-        known = ~np.isnan(came).all(axis=0)
+        known, sampled = ~np.isnan(came).all(axis=0), last_known(came)
         for place, course in enumerate(self.model.holds):
             columns, last = list(course.columns), came[-2:]
             if course.to_the_beat and known[columns].all():  # the last sample stands on
-                last = np.stack([last[0], last_known(came)])
-                last[0, columns] = last[1, columns]
+                last = np.stack([sampled, sampled])
             if not course.by_clock and (len(last) < 2 or np.isnan(last[:, columns]).any()):
                 continue
             if not course.by_chance:

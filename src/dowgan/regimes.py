@@ -8,7 +8,6 @@ Shapes: T rows, N rows of runs, C columns (the schema's channels), Q columns tha
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -59,9 +58,7 @@ class Regimes:
 
     def unbroken(self, values: Float[np.ndarray, "T C"]) -> "Regimes":
         """Return regimes without what some values do not keep to: a column with another one in a row of a regime."""
-        if not self._settles:
-            return self
-        settled = self.settled[self.of(values)]
+        settled = self._settled_in(values)
         broken = (~np.isnan(settled) & ~np.isnan(values) & (values != settled)).any(axis=0)
         broken[self.told] = False  # nothing else is known of these
         return replace(self, settled=np.where(broken, np.nan, self.settled)) if broken.any() else self
@@ -188,10 +185,11 @@ class Regimes:
         settled = self.settled[regime]
         np.copyto(values, settled, where=~np.isnan(settled))
 
-    @cached_property
-    def _settles(self) -> bool:
-        """Whether a column has one value in a regime."""
-        return not bool(np.isnan(self.settled).all())
+    def _settled_in(self, values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
+        """The one value that each column has in the regime of each row, NaN for none."""
+        if np.isnan(self.settled).all():
+            return np.full(values.shape, np.nan)
+        return self.settled[self.of(values)]
 
     @property
     def _rests(self) -> list[Rest]:
@@ -203,8 +201,7 @@ class Regimes:
         out = values.copy()
         for state in self._rests:
             out[state.alone(values[:, state.place]), state.place] = np.nan
-        if self._settles:
-            out[values == self.settled[self.of(values)]] = np.nan
+        out[values == self._settled_in(values)] = np.nan
         return out
 
     def with_rests(self, given: Float[np.ndarray, "T C"], values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
@@ -213,9 +210,8 @@ class Regimes:
         for state in self._rests:
             rests = np.isnan(given[:, state.place]) & (values[:, state.place] == state.value)
             out[rests, state.place] = state.value
-        if self._settles:
-            settled = self.settled[self.of(values)]
-            np.copyto(out, settled, where=np.isnan(given) & (values == settled))
+        settled = self._settled_in(values)
+        np.copyto(out, settled, where=np.isnan(given) & (values == settled))
         return out
 
     def words(self, names: Sequence[str]) -> list[str]:

@@ -69,9 +69,7 @@ def find_resting(runs: Sequence[Float[np.ndarray, "_K C"]]) -> list[Resting]:
         usual = values[(count >= USUAL * len(before)) & (stays >= STAYS)]
         switches = bool(same.mean() >= SWITCHES)
         if switches or len(usual):
-            steps = np.concatenate([np.diff(run[:, column]) for run in runs])
-            going = np.concatenate([_goes_on(run[:, column]) for run in runs])
-            changes = np.nan_to_num(steps) != 0
-            ramps = bool(switches and going.sum() >= MOSTLY * changes.sum() > 0)
+            going = sum(int(_goes_on(run[:, column]).sum()) for run in runs)
+            ramps = switches and going >= MOSTLY * int((~same).sum()) > 0
             out.append(Resting((column,), usual, switches, ramps))
     return out

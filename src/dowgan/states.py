@@ -146,14 +146,19 @@ def find_switches(columns: Sequence[Column], runs: Sequence[Run], cycles: Sequen
         runs: of the table.
         cycles: of the clock in rows.
     """
-    out = []
-    for place, column in enumerate(columns):
+    positions, out = [run.offset for run in runs], []
+    for place in (place for place, column in enumerate(columns) if column.role == "value"):
         parts = [filled(run.values[:, place]) for run in runs]
-        if column.role == "value" and len(np.unique(np.concatenate(parts))) == 2:
-            lasting = _lasts(parts, 1)
-            if lasting or follows_clock(_courses(parts, [run.offset for run in runs]), 2, cycles):
-                out.append(place)
+        two = len(np.unique(np.concatenate(parts))) == 2
+        if two and (_lasts(parts, 1) or _by_clock(parts, positions, cycles)):
+            out.append(place)
     return out
+
+
+def _by_clock(parts: Sequence[Float[np.ndarray, " _T"]], positions: Sequence[int], cycles: Sequence[int]) -> bool:
+    """Whether a state of few levels follows the clock."""
+    levels = len(np.unique(np.concatenate(parts)))
+    return levels <= MOST_LEVELS and follows_clock(_courses(parts, positions), levels, cycles)
 
 
 def _courses(parts: Sequence[Float[np.ndarray, " _T"]], positions: Sequence[int]) -> list[Course]:
@@ -205,10 +210,7 @@ def _seen_with(
     """States so far and one more, None if it neither lasts nor follows the clock, or some combination is too rare."""
     if any(np.isnan(part).any() for part in parts):
         return None
-    levels = len(np.unique(np.concatenate(parts)))
-    if not (brief or _lasts(parts)) and (
-        levels > MOST_LEVELS or not follows_clock(_courses(parts, positions), levels, cycles)
-    ):
+    if not (brief or _lasts(parts) or _by_clock(parts, positions, cycles)):
         return None
     out = np.column_stack([flags, np.concatenate(parts)])
     together, count = np.unique(out, axis=0, return_counts=True)

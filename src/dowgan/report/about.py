@@ -22,6 +22,7 @@ def named(data: DataFrame | str | Path, otherwise: str) -> str:
 
 
 def about_model(synthesizer: Synthesizer, data: DataFrame | str | Path) -> dict[str, Any]:
+    """Say which model is judged, and by which commands that is done again."""
     model, schema = synthesizer.model_, synthesizer.schema
     config = Config.model_validate_json(model.recipe)
     options = [f"--recipe {shlex.quote(config.recipe)}", f"--seed {model.seed}"]
@@ -63,5 +64,6 @@ def _flat(raw: dict[str, Any], prefix: str = "") -> dict[str, Any]:
 
 
 def about_table(table: Table, notes: Sequence[str]) -> dict[str, Any]:
+    """Say how large a table is, and what was inferred of it."""
     runs, tags = len(table.runs), len(table.schema.channels)
     return {"digest": table.digest, "rows": table.rows, "runs": runs, "tags": tags, "notes": list(notes)}

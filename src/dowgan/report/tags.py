@@ -20,6 +20,7 @@ DENSE_ROWS = 60  # given rows of a densified stretch that is shown
 
 
 def tag_panels(material: Material, scores: Mapping[str, Any], name: str) -> Iterator[Panel]:
+    """Draw one tag; nothing of one that is empty on a side."""
     column = material.columns[material.names.index(name)]
     place = material.names.index(name)
     real, made = ([run.values[:, place] for run in side] for side in (material.real, material.made))

@@ -192,8 +192,7 @@ def _table(
     if schema is not None:
         columns, cells, placed, strange = adopt(schema, columns, cells, placed, judged)
     else:
-        notes = (*notes, *stray_notes(list(found.values()), cells))
-        notes = (*notes, *_serial_note(placed))
+        notes = (*notes, *stray_notes(list(found.values()), cells), *_serial_note(placed))
     source, regrouped = _order(parts.source, placed)
     whole = Schema(tuple(columns), placed.clock, source)
     _check_content(whole, cells)
@@ -212,10 +211,10 @@ def _serial_note(placed: Layout) -> tuple[str, ...]:
     if not SERIAL[0] <= first <= SERIAL[1]:
         return ()
     day = pd.Timestamp("1899-12-30") + pd.Timedelta(days=int(first))
-    told = (
+    return (
         f"'{clock.column}' is a clock of numbers; if {first:g} is a spreadsheet's {day.date()}, write dates, so that "
+        "days and weeks are known",
     )
-    return (told + "days and weeks are known",)
 
 
 def _timed(column: Column, placed: Layout, source: Source) -> Column:
