@@ -124,6 +124,7 @@ def test_exit_codes_reach_the_shell(folder: Path) -> None:
         ["generate", "m.dowgan", "-n", "many"],
         ["extend", "m.dowgan"],
         ["generate", "m.dowgan", "--seed", "one"],
+        ["generate", "m.dowgan", "100"],
     ],
 )
 def test_wrong_usage_is_one_line_and_exit_2(
@@ -136,6 +137,11 @@ def test_wrong_usage_is_one_line_and_exit_2(
     assert said.err.startswith("dowgan: ")
     assert len(said.err.splitlines()) == 1
     assert state(folder) == before
+
+
+def test_wrong_usage_names_the_help_of_its_command(folder: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    run(["generate", "m.dowgan", "100"])
+    assert capsys.readouterr().err == "dowgan: '100' is more than the command takes. See dowgan generate --help.\n"
 
 
 # what goes where

@@ -13,7 +13,7 @@ from dowgan.evaluate.contest import ahead, contest, stretches
 from dowgan.evaluate.copying import nearest_by_chance
 from dowgan.evaluate.direction import asymmetry
 from dowgan.evaluate.findings import find_traits
-from dowgan.evaluate.generation import _told, find, judge_faults
+from dowgan.evaluate.generation import _told, find, judge_faults, judge_generation
 from dowgan.evaluate.sides import Finding
 from dowgan.evaluate.told import untold
 from dowgan.evaluate.traits import joined, normal_places
@@ -161,6 +161,18 @@ def test_a_tag_known_in_each_eighth_row_is_not_counted_as_steps_of_the_other_sid
     x = np.stack([rng.standard_normal(1600), rng.standard_normal(1600), slow], 1)
     seldom = np.where((np.arange(1600) % 8 == 0)[:, None] | [True, True, False], x, np.nan)
     assert not [f for f in find_traits([seldom[:800]], [x[800:]]) if f.tag is None]
+
+
+def test_a_dozen_samples_are_no_states() -> None:
+    rng = np.random.default_rng(3)
+    real, held = plant(4), plant(5, 240)
+    for x in (real, held):
+        x[:, 4] = np.where(np.arange(len(x)) % 30 == 6, np.round(rng.normal(600, 40, len(x))), np.nan)
+    real[:, 3], held[:, 3] = real[:, 3] > 30, held[:, 3] > 30
+    fake = np.where(np.isnan(real), 0.0, real)  # in what is made a sample stands
+    fake[:, 4] = np.repeat(real[6::30, 4], 30)[: len(fake)]
+    scores = judge_generation([held], [fake], NAMES, train=[real], window=STEPS)["metrics"]
+    assert list(scores["states"]["tags"]) == list(scores["dwell"]["tags"]) == ["valve"]
 
 
 def test_a_score_that_real_rows_do_not_have_either_is_not_held_against_anyone() -> None:

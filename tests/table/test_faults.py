@@ -27,7 +27,15 @@ def test_a_spike_and_a_dead_sensor_are_faults() -> None:
     assert 70 < low < high < 90
 
 
-@pytest.mark.parametrize("kind", ["flood", "leaks", "burst", "sales"])
+def test_absolute_zero_is_a_fault_also_beside_two_levels_of_operation() -> None:
+    rng = np.random.default_rng(1)
+    values = np.where(np.arange(900) % 300 < 30, 30.0, 62.0) + rng.normal(0, 1, 900)
+    values[333] = -273.15
+    low, _ = usual_range(values) or (0.0, 0.0)
+    assert 20 < low < 35
+
+
+@pytest.mark.parametrize("kind", ["flood", "leaks", "burst", "sales", "prices"])
 def test_what_a_process_may_do_is_no_fault(kind: str) -> None:
     rng = np.random.default_rng(0)
     rows = np.arange(1_000)
@@ -35,6 +43,7 @@ def test_what_a_process_may_do_is_no_fault(kind: str) -> None:
         "flood": 2 + rng.normal(0, 0.1, 1_000) + 60 * np.exp(-np.clip(rows - 500, 0, None) / 20) * (rows >= 500),
         "leaks": 10.0 ** (rng.normal(-8, 0.6, 1_000) + 2.5 * (rows == 500)),
         "burst": (rng.random(1_000) < 0.05) * 1.0 + 50 * (rows == 500),
+        "prices": 60 + 25 * np.sin(rows / 4) + rng.normal(0, 8, 1_000) - 300 * (rows == 500),
         "sales": rng.poisson(40, 1_000) + 300 * (rows == 500),
     }[kind]
     assert usual_range(values.astype(float)) is None

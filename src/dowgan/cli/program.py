@@ -5,7 +5,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from cyclopts import App, CycloptsError
+from cyclopts import App, CycloptsError, UnusedCliTokensError
 
 from dowgan import __version__
 from dowgan.errors import UserError
@@ -41,9 +41,17 @@ def main(tokens: Sequence[str] | None = None) -> None:
     sys.exit(run(sys.argv[1:] if tokens is None else tokens))
 
 
-def _one_line(error: Exception) -> str:
-    """An error on one line; what a file holds cannot act on the terminal."""
-    return "".join(c if c.isprintable() else "?" for c in " ".join(str(error).split()))
+def _one_line(said: str) -> str:
+    """What an error says on one line; what a file holds cannot act on the terminal."""
+    return "".join(c if c.isprintable() else "?" for c in " ".join(said.split()))
+
+
+def _misuse(error: CycloptsError) -> str:
+    """What was wrong with a command line, and where its options are told."""
+    said = str(error)
+    if isinstance(error, UnusedCliTokensError) and error.unused_tokens:
+        said = f"{' '.join(map(repr, error.unused_tokens))} is more than the command takes."
+    return f"{said} See {' '.join(['dowgan', *(error.command_chain or ())])} --help."
 
 
 def run(tokens: Sequence[str]) -> int:
@@ -51,10 +59,10 @@ def run(tokens: Sequence[str]) -> int:
     try:
         code = app(list(tokens), exit_on_error=False, print_error=False, result_action="return_value")
     except CycloptsError as error:
-        talk(f"dowgan: {_one_line(error)} See dowgan --help.")
+        talk(f"dowgan: {_one_line(_misuse(error))}")
         return 2
     except UserError as error:
-        talk(f"dowgan: {_one_line(error)}")
+        talk(f"dowgan: {_one_line(str(error))}")
         return 1
     except KeyboardInterrupt as stop:
         talk(f"dowgan: interrupted; {str(stop) or 'nothing was written'}.")

@@ -14,6 +14,7 @@ from dowgan.metrics.marginal import moments, wasserstein
 Array = np.ndarray
 Check = Callable[[Array, Array], Array]
 FEW_LEVELS = 12  # a channel with at most so many different values is one of states
+RETURNS = 3  # times that each of them comes at least, on the average: a dozen laboratory values are no states
 TAILS = (0.002, 0.01, 0.99, 0.998)
 CLIP = 4.0  # standard deviations at which a step is cut before its cube is taken
 
@@ -47,9 +48,20 @@ def _skew(windows: Float[Array, "N T C"]) -> Float[Array, "C"]:
 
 
 def _of_states(windows: Float[Array, "N T C"]) -> list[Array]:
-    """The different values of each channel, empty where there are too many."""
-    found = [np.unique(x[~np.isnan(x)]) for x in windows.reshape(-1, windows.shape[2]).T]
-    return [values if 1 < len(values) <= FEW_LEVELS else np.empty(0) for values in found]
+    """The different values of each channel, empty where it has one or is not of states."""
+    out = []
+    for column in windows.reshape(-1, windows.shape[2]).T:
+        levels = np.unique(column[~np.isnan(column)])
+        few = of_states(column, views=windows.shape[1])  # a row is in as many windows as they have steps
+        out.append(levels if few and len(levels) > 1 else np.empty(0))
+    return out
+
+
+def of_states(values: Float[Array, " N"], views: int = 1) -> bool:
+    """Whether values, each of which is in the array at most so many times, are so few that they are states."""
+    known = values[~np.isnan(values)]
+    levels = len(np.unique(known))
+    return levels <= FEW_LEVELS and RETURNS * levels * views <= len(known)
 
 
 def states(real: Float[Array, "N T C"], fake: Float[Array, "M T C"]) -> Float[Array, "C"]:

@@ -10,7 +10,7 @@ import numpy as np
 from jaxtyping import Float
 from scipy.stats import poisson
 
-from dowgan.evaluate.checks import FEW_LEVELS
+from dowgan.evaluate.checks import of_states
 from dowgan.evaluate.sides import Finding, sides_of, welch, with_error
 from dowgan.evaluate.traits import joined
 from dowgan.metrics.marginal import moments
@@ -38,7 +38,7 @@ def find_values(real: Sequence[Float[Array, "_ C"]], fake: Sequence[Float[Array,
 
 def few_levels(values: Float[Array, "T C"]) -> Array:
     """Which channels hold so few different values that they are states."""
-    return np.array([len(np.unique(x[~np.isnan(x)])) <= FEW_LEVELS for x in values.T])
+    return np.array([of_states(x) for x in values.T])
 
 
 def _piles(real: Float[Array, "T C"], fake: Float[Array, "S C"]) -> list[Finding]:

@@ -10,6 +10,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 FAR = 10.0  # times the range of the usual values that a fault lies beyond it
+FAR_NEGATIVE = 5.0  # the same below 0, where no usual value is
 FAR_LOG = 3.0  # the same in logarithms, above values that are all positive: leak rates span decades
 SHARE = 0.005  # of the values, that may be faults
 FEWEST = 3  # that may be in a short table
@@ -61,7 +62,7 @@ def faulty(values: Float[np.ndarray, " N"], usual: tuple[float, float] | None) -
     if usual is None:
         return np.zeros(len(values), dtype=bool)
     low, high = usual
-    return (values < low - FAR * (high - low)) | (values > _end(low, high))
+    return (values < _start(low, high)) | (values > _end(low, high))
 
 
 def _reach(distinct: Float[np.ndarray, " N"], low: float, high: float) -> tuple[float, float]:
@@ -71,10 +72,16 @@ def _reach(distinct: Float[np.ndarray, " N"], low: float, high: float) -> tuple[
             break
         high = float(value)
     for value in distinct[distinct < low][::-1]:
-        if value < low - FAR * (high - low):
+        if value < _start(low, high):
             break
         low = float(value)
     return low, high
+
+
+def _start(low: float, high: float) -> float:
+    """Below which values are far."""
+    far = low - FAR * (high - low)
+    return max(far, min(0.0, low - FAR_NEGATIVE * (high - low))) if low >= 0 else far
 
 
 def _end(low: float, high: float) -> float:
