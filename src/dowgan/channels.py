@@ -8,8 +8,8 @@ equals an earlier one becomes no channel of its own, nor does a set-point that t
 Shapes: T rows, C columns (the schema's channels), D channels, Q condition columns, R regimes.
 """
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,7 @@ from dowgan.errors import OptionError
 from dowgan.known import beside_groups, ends_of, first_or_none
 from dowgan.levels import Level, Levels, fit_levels, no_levels
 from dowgan.profile import at
+from dowgan.ramps import Driven, find_driven, free_driven
 from dowgan.regimes import Regimes, fit_regimes, with_settled
 from dowgan.setpoints import Setpoints, fit_setpoints
 from dowgan.stocks import Stock
@@ -50,6 +51,7 @@ class Channels:
         levels: of the runs.
         effects: of what never changes within a run.
         typical: rows of a usual run where short runs go the same way as long ones, only faster; zero where not.
+        driven: set-points that go from setting to setting at steady rates.
     """
 
     codes: tuple[Code, ...]
@@ -64,6 +66,7 @@ class Channels:
     levels: Levels
     effects: Effects
     typical: int = 0
+    driven: Driven = field(default_factory=Driven)
 
     def pace(self, rows: int) -> float:
         """Return how many places of a usual run one row of a whole run of so many rows goes on."""
@@ -187,6 +190,7 @@ class Channels:
             f"'{names[place]}' runs along lines of its own in each run; a generated one follows one of the table's"
             for place in self.trajectories.columns
         ]
+        own += self.driven.words(names)
         if self.effects.codes:
             constants = ", ".join(f"'{names[code.place]}'" for code in self.effects.codes)
             own += [f"'{names[place]}' goes with what is a run's own: {constants}" for place in self._told_by_constants]
@@ -230,14 +234,14 @@ def fit_channels(
     """
     columns = schema.channels
     once = find_fixed(columns, runs, same)
-    regimes = fit_regimes(schema, runs, once, stocks, limited)
+    regimes, driven = _fit_regimes(schema, runs, once, stocks, limited, dict(same))
     fixed = tuple(i for i in once if i not in regimes.conditions or columns[i].role != "condition")
     none = (*regimes.conditions, *dict(same), *fixed, *(stock.column for stock in stocks))
     places = [place for place in range(len(columns)) if place not in none]
     if not places:
         raise OptionError("Every column that varies is a condition; leave at least one column that is not.")
     courses = [(run.values, regimes.of(run.values)) for run in runs]
-    setpoints, trajectories = _fit_setpoints(columns, runs, places, courses, regimes)
+    setpoints, trajectories = _fit_setpoints(columns, runs, places, courses, regimes, driven.columns)
     drawn = [i for i in places if i not in setpoints.columns]
     regimes = with_settled(regimes, columns, runs, drawn)
     drawn = [i for i in drawn if i not in regimes.told]
@@ -262,6 +266,7 @@ def fit_channels(
         fixed=fixed,
         setpoints=setpoints,
         trajectories=trajectories,
+        driven=driven,
         curves=curves,
         span=np.empty((2, 0)),
         levels=no_levels(width),
@@ -273,23 +278,50 @@ def fit_channels(
     return replace(fitted, span=ends_of(rows), levels=levels)
 
 
+def _fit_regimes(
+    schema: Schema,
+    runs: Sequence[Run],
+    once: Sequence[int],
+    stocks: Sequence[Stock],
+    limited: Sequence[int],
+    told: Collection[int],
+) -> tuple[Regimes, Driven]:
+    """The regimes, and the columns that go from setting to setting by themselves; one column at least is left.
+
+    Args:
+        told: columns that equal others.
+    """
+    columns, cycles = schema.channels, schema.clock.cycles()
+    apart = {*once, *told, *limited, *(stock.column for stock in stocks)}
+    driven = find_driven(columns, runs, cycles, [place for place in range(len(columns)) if place not in apart])
+    if len(driven.ramps) == len(columns) - len(apart):
+        driven = Driven()
+    regimes = fit_regimes(schema, runs, once, stocks, [*limited, *driven.columns])
+    free = free_driven(driven, runs, [regimes.of(run.values) for run in runs], cycles)
+    if free.columns != driven.columns:  # what goes by regimes may be one
+        regimes = fit_regimes(schema, runs, once, stocks, [*limited, *free.columns])
+    return regimes, free
+
+
 def _fit_setpoints(
     columns: Sequence[Column],
     runs: Sequence[Run],
     places: Sequence[int],
     courses: Sequence[tuple[Float[np.ndarray, "_ C"], Int[np.ndarray, " _"]]],
     regimes: Regimes,
+    driven: Sequence[int],
 ) -> tuple[Setpoints, Trajectories]:
     """What regimes and runs tell of some columns, of which one at least is left to be modelled.
 
     Args:
         courses: values and regimes of each run.
+        driven: columns that go from setting to setting by themselves.
     """
     free = [place for place in numbers(columns) if place in places]
     trajectories = fit_trajectories(columns, runs, [place for place in free if place not in regimes.telling])
-    setpoints = fit_setpoints(free, courses, len(regimes), trajectories.columns)
+    setpoints = fit_setpoints(free, courses, len(regimes), (*trajectories.columns, *driven))
     if set(places) <= set(setpoints.columns):
-        return replace(setpoints, columns=(), followers=()), no_trajectories()
+        return replace(setpoints, columns=tuple(driven), followers=()), no_trajectories()
     return setpoints, trajectories
 
 

@@ -141,8 +141,9 @@ class Drawer:
         if fixed is not None:
             known[rows] = fixed[: plan.rows]
         own = self._trajectories(plan)
-        columns = list(self.model.channels.trajectories.columns)
+        columns, driven = list(self.model.channels.trajectories.columns), self.model.channels.driven
         known[rows, columns] = np.where(np.isnan(known[rows, columns]), own, known[rows, columns])
+        known[rows, driven.columns] = driven.along(plan.aims, known[rows])
         return self.model.channels.setpoints.told(course, known)[rows]
 
     def _trajectories(self, plan: Plan) -> np.ndarray:

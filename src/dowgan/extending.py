@@ -121,21 +121,22 @@ class Extender:
         rng = streams.numpy(f"states/{number}")
         likes = model.channels.trajectories.like(self._others(history), stretch.regime, run.values, count, rng)
         courses = self._courses(history, regime, ahead, count, rng)
-        decoded = self._decoded(history, ahead, regime, courses, likes, count, streams, number)
+        aims = self._aims(history, len(regime), count, streams, number)
+        decoded = self._decoded(history, ahead, regime, courses, likes, aims, streams, number)
         if courses and steers(model):
             rng, level, now = streams.numpy(f"steered/{number}"), self._level(history), self._now(stretch)
             both = zip(courses, decoded[1:], strict=True)
             besides = [self._stretches.beside(model.stocks[0], course, values) for course, values in both]
             courses = [self._stretches.steer(len(regime), level, rng, now, beside) for beside in besides]
-            decoded = self._decoded(history, ahead, regime, courses, likes, count, streams, number)
+            decoded = self._decoded(history, ahead, regime, courses, likes, aims, streams, number)
         if model.holds:
             chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
             chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
             self._stand(decoded, history, chance)
         chances = [streams.numpy(f"stocks/{number}", path) for path in range(count if model.stocks else 0)]
         median, paths = self._settled(decoded, history, ahead, chances)
-        rules = model.relations.unbroken(run.values)
-        return (rules.keep(self._middle_of(paths), ahead.given) if courses or likes else median), paths
+        rules, several = model.relations.unbroken(run.values), courses or likes or model.channels.driven.ramps
+        return (rules.keep(self._middle_of(paths), ahead.given) if several else median), paths
 
     def _decoded(
         self,
@@ -144,7 +145,7 @@ class Extender:
         regime: np.ndarray,
         courses: Sequence[np.ndarray],
         likes: Sequence[Part],
-        count: int,
+        aims: Sequence[np.ndarray],
         streams: Streams,
         number: int,
     ) -> list[np.ndarray]:
@@ -153,11 +154,12 @@ class Extender:
         rows = rows_after(stretch, regime)
         rows = replace(rows, place=rows.place + history.place)
         added = model.totals.added(ahead.given)
-        told = [self._told(history, regime, added, likes[0] if likes else None)]
-        if courses or likes:
+        count, driven = len(aims) - 1, bool(model.channels.driven.ramps)
+        told = [self._told(history, regime, added, likes[0] if likes else None, aims[0])]
+        if courses or likes or driven:
             whose: Sequence[Part | None] = likes or [None] * count
-            both = zip(courses or [regime] * count, whose, strict=True)
-            told += [self._told(history, course, added, like) for course, like in both]
+            all_three = zip(courses or [regime] * count, whose, aims[1:], strict=True)
+            told += [self._told(history, course, added, like, own) for course, like, own in all_three]
         future = history.level.off(model.channels.encode(added, told[0]), rows.place)
         self._hold_conditions(future, stretch)
         middle, *drawn = self._drawn(stretch, future, rows, count, streams, number, courses)
@@ -193,16 +195,30 @@ class Extender:
         """The last regime, and for how many rows it has lasted."""
         return int(stretch.regime[-1]), len(stretch.regime) - int(borders(stretch.regime)[-2])
 
-    def _told(self, history: History, regime: np.ndarray, added: np.ndarray, like: Part | None) -> np.ndarray:
+    def _told(
+        self, history: History, regime: np.ndarray, added: np.ndarray, like: Part | None, aims: np.ndarray
+    ) -> np.ndarray:
         """What regimes tell [H C] of the rows to come, of which some values are given: set-points go on from where they
-        are, as those of a run went on that is like this one."""
+        are, as those of a run went on that is like this one, or to where they are driven."""
         channels, run = self.model.channels, history.rises
         known = np.concatenate([run.values[-1:], added])
         if like is not None:
             columns = list(channels.trajectories.columns)
             own = channels.trajectories.going_on(like, history.stretch.regime, regime, known[0, columns])
             known[1:, columns] = np.where(np.isnan(added[:, columns]), own, added[:, columns])
+        driven = channels.driven
+        known[:, driven.columns] = driven.along(np.concatenate([aims[:1], aims]), known)
         return channels.setpoints.told(np.append(history.stretch.regime[-1], regime), known)[1:]
+
+    def _aims(self, history: History, rows: int, count: int, streams: Streams, number: int) -> list[np.ndarray]:
+        """The settings [H K] that driven columns go to: in the middle those of now, as conditions do on all paths."""
+        driven, schema, so_far = self.model.channels.driven, self.model.table_schema, history.rises.values
+        if not driven.ramps:
+            return [np.empty((rows, 0))] * (count + 1)
+        now = np.tile([ramp.aims(so_far[:, ramp.place])[-1] for ramp in driven.ramps], (rows, 1))
+        held = [schema.channels[ramp.place].role == "condition" for ramp in driven.ramps]
+        position, rng = history.stretch.position + len(so_far), streams.numpy(f"driven/{number}")
+        return [now, *(np.where(held, now, driven.draw(rows, position, rng, so_far)) for _ in range(count))]
 
     def _others(self, history: History) -> list[Part]:
         """The table's runs that went on from where one is, if they have trajectories."""

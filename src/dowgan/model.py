@@ -33,11 +33,13 @@ from dowgan.marginals import Marginals
 from dowgan.polish import Gap, Map, Polish
 from dowgan.prior import Prior
 from dowgan.process import Process
+from dowgan.ramps import Driven, Driver, Ramp
 from dowgan.regimes import Regimes
 from dowgan.relations import End, Relations
 from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.setpoints import Setpoints
+from dowgan.spells import Spells, Stay
 from dowgan.states import Rest, Sides, filled
 from dowgan.stocks import Stock
 from dowgan.stretch import borders
@@ -270,13 +272,15 @@ KINDS: dict[str, type] = {
         Coordinates,
         Curve,
         Deadband,
+        Driven,
+        Driver,
         Effects,
         Encoder,
         End,
-        Gap,
-        Gaps,
         Falling,
         Formula,
+        Gap,
+        Gaps,
         Hold,
         Idle,
         Lengths,
@@ -284,18 +288,15 @@ KINDS: dict[str, type] = {
         Limit,
         Lines,
         Map,
-        Polish,
-        Slice,
-        Stock,
-        Totals,
-        Transport,
         Marginals,
         Mixture,
         Model,
         Network,
         Past,
+        Polish,
         Prior,
         Process,
+        Ramp,
         Regimes,
         Relations,
         Response,
@@ -303,9 +304,16 @@ KINDS: dict[str, type] = {
         Season,
         Setpoints,
         Sides,
+        Slice,
+        Spells,
+        Stay,
+        Stock,
         Sum,
+        Timetable,
+        Totals,
         Training,
         Trajectories,
+        Transport,
     )
 }
 

@@ -32,6 +32,7 @@ class Plan:
         regime: [rows].
         like: key of the table's run that it is like.
         before, after: regimes of some rows before its first and behind its last row, as far as they are known.
+        aims: [rows K] the settings that driven columns go to.
     """
 
     key: tuple[Any, ...]
@@ -41,6 +42,7 @@ class Plan:
     like: tuple[Any, ...]
     before: Int[np.ndarray, " B"]
     after: Int[np.ndarray, " A"]
+    aims: Float[np.ndarray, "T K"]
 
     @property
     def course(self) -> Int[np.ndarray, " BTA"]:
@@ -50,7 +52,7 @@ class Plan:
     def first(self, rows: int) -> "Plan":
         """Return the plan of its first rows alone."""
         after = np.concatenate([self.regime[rows:], self.after])[:AROUND]
-        return replace(self, rows=rows, regime=self.regime[:rows], after=after)
+        return replace(self, rows=rows, regime=self.regime[:rows], after=after, aims=self.aims[:rows])
 
     def earlier(self, rows: int) -> "Plan":
         """Return the plan of a run that begins so many rows earlier."""
@@ -58,9 +60,9 @@ class Plan:
         known = np.concatenate([self.before[cut:], self.regime])
         unknown = np.full(self.rows + rows - len(known), known[0])  # further back they are taken to be as they were
         regime = np.concatenate([unknown, known])
-        return replace(
-            self, rows=self.rows + rows, position=self.position - rows, regime=regime, before=self.before[:cut]
-        )
+        aims = np.concatenate([np.repeat(self.aims[:1], rows, axis=0), self.aims])
+        sooner = self.position - rows
+        return replace(self, rows=self.rows + rows, position=sooner, regime=regime, before=self.before[:cut], aims=aims)
 
     def following(self, regime: Int[np.ndarray, " T"]) -> "Plan":
         """Return the plan with other regimes, around which none are known."""
@@ -166,7 +168,8 @@ def plan_runs(
         if free or elsewhen or len(regime) < length or not allowed[regime].all():
             longer = _drawn(model, follow, own, length + AROUND, at, allowed, free, rng)
             before, regime, after = np.split(longer, [0, length])
-        plans.append(Plan(key_of(own.key, turn), length, at, regime, own.key, before[-AROUND:], after[:AROUND]))
+        aims, around = model.channels.driven.draw(length, at, rng), (before[-AROUND:], after[:AROUND])
+        plans.append(Plan(key_of(own.key, turn), length, at, regime, own.key, *around, aims))
     return plans
 
 

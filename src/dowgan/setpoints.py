@@ -2,8 +2,8 @@
 
 In a steady state of a grade the set-point has one value; in the transition to another grade it runs along a straight
 line to that grade's. Nothing of that is left to chance where the regimes are known, nor is what each run has of its
-own (`trajectories.py`). A measurement that differs from its set-point by little but noise is modelled as that
-difference: it then moves along as smoothly as the set-point does.
+own (`trajectories.py`), or what is driven from one setting to the next (`ramps.py`). A measurement that differs from
+its set-point by little but noise is modelled as that difference: it then moves along as smoothly as the set-point does.
 
 Shapes: T rows, C columns (the schema's channels), R regimes.
 """
@@ -33,8 +33,8 @@ class Setpoints:
     Attributes:
         settled: [R C] the value that a column had in every row of a regime, NaN for any other.
         usual: [R C] mean of each column in each regime.
-        columns: those that are settled or on the way from one settled value to the next, and those of which each run
-            has a trajectory of its own (`trajectories.py`), which is then among what is known.
+        columns: those that are settled or on the way from one settled value to the next, and those that have a course
+            of their own (`trajectories.py`, `ramps.py`), which is then among what is known.
         followers: (column, the one of `columns` from whose multiple it differs by little but noise, that multiple).
     """
 
@@ -84,7 +84,7 @@ def fit_setpoints(numbers: Sequence[int], runs: Runs, regimes: int, own: Sequenc
         numbers: the columns that may be told, of floats or integers and no conditions.
         runs: values, NaN where missing, and regimes of each run.
         regimes: how many there are.
-        own: those of them of which each run has a trajectory of its own.
+        own: those of them that have a course of their own.
     """
     values, regime = (np.concatenate(part) for part in zip(*runs, strict=True))
     settled, usual = np.full((2, regimes, values.shape[1]), np.nan)
@@ -126,7 +126,7 @@ def _between(sure: Bool[np.ndarray, " T"]) -> list[tuple[int, int]]:
 
 
 def _with_followers(found: Setpoints, numbers: Sequence[int], runs: Runs, own: Sequence[int]) -> Setpoints:
-    """Set-points with what follows them: their own measurement, or else a multiple of a run's own trajectory."""
+    """Set-points with what follows them: their own measurement, or else a multiple of a course of its own."""
     values, regime = (np.concatenate(part) for part in zip(*runs, strict=True))
     course = np.concatenate([found.told(regimes, known) for known, regimes in runs])
     followers = []

@@ -18,6 +18,7 @@ from scipy.special import gammaln, ndtr, ndtri
 PRIORS = (0.1, 1.0, 10.0)  # changes as which what is frequent may count beside what followed
 KERNEL = 0.5  # width of a kernel about one spell, as a share of the spread of lengths; about more by their fifth root
 LEAST = 1e-9  # chance, below which none is known
+ALIKE = 3  # whole spells of a regime that last equally long, from which it always does
 FEW = 5  # whole spells, from which they tell that all lengths are multiples, and how far those of a regime spread
 SPREAD = 0.5  # of the logarithm of lengths, as long as they do not
 
@@ -155,7 +156,8 @@ def _stays(spells: Int[np.ndarray, "M 2"], whole: Bool[np.ndarray, " M"], regime
     for its in own:
         some = its if its.any() else np.ones(len(spells), dtype=bool)
         rows, share = _lasting(spells[some, 1], whole[some])
-        out.append(Stay(np.log(rows), share, KERNEL * spread * some.sum() ** -0.2, unit))
+        always = (whole & its).sum() >= ALIKE and np.ptp(spells[whole & its, 1]) == 0
+        out.append(Stay(np.log(rows), share, 0.0 if always else KERNEL * spread * some.sum() ** -0.2, unit))
     return tuple(out)
 
 
