@@ -165,3 +165,35 @@ def test_a_plan_for_each_half_hour_of_the_week_is_kept() -> None:
     out = made.generate(rows=len(times), random_state=1)
     within = out.groupby([out["time"].dt.dayofweek, out["time"].dt.hour])["duty"].std()
     assert within.mean() < 0.25 * out["duty"].std()
+
+
+def test_what_the_clock_rules_out_does_not_come_nor_stay() -> None:
+    """A second state that comes by chance takes none of the nights to noon: of few days each phase has few rows."""
+    rng = np.random.default_rng(7)
+    times = pd.date_range("2025-03-03", periods=20 * 96, freq="15min")
+    hour = times.hour + times.minute / 60
+    day = np.abs(hour - 12.5) < 6 + np.repeat(rng.normal(0, 0.4, 20), 96)
+    chance = np.repeat(rng.random(len(times) // 8) < 0.3, 8)
+    frame = pd.DataFrame({"time": times, "sun": np.where(day, 300 + 80 * rng.random(len(times)), 0).round()})
+    frame["pump"] = chance.astype(int)
+    made = dowgan.Synthesizer("prior", random_state=0).fit(frame).generate(rows=10 * len(frame), random_state=1)
+    noon, night = ((made["time"].dt.hour.isin(hours)) for hours in ([11, 12, 13], [23, 0, 1, 2]))
+    assert (made["sun"][noon] == 0).mean() < 0.01
+    assert (made["sun"][night] > 0).mean() < 0.01
+
+
+def test_a_phase_that_hardly_differs_from_day_to_day_stays_sharp() -> None:
+    """Nights are alike to a tenth of a degree, days are not: what carries windows to the table's knows no phase."""
+    rng = np.random.default_rng(8)
+    times = pd.date_range("2025-03-03", periods=30 * 48, freq="30min")
+    sun = np.clip(np.sin(np.pi * (times.hour + times.minute / 60 - 6) / 12), 0, None)
+    clear = np.repeat(rng.uniform(0.6, 1.4, 30), 48)
+    frame = pd.DataFrame({"time": times, "inside": (17 + 6 * sun * clear + rng.normal(0, 0.05, len(times))).round(2)})
+    frame["power"] = (20 + 3 * lfilter([0.3], [1, -0.95], rng.standard_normal(len(times)))).round(1)
+    made = dowgan.Synthesizer(random_state=0).fit(frame).generate(rows=len(frame), random_state=1)
+    for x in (frame, made):
+        night = x["inside"][x["time"].dt.hour.isin([1, 2, 3])]
+        assert abs(night.mean() - 17) < 0.1
+        assert night.std() < 0.2
+    noon = [x["inside"][x["time"].dt.hour == 12].std() for x in (frame, made)]
+    assert noon[1] > 0.6 * noon[0]

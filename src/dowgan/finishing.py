@@ -53,7 +53,8 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
         long = fit_polish(columns, fitted.relations, series, real, moved)
         # windows are drawn without regard to what regimes, trends, levels and places in a run add
         led = bool(fitted.channels.trajectories.columns or fitted.channels.effects.codes)
-        steady = len(fitted.channels.regimes) == 1 and not moved and not fitted.window.season.along and not led
+        season = fitted.window.season
+        steady = len(fitted.channels.regimes) == 1 and not (moved or season.along or season.apart or led)
         short = long
         if steady and model.transport is not None and windows is not None:
             short = fit_polish(columns, fitted.relations, _carried(fitted, model.transport, windows), real, moved)

@@ -24,6 +24,7 @@ from dowgan.table.schema import Run, Table
 from dowgan.windows import drawn_windows, prior_windows, whole_series, window_coordinates, window_steps
 
 DOMINANT = 0.06  # a generated series follows a trend that leaves less than this share of the variance; Stocks has .10
+BY_THE_CLOCK = 0.8  # share of a channel's variance that the clock tells, from which that is kept out of windows
 SHORT_GAP = 8  # rows of a gap that is filled before anything is measured
 FILLINGS = 2  # times that it is
 NARROWED = "window: {asked} rows of {width} channels are too many values; {steps} rows are fitted at once, and joined"
@@ -108,7 +109,8 @@ def fit_priors(table: Table, window: int | None, streams: Streams, stocks: Seque
     follow = dominant_trend(stretches, periods, regimes)
     generated = fit_prior(stretches, periods, regimes, follow)
     whole = max(len(s.values) for s in stretches) <= steps
-    generated = replace(generated, season=replace(generated.season, whole=whole))
+    apart = bool((generated.season.told(stretches) > BY_THE_CLOCK).any())
+    generated = replace(generated, season=replace(generated.season, whole=whole, apart=apart))
     trend = np.maximum(trending(stretches, periods, regimes), follow)
 
     def refit(parts: Sequence[Stretch]) -> Prior:

@@ -6,15 +6,17 @@ is kept only if it lowers the error on rows that it was not fitted on.
 Shapes: T steps, D channels; positions are whole steps from the origin of the table's clock.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from jaxtyping import Float, Int, Num
 from scipy.interpolate import PchipInterpolator
 
+from dowgan.known import mean_known
 from dowgan.profile import at
 from dowgan.response import Response
-from dowgan.stretch import Stretch
+from dowgan.stretch import Stretch, stacked
 from dowgan.waves import waves
 
 
@@ -36,6 +38,8 @@ class Season:
         profile: [P D] what the position in the run adds (P may be 0); rows past P take the last.
         log_profile: [P D] what it adds to the logarithm of the spread, likewise.
         whole: windows are whole runs, so that they know their place; else what the place adds is kept out of them.
+        apart: what recurs by the clock is kept out of windows too, as a phase of the day that hardly differs from day
+            to day: what carries windows to the table's does not know the phase, and would blur it.
     """
 
     periods: tuple[float, ...]
@@ -52,6 +56,7 @@ class Season:
     profile: Float[np.ndarray, "P D"]
     log_profile: Float[np.ndarray, "Q D"]
     whole: bool = False
+    apart: bool = False
 
     def mean_and_spread(
         self,
@@ -75,8 +80,12 @@ class Season:
     def steady(
         self, positions: Num[np.ndarray, " T"], place: Float[np.ndarray, " T"]
     ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:
-        """Return mean and spread but for what moves them: regimes, trends and, of longer runs, places in the run."""
-        mean, log_spread = self._recurring(positions)
+        """Return mean and spread but for what moves them: regimes, trends and, of longer runs, places in the run; and
+        what recurs by the clock if it is kept apart."""
+        if self.apart:
+            mean, log_spread = (np.tile(row, (len(positions), 1)) for row in (self.level, self.spread[0]))
+        else:
+            mean, log_spread = self._recurring(positions)
         if self.whole:
             mean, log_spread = mean + at(self.profile, place), log_spread + at(self.log_profile, place)
         return mean, np.exp(log_spread)
@@ -126,20 +135,31 @@ class Season:
 
     @property
     def _moves(self) -> bool:
-        return len(self.regime_mean) > 1 or bool(self.trend.any()) or self.along
+        return len(self.regime_mean) > 1 or bool(self.trend.any()) or self.along or self.apart
 
     def _moving(
         self, positions: Num[np.ndarray, " T"], regime: Int[np.ndarray, " T"], place: Float[np.ndarray, " T"],
         hold_trend: bool,
     ) -> tuple[Float[np.ndarray, "T D"], Float[np.ndarray, "T D"]]:  # fmt: skip
-        """What regimes, trends and places in a run add to the mean, and to the logarithm of the spread."""
+        """What regimes, trends, places in a run and what is kept apart add to the mean, and to the logarithm of the
+        spread."""
         step = float(positions[1] - positions[0]) if len(positions) > 1 else 1.0
         along = np.clip(positions, *self.span) if hold_trend else positions
         more = self.regime_mean[regime] + self.response.level(regime, step)
         log_factor = self.regime_log_spread[regime] + self.response.log_width(regime, step)
         if self.along:
             more, log_factor = more + at(self.profile, place), log_factor + at(self.log_profile, place)
+        if self.apart:
+            mean, log_spread = self._recurring(positions)
+            more, log_factor = more + mean - self.level, log_factor + log_spread - self.spread[0]
         return more + np.outer(along - self.middle, self.trend), log_factor
+
+    def told(self, stretches: Sequence[Stretch]) -> Float[np.ndarray, " D"]:
+        """Return the share of each channel's variance that its waves tell."""
+        values, positions, _, _ = stacked(stretches)
+        mean = np.where(np.isnan(values), np.nan, self._recurring(positions)[0])
+        whole, own = (mean_known((part - mean_known(part)) ** 2) for part in (values, mean))
+        return own / np.maximum(whole, 1e-12)
 
     def remove(self, stretch: Stretch) -> Float[np.ndarray, "T D"]:
         """Return the standardised rest [T D] of a stretch that starts its run."""

@@ -19,7 +19,10 @@ from dowgan.spells import Spell
 
 CYCLES = 4  # of a period, at least
 EARLY = 0.5  # share of the rows from which the others are foretold
-DOUBTS = (0.05, 0.5, 4.0)  # rows as which what holds at all phases counts beside a phase's own
+DOUBTS = (0.05, 0.5, 4.0)  # rows as which what is expected of a phase counts beside its own
+NEAR = 0.06  # of a period, a standard deviation of the phases that tell how often a regime is there at one
+DOUBT_NEAR = 4.0  # rows as which how often it is there at all counts beside them
+BY_PHASE = 0.9  # share of that in what is expected of a phase; the rest holds at all phases
 GAIN = 10.0  # of log likelihood on the later rows, over what holds at all phases
 SHORTER = 2.0  # the same by which a longer period must be better
 TIE = 1.0  # and by which how long a regime has lasted may be better
@@ -177,9 +180,29 @@ def _usual(steps: _Steps, regimes: int) -> Float[np.ndarray, "R R"]:
 
 
 def _by_phase(steps: _Steps, usual: Float[np.ndarray, "R R"], period: int, doubt: float) -> Float[np.ndarray, "F R R"]:
+    """Chances at each phase: those of its own rows, drawn towards what is expected of it."""
     counts = np.zeros((period, *usual.shape))
     np.add.at(counts, (steps.position % period, steps.before, steps.behind), 1.0)
-    return (counts + doubt * usual) / (counts.sum(axis=2, keepdims=True) + doubt)
+    expected = _expected(counts.sum(axis=1), usual)
+    return (counts + doubt * expected) / (counts.sum(axis=2, keepdims=True) + doubt)
+
+
+def _expected(there: Float[np.ndarray, "F R"], usual: Float[np.ndarray, "R R"]) -> Float[np.ndarray, "F R R"]:
+    """What holds at all phases, weighed by how often a regime is there about each: what is never there at noon does not
+    come, nor does it stay (naive Bayes: the regime before and the phase tell of the one behind apart).
+
+    Args:
+        there: rows of each regime at each phase.
+        usual: chances at all phases.
+    """
+    period = len(there)
+    away = np.minimum(np.arange(period), period - np.arange(period))
+    kernel = np.exp(-0.5 * (away / (NEAR * period)) ** 2)
+    near = np.fft.irfft(np.fft.rfft(there, axis=0) * np.fft.rfft(kernel)[:, None], period, axis=0).clip(0)
+    every = there.sum(axis=0) / there.sum() + NEVER
+    share = (near + DOUBT_NEAR * every) / (near.sum(axis=1, keepdims=True) + DOUBT_NEAR)
+    weighed = usual * (share / every)[:, None]
+    return BY_PHASE * weighed / weighed.sum(axis=2, keepdims=True) + (1 - BY_PHASE) * usual
 
 
 def _by_age(early: _Steps, later: _Steps, usual: Float[np.ndarray, "R R"], doubt: float) -> float:

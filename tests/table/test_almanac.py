@@ -59,11 +59,12 @@ def test_what_follows_the_clock() -> None:
     frame["hour"], frame["dow"], frame["month_from_0"] = HOURS.hour, HOURS.dayofweek + 1, HOURS.month - 1
     frame["weekend"] = HOURS.dayofweek >= 5
     frame["tariff"] = np.where((HOURS.dayofweek < 5) & (HOURS.hour >= 8) & (HOURS.hour < 20), "peak", "low")
+    frame["price"] = np.where(HOURS.hour < 6, 0.19, 0.29)
     frame["day"] = HOURS.normalize()
     frame["year"] = 2023
     assert told(frame) == {
         "hour": "hour", "dow": "weekday", "month_from_0": "month", "weekend": "weekday", "tariff": "hour of the week",
-        "day": "date", "year": "year",
+        "price": "hour", "day": "date", "year": "year",
     }  # fmt: skip
 
 

@@ -111,7 +111,7 @@ def _told(cells: Cells, times: pd.DatetimeIndex) -> Column | None:
     """The column if the clock tells all of its cells."""
     if np.isnan(cells.values).any() or (cells.times is not None and cells.times.hasnans):
         return None
-    kind = {"number": "integer", "boolean": "boolean"}.get(cells.form, "category")
+    kind = {"number": "integer" if cells.whole else "float", "boolean": "boolean"}.get(cells.form, "category")
     column = Column(
         cells.name, "value", kind, cells.dtype,  # type: ignore[arg-type]
         decimals=cells.decimals if cells.form == "number" else None,
@@ -125,9 +125,7 @@ def _told(cells: Cells, times: pd.DatetimeIndex) -> Column | None:
             dated = replace(column, told=text_format, levels=())
             if _same(dated, cells, times).all():
                 return dated
-    if cells.form == "number":
-        if not cells.whole:
-            return None
+    if cells.form == "number" and cells.whole:
         for name in NUMBERS:
             if _is_part(cells, name, times):
                 return replace(column, told=name, value=float(cells.values[0] - NUMBERS[name](times[:1])[0]))
