@@ -17,7 +17,7 @@ from dowgan.known import mean_known
 from dowgan.profile import at
 from dowgan.response import Response
 from dowgan.stretch import Stretch, stacked
-from dowgan.waves import waves
+from dowgan.waves import Span, waves
 
 
 @dataclass(frozen=True)
@@ -40,6 +40,7 @@ class Season:
         whole: windows are whole runs, so that they know their place; else what the place adds is kept out of them.
         apart: what recurs by the clock is kept out of windows too, as a phase of the day that hardly differs from day
             to day: what carries windows to the table's does not know the phase, and would blur it.
+        off: of each period, the part of a week in which days go otherwise, see `waves`.
     """
 
     periods: tuple[float, ...]
@@ -57,6 +58,7 @@ class Season:
     log_profile: Float[np.ndarray, "Q D"]
     whole: bool = False
     apart: bool = False
+    off: tuple[Span, ...] = ()
 
     def mean_and_spread(
         self,
@@ -94,7 +96,7 @@ class Season:
         """Mean and logarithm of the spread by phase of the season, between whole steps without overshoot."""
         whole = np.arange(np.floor(positions.min()), np.ceil(positions.max()) + 2) if len(positions) else positions
         between = bool((positions % 1 != 0).any())
-        design = waves(whole if between else positions, self.periods, self.harmonics)
+        design = waves(whole if between else positions, self.periods, self.harmonics, self.off)
         mean = self.level + design @ self.wave
         log_spread = self.spread[0] + design[:, : len(self.spread) - 1] @ self.spread[1:]
         if not between:

@@ -160,6 +160,7 @@ def fit_season(
         response=response,
         profile=profile,
         log_profile=log_profile,
+        off=found.off,
     )
     return _with_regime_spreads(season, stretches, regimes)
 

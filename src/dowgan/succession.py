@@ -16,6 +16,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dowgan.spells import Spell
+from dowgan.waves import DAYS, Span, days_off
 
 CYCLES = 4  # of a period, at least
 EARLY = 0.5  # share of the rows from which the others are foretold
@@ -23,6 +24,7 @@ DOUBTS = (0.05, 0.5, 4.0)  # rows as which what is expected of a phase counts be
 NEAR = 0.06  # of a period, a standard deviation of the phases that tell how often a regime is there at one
 DOUBT_NEAR = 4.0  # rows as which how often it is there at all counts beside them
 BY_PHASE = 0.9  # share of that in what is expected of a phase; the rest holds at all phases
+DOUBT_OFF = 8.0  # rows as which all days count beside those of the same kind, where days off go otherwise
 GAIN = 10.0  # of log likelihood on the later rows, over what holds at all phases
 SHORTER = 2.0  # the same by which a longer period must be better
 TIE = 1.0  # and by which how long a regime has lasted may be better
@@ -205,6 +207,43 @@ def _expected(there: Float[np.ndarray, "F R"], usual: Float[np.ndarray, "R R"]) 
     return BY_PHASE * weighed / weighed.sum(axis=2, keepdims=True) + (1 - BY_PHASE) * usual
 
 
+@dataclass(frozen=True)
+class _Way:
+    """How phases tell what follows.
+
+    Attributes:
+        period: of the phases.
+        doubt: rows as which what is expected of a phase counts beside its own.
+        off: the part of it, a week, in which days go otherwise, all of them alike; () if each day of it is its own.
+    """
+
+    period: int
+    doubt: float
+    off: Span = ()
+
+    def chances(self, steps: _Steps, usual: Float[np.ndarray, "R R"]) -> Float[np.ndarray, "F R R"]:
+        """Return the chances at each phase."""
+        if not self.off:
+            return _by_phase(steps, usual, self.period, self.doubt)
+        start, long = self.off
+        day, phases = self.period // DAYS, np.arange(self.period)
+        every = _by_phase(steps, usual, day, self.doubt)
+        out = np.empty((self.period, *usual.shape))
+        for off in (True, False):
+            own = steps.part(((steps.position - start) % self.period < long) == off)
+            counts = np.zeros((day, *usual.shape))
+            np.add.at(counts, (own.position % day, own.before, own.behind), 1.0)
+            chances = (counts + DOUBT_OFF * every) / (counts.sum(axis=2, keepdims=True) + DOUBT_OFF)
+            some = phases[((phases - start) % self.period < long) == off]
+            out[some] = chances[some % day]
+        return out
+
+    def foretells(self, early: _Steps, later: _Steps, usual: Float[np.ndarray, "R R"]) -> float:
+        """Return the log likelihood of later steps by early ones."""
+        chance = self.chances(early, usual)[later.position % self.period, later.before, later.behind]
+        return float(np.log(chance + NEVER).sum())
+
+
 def _by_age(early: _Steps, later: _Steps, usual: Float[np.ndarray, "R R"], doubt: float) -> float:
     """Log likelihood of later steps by how long regimes have lasted."""
     most = int(max(early.age.max(), later.age.max())) + 1
@@ -240,16 +279,16 @@ def find_timetable(courses: Sequence[Course], regimes: int, cycles: Sequence[int
         float(np.log(usual[later.before, later.behind]).sum()) + GAIN,
         max(_by_age(early, later, usual, doubt) for doubt in DOUBTS) - TIE,
     )
-    best: tuple[int, float] | None = None
+    best: _Way | None = None
     for period in whole:
-        gains = []
-        for doubt in DOUBTS:
-            chance = _by_phase(early, usual, period, doubt)[later.position % period, later.before, later.behind]
-            gains.append((float(np.log(chance + NEVER).sum()), doubt))
-        gain, doubt = max(gains)
+        ways = [_Way(period, doubt) for doubt in DOUBTS]
+        if period // DAYS in whole and period % DAYS == 0:
+            off = days_off(early.position, np.eye(regimes)[early.behind], period)
+            ways += [_Way(period, doubt, off) for doubt in DOUBTS]
+        gain, way = max(((way.foretells(early, later, usual), way) for way in ways), key=lambda one: one[0])
         if gain > least:
-            best, least = (period, doubt), gain + SHORTER
-    return None if best is None else _timetable(steps, courses, regimes, *best)
+            best, least = way, gain + SHORTER
+    return None if best is None else _timetable(steps, courses, regimes, best)
 
 
 def _beats(courses: Sequence[Course]) -> list[int]:
@@ -270,13 +309,13 @@ def _beats(courses: Sequence[Course]) -> list[int]:
     return []
 
 
-def _timetable(steps: _Steps, courses: Sequence[Course], regimes: int, period: int, doubt: float) -> Timetable:
-    share = np.zeros((period, regimes))
+def _timetable(steps: _Steps, courses: Sequence[Course], regimes: int, way: _Way) -> Timetable:
+    share = np.zeros((way.period, regimes))
     for position, regime in courses:
-        np.add.at(share, ((position + np.arange(len(regime))) % period, regime), 1.0)
+        np.add.at(share, ((position + np.arange(len(regime))) % way.period, regime), 1.0)
     usual = share.sum(axis=0) / share.sum()
-    share = (share + doubt * usual) / (share.sum(axis=1, keepdims=True) + doubt)
-    return Timetable(_by_phase(steps, _usual(steps, regimes), period, doubt), share)
+    share = (share + way.doubt * usual) / (share.sum(axis=1, keepdims=True) + way.doubt)
+    return Timetable(way.chances(steps, _usual(steps, regimes)), share)
 
 
 def follows_clock(courses: Sequence[Course], regimes: int, cycles: Sequence[int]) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float, Num
+from jaxtyping import Bool, Float, Int, Num
 
 from dowgan.known import mean_known
 from dowgan.stretch import Stretch, stacked
@@ -26,17 +26,32 @@ SURE_BLOCKS = 8  # blocks of the late rows, whose means tell the standard error 
 WHOLE = 200  # rows of a season of which all harmonics are tried
 GAIN_WHOLE = 0.5  # of a channel's squared error, by which it must fall for all harmonics in place of the few
 HARMONICS = (1, 2, 4, 8, 12)
+DAYS = 7  # of a week
+DAYS_OFF = (1, 2)  # of them, in a row, on which a day may go otherwise
+STARTS = 24  # hours of a day, at which they may begin
 RIDGE = 1e-3
 
 
+Span = tuple[float, float] | tuple[()]  # where days off begin in a week, and how long they are, in steps; () for none
+
+
 def waves(
-    positions: Num[np.ndarray, " T"], periods: Sequence[float], harmonics: Sequence[int]
+    positions: Num[np.ndarray, " T"], periods: Sequence[float], harmonics: Sequence[int], off: Sequence[Span] = ()
 ) -> Float[np.ndarray, "T F"]:
-    """Cosine and sine of each harmonic of each period at the given positions (in steps)."""
+    """Cosine and sine of each harmonic of each period at the given positions (in steps).
+
+    Args:
+        off: of each period, the part of a week (that period) on which days go otherwise: their harmonics there.
+    """
     columns = [np.empty((len(positions), 0))]
-    for period, most in zip(periods, harmonics, strict=True):
-        angle = 2 * np.pi * np.outer(positions, np.arange(1, most + 1)) / period  # [T K]
-        columns += [np.cos(angle), np.sin(angle)]
+    for period, most, span in zip(periods, harmonics, off or [()] * len(periods), strict=True):
+        whole = period / DAYS if span else period
+        angle = 2 * np.pi * np.outer(positions, np.arange(1, most + 1)) / whole  # [T K]
+        if span:
+            inside = ((positions - span[0]) % period < span[1]).astype(float)[:, None]
+            columns += [inside, inside * np.cos(angle), inside * np.sin(angle)]
+        else:
+            columns += [np.cos(angle), np.sin(angle)]
     return np.concatenate(columns, axis=1)
 
 
@@ -97,15 +112,20 @@ def _off_centre(three: Float[np.ndarray, " K"]) -> float:
 
 @dataclass(frozen=True)
 class Waves:
-    """Seasons: their lengths in steps, the number of harmonics of each, and which channels follow it."""
+    """Seasons: their lengths in steps, the number of harmonics of each, and which channels follow it.
+
+    Of days off the length is a week, and harmonics are those of a day.
+    """
 
     periods: tuple[float, ...]
     harmonics: tuple[int, ...]
     followed: Bool[np.ndarray, "P D"]
+    off: tuple[Span, ...]
 
-    def with_one(self, period: float, most: int, followed: Bool[np.ndarray, " D"]) -> "Waves":
+    def with_one(self, period: float, most: int, followed: Bool[np.ndarray, " D"], off: Span = ()) -> "Waves":
         """These and one more."""
-        return Waves((*self.periods, period), (*self.harmonics, most), np.vstack([self.followed, followed]))
+        followed = np.vstack([self.followed, followed])
+        return Waves((*self.periods, period), (*self.harmonics, most), followed, (*self.off, off))
 
     def with_whole(self, period: float, followed: Bool[np.ndarray, " D"]) -> "Waves":
         """These and all harmonics of one, in place of the others for the channels that follow it: what is done at each
@@ -114,67 +134,139 @@ class Waves:
 
     def at(self, positions: Num[np.ndarray, " T"]) -> Float[np.ndarray, "T F"]:
         """Return all waves at the given positions (in steps)."""
-        return waves(positions, self.periods, self.harmonics)
+        return waves(positions, self.periods, self.harmonics, self.off)
+
+    @property
+    def _widths(self) -> list[int]:
+        """How many waves each has."""
+        return [2 * most + bool(span) for most, span in zip(self.harmonics, self.off, strict=True)]
 
     @property
     def few(self) -> int:
         """How many of the waves come before a season with all of its harmonics."""
-        parts = zip(self.periods, self.harmonics, strict=True)
-        return 2 * sum(most for period, most in parts if most <= HARMONICS[-1] or most < int(period / 2))
+        parts = zip(self.periods, self.harmonics, self._widths, strict=True)
+        return sum(width for period, most, width in parts if most <= HARMONICS[-1] or most < int(period / 2))
 
     @property
     def used(self) -> Bool[np.ndarray, "F D"]:
         """Which channels use which waves."""
-        return np.repeat(self.followed, 2 * np.array(self.harmonics, dtype=int), axis=0)
+        return np.repeat(self.followed, np.array(self._widths, dtype=int), axis=0)
 
 
 def no_waves(channels: int) -> Waves:
     """Return no season at all."""
-    return Waves((), (), np.empty((0, channels), dtype=bool))
+    return Waves((), (), np.empty((0, channels), dtype=bool), ())
+
+
+class _Chooser:
+    """Takes season after season, if it predicts the late rows better.
+
+    Args:
+        early, late: rows that seasons are fitted to, and those that judge them.
+    """
+
+    def __init__(self, early: Sequence[Stretch], late: Sequence[Stretch]) -> None:
+        self.stretches = [*early, *late]
+        self.values, self.positions, _, _ = stacked(early)
+        self.late_values, self.late_positions, _, _ = stacked(late)
+        self.span = float(np.ptp(self.positions)) + 1
+        self.every = np.ones(self.values.shape[1], dtype=bool)
+        self.chosen = no_waves(len(self.every))
+        self.best = self.squares(self.chosen)
+
+    def rest(self, tried: Waves, late: bool) -> Float[np.ndarray, "L D"]:
+        """Return what waves that are fitted to the early rows leave of the early or the late ones."""
+
+        def design(positions: Num[np.ndarray, " T"]) -> Float[np.ndarray, "T F"]:
+            return np.concatenate([np.ones((len(positions), 1)), tried.at(positions)], axis=1)
+
+        used = np.concatenate([self.every[None], tried.used])
+        fitted = regress(design(self.positions), self.values, used=used)
+        values, positions = (self.late_values, self.late_positions) if late else (self.values, self.positions)
+        return values - design(positions) @ fitted
+
+    def squares(self, tried: Waves) -> Float[np.ndarray, "L D"]:
+        """Return squared errors of the late rows; a shifted level is the trend's or the prior's matter."""
+        rest = self.rest(tried, late=True)
+        return (rest - mean_known(rest)) ** 2
+
+    def take(self, period: float, options: Sequence[tuple[int, Span]]) -> None:
+        """Take a season with the best of some numbers of harmonics and days off: for all channels if it helps them
+        together, else for those that it helps without doubt."""
+        tried = [self.squares(self.chosen.with_one(period, k, self.every, span)) for k, span in options]
+        if not tried:
+            return
+        together = int(np.argmin([mean_square(after) for after in tried]))
+        if _gains(self.best, tried[together]):
+            self._add(period, *options[together], self.every)
+            return
+        some = any((mean_known(self.best - after) > GAIN_ALONE).any() for after in tried)
+        clear = _clear(self.stretches, period) if some else ~self.every
+        alone = [_gain_alone(self.best, after, clear) for after in tried]
+        most = int(np.argmax([gain.sum() for gain in alone]))
+        if alone[most].any():
+            self._add(period, *options[most], alone[most] > 0)
+
+    def _add(self, period: float, most: int, span: Span, followed: Bool[np.ndarray, " D"]) -> None:
+        self.chosen = self.chosen.with_one(period, most, followed, span)
+        self.best = self.squares(self.chosen)
+
+    def take_whole(self, period: float) -> None:
+        """Let channels follow all harmonics of a season that do so far better."""
+        finer = self.chosen.with_whole(period, self.every)
+        follow = _gain_alone(self.best, self.squares(finer), ~self.every) > GAIN_WHOLE * mean_known(self.best)
+        self.chosen = self.chosen.with_whole(period, follow) if follow.any() else self.chosen
+
+
+def days_off(positions: Num[np.ndarray, " T"], values: Float[np.ndarray, "T D"], week: float) -> Span:
+    """Return on which days of a week values are the most unlike those of the others at the same hours.
+
+    Args:
+        positions: of the rows (in steps).
+        values: NaN where missing.
+        week: its length.
+    """
+    hours = DAYS * STARTS
+    hour = (positions % week * hours / week).astype(int)
+    total, count = np.zeros((2, hours, values.shape[1]))
+    np.add.at(total, hour, np.nan_to_num(values))
+    np.add.at(count, hour, (~np.isnan(values)).astype(float))
+
+    def by_day(inside: Int[np.ndarray, " H"]) -> Float[np.ndarray, "2 S D"]:
+        return np.stack([x[inside].reshape(-1, STARTS, values.shape[1]).sum(axis=0) for x in (total, count)])
+
+    best: tuple[float, Span] = (-np.inf, ())
+    for start in range(hours):
+        turned = (start + np.arange(hours)) % hours
+        for days in DAYS_OFF:
+            sides = [by_day(part) for part in np.split(turned, [days * STARTS])]
+            told = sum(float((sums**2 / np.maximum(rows, 1)).sum()) for sums, rows in sides)
+            if told > best[0]:
+                best = told, (start * week / hours, days * week / DAYS)
+    return best[1]
 
 
 def choose_waves(early: Sequence[Stretch], late: Sequence[Stretch], candidates: Sequence[float]) -> Waves:
     """Take season after season, each with the number of harmonics that predicts the late rows best.
 
-    All channels follow a season that helps them taken together; else those do that it helps without doubt.
+    All channels follow a season that helps them taken together; else those do that it helps without doubt. Of a week
+    that may be one in which a day or two go otherwise than the others.
     """
-    values, positions, _, _ = stacked(early)
-    late_values, late_positions, _, _ = stacked(late)
-    span, every = np.ptp(positions) + 1, np.ones(values.shape[1], dtype=bool)
-    chosen = no_waves(len(every))
-    if not candidates:
-        return chosen
-
-    def squares(tried: Waves) -> Float[np.ndarray, "L D"]:
-        designs = [np.concatenate([np.ones((len(at), 1)), tried.at(at)], axis=1) for at in (positions, late_positions)]
-        used = np.concatenate([every[None], tried.used])
-        rest = late_values - designs[1] @ regress(designs[0], values, used=used)
-        return (rest - mean_known(rest)) ** 2  # a shifted level is the trend's or the prior's matter
-
-    best = squares(chosen)
+    choice = _Chooser(early, late)
+    rows = len(choice.positions)
     for period in sorted(candidates):
-        if span < CYCLES * period or period < 2.5:
+        if choice.span < CYCLES * period or period < SHORTEST:
             continue
         counts = sorted({*HARMONICS, min(int(period / 2), HARMONICS[-1])})  # of a week all: a Sunday stands alone
-        most = [k for k in counts if period / k >= 2 and 2 * k * 4 < len(positions)]
-        tried = [(chosen.with_one(period, k, every), squares(chosen.with_one(period, k, every))) for k in most]
-        together = min(tried, key=lambda one: mean_square(one[1]), default=None)
-        if together is not None and _gains(best, together[1]):
-            chosen, best = together
-            continue
-        some = any((mean_known(best - after) > GAIN_ALONE).any() for _, after in tried)
-        clear = _clear([*early, *late], period) if some else ~every
-        alone = [(k, _gain_alone(best, after, clear)) for k, (_, after) in zip(most, tried, strict=True)]
-        if alone and max(gain.sum() for _, gain in alone) > 0:
-            k, gain = max(alone, key=lambda one: one[1].sum())
-            chosen = chosen.with_one(period, k, gain > 0)
-            best = squares(chosen)
-    whole = [p for p in candidates if p <= WHOLE and span >= CYCLES_UNASKED * p and 4 * p < len(positions)]
-    if whole and chosen.periods:
-        finer = chosen.with_whole(max(whole), every)
-        follow = _gain_alone(best, squares(finer), ~every) > GAIN_WHOLE * mean_known(best)
-        chosen = chosen.with_whole(max(whole), follow) if follow.any() else chosen
-    return chosen
+        options: list[tuple[int, Span]] = [(k, ()) for k in counts if period / k >= 2 and 8 * k < rows]
+        if period / DAYS in candidates and period / DAYS >= SHORTEST:
+            off = days_off(choice.positions, choice.rest(choice.chosen, late=False), period)
+            options += [(k, off) for k in HARMONICS if period / DAYS / k >= 2 and 8 * k < rows]
+        choice.take(period, options)
+    whole = [p for p in candidates if p <= WHOLE and choice.span >= CYCLES_UNASKED * p and 4 * p < rows]
+    if whole and choice.chosen.periods:
+        choice.take_whole(max(whole))
+    return choice.chosen
 
 
 def faint_waves(stretches: Sequence[Stretch], candidates: Sequence[float]) -> Waves:
