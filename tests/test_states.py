@@ -257,6 +257,24 @@ def test_what_is_off_in_a_state_stays_off_and_outages_are_no_schedule() -> None:
     assert np.median(np.diff(edges)[running[edges[:-1]] == 0]) == 6
 
 
+def test_where_power_is_drawn_a_car_is_there() -> None:
+    """Cars stay on when they are full, so that power rests at 0 with cars there, and never flows without one."""
+    rng = np.random.default_rng(6)
+    rows = 1_600
+    slow = np.convolve(rng.standard_normal(rows + 159), np.ones(160) / 160**0.5, "valid")
+    cars = np.clip(np.round(2 + 2 * slow), 0, 9).astype(int)
+    charging = (np.repeat(rng.random(rows // 25) < 0.6, 25)) & (cars > 0)
+    power = np.where(charging, 7 + 2 * cars + rng.normal(0, 1, rows), 0).round(1)
+    frame = pd.DataFrame({"time": pd.date_range("2025-01-06", periods=rows, freq="7min"), "power": power, "cars": cars})
+    model = Synthesizer("prior", random_state=0).fit(frame)
+    assert [state.place for state in model.model_.channels.regimes.states] == [0]
+    paths = model.extend(steps=200, paths=10).paths
+    for made in (model.generate(rows=3 * rows, random_state=1), paths):
+        assert (made["power"] > 0).mean() > 0.2
+        assert ((made["power"] > 0) & (made["cars"] == 0)).mean() == 0
+    assert (model.generate(rows=3 * rows, random_state=1)["cars"] == 0).mean() > 0.03
+
+
 def test_a_piston_is_densified_along_its_ramps() -> None:
     """It stands at 48, and goes to 8 and back along straight lines."""
     rng, parts = np.random.default_rng(9), []

@@ -250,6 +250,7 @@ class Drawer:
             chance = np.stack([own.random((rows, len(model.holds))) for own in chances])
             for number, hold in enumerate(model.holds):
                 hold.apply(values.reshape(paths, rows, -1), chance[:, :, number], positions)
+            model.channels.regimes.keep_off(values, regime)
         for plan, own in zip(plans, values.reshape(paths, rows, -1), strict=True):
             self.model.channels.put_fixed(own, self._own(plan, fixed))
         out = []

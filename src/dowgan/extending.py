@@ -133,6 +133,8 @@ class Extender:
             chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
             chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
             self._stand(decoded, history, chance)
+            for path, course in zip(decoded, [regime, *(courses or [regime] * count)], strict=True):
+                model.channels.regimes.keep_off(path, course)
         chances = [streams.numpy(f"stocks/{number}", path) for path in range(count if model.stocks else 0)]
         median, paths = self._settled(decoded, history, ahead, chances)
         rules, several = model.relations.unbroken(run.values), courses or likes or model.channels.driven.ramps

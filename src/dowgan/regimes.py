@@ -22,6 +22,8 @@ DECIDES = 100.0  # times that a given state weighs against one that is not
 SETTLED = (3, 12)  # changes to or from one value that a column has in all rows of a regime, and rows, at least
 MOSTLY = 0.5  # of the ends of its spells, at which it must change, and it seldom has the value elsewhere:
 SELDOM = 0.2  # share of the other rows
+PILE = 0.02  # share of the rows at a column's least or greatest value, from which a regime that never has it
+NEVER = (6, 20.0)  # keeps off it: in so many spells of the regime, and as so many of its rows would be there by chance
 RUNS_EACH = 4  # runs for each value of a number that is a condition, so that it tells regimes and is no constant
 
 
@@ -38,6 +40,8 @@ class Regimes:
         counted: which of both hold numbers, such as a set-point.
         levels: [R Q] the level numbers, or the numbers themselves, of each regime; 0 or 1 of a state.
         settled: [R C] the one value that a column has in a regime, such as no current where a stack is off; else NaN.
+        ends: [2 R C] the least and the greatest value of a column in a regime that keeps off an end at which it often
+            is elsewhere, as where cars charge one at least is there; else endless.
     """
 
     conditions: tuple[int, ...]
@@ -47,6 +51,7 @@ class Regimes:
     counted: tuple[bool, ...]
     levels: Float[np.ndarray, "R Q"]
     settled: Float[np.ndarray, "R C"]
+    ends: Float[np.ndarray, "2 R C"]
 
     def __len__(self) -> int:
         return len(self.levels)
@@ -58,10 +63,14 @@ class Regimes:
 
     def unbroken(self, values: Float[np.ndarray, "T C"]) -> "Regimes":
         """Return regimes without what some values do not keep to: a column with another one in a row of a regime."""
-        settled = self._settled_in(values)
+        settled, (least, most) = self._settled_in(values), self.ends[:, self.of(values)]
         broken = (~np.isnan(settled) & ~np.isnan(values) & (values != settled)).any(axis=0)
         broken[self.told] = False  # nothing else is known of these
-        return replace(self, settled=np.where(broken, np.nan, self.settled)) if broken.any() else self
+        beyond = ((values < least) | (values > most)).any(axis=0)
+        if not (broken | beyond).any():
+            return self
+        ends = np.where(beyond, np.array([-np.inf, np.inf])[:, None, None], self.ends)
+        return replace(self, settled=np.where(broken, np.nan, self.settled), ends=ends)
 
     @property
     def told(self) -> list[int]:
@@ -182,8 +191,13 @@ class Regimes:
             values[:, place] = self.levels[regime, number]
         for number, state in enumerate(self.states, len(self.conditions)):
             values[:, state.place] = state.kept(values[:, state.place], self.levels[regime, number])
+        self.keep_off(values, regime)
         settled = self.settled[regime]
         np.copyto(values, settled, where=~np.isnan(settled))
+
+    def keep_off(self, values: Float[np.ndarray, "T C"], regime: Int[np.ndarray, " T"]) -> None:
+        """Keep values, in place, off the ends that columns keep off in their regimes."""
+        np.clip(values, *self.ends[:, regime], out=values)
 
     def _settled_in(self, values: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T C"]:
         """The one value that each column has in the regime of each row, NaN for none."""
@@ -249,24 +263,28 @@ def fit_regimes(
     if counted:
         levels = np.unique(_told(np.concatenate([run.values for run in runs]), conditions, states), axis=0)
     free = np.full((len(levels), len(columns)), np.nan)
-    return Regimes(conditions, not named and bool(counted), scheduled, states, tuple(counted), levels, free)
+    ends = np.stack([np.full(free.shape, -np.inf), np.full(free.shape, np.inf)])
+    return Regimes(conditions, not named and bool(counted), scheduled, states, tuple(counted), levels, free, ends)
 
 
 def with_settled(regimes: Regimes, columns: Sequence[Column], runs: Sequence[Run], places: Sequence[int]) -> Regimes:
-    """Return regimes with the values that some columns have in all rows of one and seldom elsewhere.
+    """Return regimes with the values that some columns have in all rows of one and seldom elsewhere, and with the ends
+    that they keep off in one.
 
     Args:
         columns: the schema's channels.
         runs: of the table.
         places: the columns that may have one; at least one of them is left to be modelled.
     """
-    settled = np.full((len(regimes), len(columns)), np.nan)
+    settled, ends = np.full((len(regimes), len(columns)), np.nan), regimes.ends.copy()
     courses = [regimes.of(run.values) for run in runs]
     values, regime = np.concatenate([run.values for run in runs]), np.concatenate(courses)
     looked = [place for place in places if place not in regimes.telling and columns[place].role == "value"]
     for number in range(len(regimes)):
         inside, outside = values[regime == number], values[regime != number]
+        spells = sum(int((np.diff(course == number, prepend=False) & (course == number)).sum()) for course in courses)
         for place in looked:
+            ends[:, number, place] = _ends(values[:, place], inside[:, place], spells)
             known, elsewhere = (part[~np.isnan(part[:, place]), place] for part in (inside, outside))
             if len(known) < SETTLED[1] or np.ptp(known) or not len(elsewhere):
                 continue
@@ -274,8 +292,19 @@ def with_settled(regimes: Regimes, columns: Sequence[Column], runs: Sequence[Run
             often, changed = (elsewhere == known[0]).mean(), beside != known[0]
             if often <= SELDOM and changed.sum() >= SETTLED[0] and changed.mean() >= MOSTLY:
                 settled[number, place] = known[0]
-    found = replace(regimes, settled=settled)
+    found = replace(regimes, settled=settled, ends=ends)
     return regimes if set(places) <= set(found.told) else found
+
+
+def _ends(every: Float[np.ndarray, " N"], inside: Float[np.ndarray, " K"], spells: int) -> tuple[float, float]:
+    """The ends of a column in the rows of a regime, endless ones where it does not keep off those of all rows."""
+    every, inside = every[~np.isnan(every)], inside[~np.isnan(inside)]
+    out = []
+    for end, free in ((np.min, -np.inf), (np.max, np.inf)):
+        share = float((every == end(every)).mean()) if len(every) else 0.0
+        sure = spells >= NEVER[0] and share >= PILE and share * len(inside) >= NEVER[1]
+        out.append(float(end(inside)) if sure and end(inside) != end(every) else free)
+    return out[0], out[1]
 
 
 def _beside(
