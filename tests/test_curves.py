@@ -5,6 +5,8 @@ import pandas as pd
 
 import dowgan
 from dowgan.curves import fit_curves
+from dowgan.lookup import find_lookups
+from dowgan.table import read
 
 KNOWN = np.array([0.0, 3.0, 5.0, 8.0, 12.0, 25.0])
 POWER = np.array([0.0, 0.0, 100.0, 520.0, 2000.0, 2000.0])
@@ -76,3 +78,43 @@ def test_a_curve_is_learned_where_the_wind_blows() -> None:
     curve.on(again, np.array([0, 1]))
     assert abs(again[0, 1] - 2_000) < 50
     assert again[1, 1] == -5
+
+
+def river(rows: int = 3_000, seed: int = 3) -> pd.DataFrame:
+    """A level with floods of different height, and the discharge that a rating curve gives for it, as it is written."""
+    rng, level = np.random.default_rng(seed), np.zeros(rows)
+    flood = (rng.random(rows) < 0.012) * rng.gamma(1.5, 0.35, rows)
+    for row in range(1, rows):
+        level[row] = 0.97 * level[row - 1] + flood[row]
+    level = (0.9 + level + 0.02 * np.convolve(rng.standard_normal(rows + 29), np.ones(30) / 30**0.5, "valid")).round(3)
+    rain = np.round(20 * flood + rng.gamma(0.2, 1.0, rows), 1)
+    return pd.DataFrame({"level": level, "flow": rating(level), "rain": rain})
+
+
+def rating(level: np.ndarray) -> np.ndarray:
+    return (7.5 * np.clip(level - 0.35, 0, None) ** 1.7).round(2)
+
+
+def test_what_each_value_tells_is_looked_up() -> None:
+    table = river()
+    model = dowgan.Synthesizer("prior", random_state=0).fit(table)
+    assert "'level' tells 'flow' along a curve, and is kept so" in model.model_.rules
+    later = river(seed=4)[:400]
+    given = pd.DataFrame({"flow": rating(np.linspace(1.0, 2.0, 100))})
+    ahead = model.extend(steps=40, paths=20).paths
+    made = [model.generate(rows=2_000, random_state=1), model.densify(later, factor=3), ahead]
+    made.append(model.generate(rows=100, given=given, random_state=2))
+    assert (made[-1]["flow"] == given["flow"]).all()
+    for frame in made:
+        off = np.abs(frame["flow"] - rating(frame["level"].to_numpy()))
+        assert (off > 0.011).mean() < 0.03, off.describe()
+        assert off.max() < 0.15  # a level between those of the table, at the top of the highest flood
+
+
+def test_numbers_that_tell_each_other_by_chance_or_without_a_curve_are_not_looked_up() -> None:
+    rng = np.random.default_rng(5)
+    code = rng.permutation(200)
+    level = rng.integers(0, 200, 3_000)
+    noisy = (7.5 * level + rng.normal(0, 3, 3_000)).round(1)
+    table = read(pd.DataFrame({"level": level, "code": code[level], "noisy": noisy, "own": rng.normal(0, 1, 3_000)}))
+    assert find_lookups(table.schema.channels, table.runs[0].values, range(4)) == ()

@@ -184,6 +184,33 @@ def test_a_product_that_is_held_has_the_steps_of_its_batches() -> None:
         assert (begun - row).abs().max() <= 8
 
 
+def test_steps_are_found_beside_a_condition_of_the_run() -> None:
+    """Cells are charged, rest and are discharged, at a rate that the user names and that never changes in a cycle."""
+    rng, parts = np.random.default_rng(4), []
+    for cycle in range(18):
+        rate = (1, 2)[cycle % 2]
+        rows = [60 // rate + int(rng.integers(3)), 10, 60 // rate + int(rng.integers(3)), 8]
+        step = np.repeat(["charge", "rest", "discharge", "rest"], rows)
+        current = np.repeat([2.5 * rate, 0, -2.5 * rate, 0], rows)
+        current = np.where(current == 0, 0, current + rng.normal(0, 0.002, len(step))).round(3)
+        warm = (25 + 2 * rate * (current != 0) + rng.normal(0, 0.2, len(step))).round(2)
+        parts.append(pd.DataFrame({"cycle": cycle, "rate": rate, "step": step, "current": current, "warm": warm}))
+    table = pd.concat(parts, ignore_index=True)
+    model = Synthesizer("prior", {"calibrated": False}, runs=["cycle"], conditions=["rate"]).fit(table)
+    for made in (model.generate(random_state=1), model.generate(runs=6, where={"rate": "2"}, random_state=2)):
+        for _, own in made.groupby("cycle"):
+            begun = own["step"][own["step"] != own["step"].shift()]
+            assert begun.tolist() == ["charge", "rest", "discharge", "rest"]
+            sign = own["step"].map({"charge": 1, "rest": 0, "discharge": -1})
+            assert (own["current"] - 2.5 * own["rate"] * sign).abs().max() < 0.1
+    assert (made["rate"] == 2).all()
+    cut = table[table["cycle"] < 16].groupby("cycle").head(30).reset_index(drop=True)
+    ahead = model.extend(cut, steps=8, paths=10).paths
+    assert (
+        ahead["rate"].to_numpy() == np.repeat([1 + c % 2 for c in range(16)], 8)[None].repeat(10, 0).ravel()
+    ).mean() > 0.99
+
+
 def test_rain_falls_in_events_and_a_sewer_follows() -> None:
     """It begins and ends at little, so that no gap tells it; a wandering level at its end is no such thing."""
     rng, rain, flow = np.random.default_rng(12), np.zeros(3_000), np.zeros(3_000)

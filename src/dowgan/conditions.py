@@ -75,7 +75,7 @@ def going_on(model: Model, schema: Schema, where: dict[str, str], now: int) -> i
     columns = [schema.channels[place] for place in regimes.conditions]
     stays = {
         column.name: level_text(column, float(level))
-        for column, level, counted in zip(columns, regimes.levels[now], regimes.counted, strict=True)
+        for column, level, counted in zip(columns, regimes.levels[now], regimes.counted, strict=False)
         if not counted
     }
     asked = {column.name: where[column.name] for column in columns if column.name in where}

@@ -24,6 +24,8 @@ FEWER = 0.2  # of the squares of its steps, then
 BENT = 0.7  # of what a straight line leaves, that the curve of a column beside such a one leaves at most; no more steps
 STRAIGHT = 0.1  # of what a straight line leaves of it, that the curve leaves at most
 LEAST = 0.1  # of the usual distance from the curve, that is reckoned with anywhere
+FURTHER = 0.5  # of the range of a column, to which a curve of it goes on at either end
+APART = 0.05  # of the range between the medians that tell how it does
 MOST_COLUMNS = 40  # of which every pair is looked at
 MOST_ROWS = 20_000  # that are looked at
 
@@ -184,14 +186,27 @@ def _medians(
     knots, middle = (np.array([np.median(values[part]) for part in parts]) for values in (x, y))
     off = np.abs(y - np.interp(x, knots, middle))
     spread = np.array([np.mean(off[part]) for part in parts])
-    more = KNOTS - len(parts)  # the last one stands for those that are not needed
+    if len(parts) > 1:  # beyond the outer medians the curve goes on as it came to them
+        beyond = np.array([knots[0] - FURTHER * np.ptp(x), knots[-1] + FURTHER * np.ptp(x)])
+        ends = _ahead(knots, middle, beyond[0]), _ahead(knots[::-1], middle[::-1], beyond[1])
+        knots, middle = np.array([beyond[0], *knots, beyond[1]]), np.array([ends[0], *middle, ends[1]])
+        spread = np.pad(spread, 1, mode="edge")
+    more = KNOTS - len(knots)  # the last one stands for those that are not needed
     knots, middle, spread = (np.pad(table, (0, more), mode="edge") for table in (knots, middle, spread))
     return knots + 1e-9 * np.ptp(knots) * np.arange(KNOTS), middle, np.maximum(spread, LEAST * spread.mean() + 1e-12)
 
 
+def _ahead(knots: Float[np.ndarray, " K"], middle: Float[np.ndarray, " K"], x: float) -> float:
+    """The value ahead of the first knot, on the line from one a little behind it."""
+    far = np.abs(knots - knots[0]) >= APART * abs(float(np.ptp(knots)))
+    behind = int(np.argmax(far))
+    return float(middle[0] + (x - knots[0]) * (middle[behind] - middle[0]) / (knots[behind] - knots[0]))
+
+
 def _parts(x: Float[np.ndarray, " N"]) -> list[slice]:
     """Rising values in parts for the knots: half of them of as many rows, half of as wide a range; none of few rows."""
-    even = np.concatenate([np.quantile(x, np.linspace(0, 1, KNOTS // 2)), np.linspace(x[0], x[-1], KNOTS // 2)])
+    half = KNOTS // 2 - 1
+    even = np.concatenate([np.quantile(x, np.linspace(0, 1, half)), np.linspace(x[0], x[-1], half)])
     edges, out = np.searchsorted(x, np.unique(even)), [0]
     for edge in edges.tolist():
         if edge - out[-1] >= ROWS and len(x) - edge >= ROWS:

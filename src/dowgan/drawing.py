@@ -246,10 +246,12 @@ class Drawer:
                 hold.apply(values.reshape(paths, rows, -1), np.empty((paths, rows)), positions)
         values = self.polished(values, np.repeat([plan.rows for plan in plans], rows), regime)
         if model.holds:
+            moving = values.copy()
             chances = [streams.numpy("holds", first + number) for number in range(paths)]
             chance = np.stack([own.random((rows, len(model.holds))) for own in chances])
             for number, hold in enumerate(model.holds):
                 hold.apply(values.reshape(paths, rows, -1), chance[:, :, number], positions)
+            values = model.channels.followed(values, moving, regime)
             model.channels.regimes.keep_off(values, regime)
         for plan, own in zip(plans, values.reshape(paths, rows, -1), strict=True):
             self.model.channels.put_fixed(own, self._own(plan, fixed))

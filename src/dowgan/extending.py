@@ -132,8 +132,11 @@ class Extender:
         if model.holds:
             chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
             chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
+            moving = [path.copy() for path in decoded]
             self._stand(decoded, history, chance)
-            for path, course in zip(decoded, [regime, *(courses or [regime] * count)], strict=True):
+            every = zip(decoded, moving, [regime, *(courses or [regime] * count)], strict=True)
+            for path, before, course in every:
+                path[:] = model.channels.followed(path, before, course)
                 model.channels.regimes.keep_off(path, course)
         chances = [streams.numpy(f"stocks/{number}", path) for path in range(count if model.stocks else 0)]
         median, paths = self._settled(decoded, history, ahead, chances)
@@ -233,17 +236,18 @@ class Extender:
     ) -> list[np.ndarray]:
         """Regimes of each path where they are states that were found; none where they are known or given."""
         regimes, stretch = self.model.channels.regimes, history.stretch
-        others = [place for place in regimes.telling if place not in regimes.scheduled]
+        others = [place for place in regimes.telling if place not in (*regimes.scheduled, *regimes.named)]
         if not regimes.found or not others or not np.isnan(ahead.given[:, others]).all():
             return []
-        model, every = self.model, np.ones(len(regimes), dtype=bool)
+        model, every = self.model, regimes.of_kind(int(regime[0]))
         at, now, rows = stretch.position + len(stretch.values), self._now(stretch), len(regime)
         if steers(model):
             level = self._level(history)
             return [self._stretches.steer(rows, level, rng, now) for _ in range(count)]
         follow = succession(model, every)
         drawn = [follow.draw(rows, at, rng, now) for _ in range(count)]
-        return [regimes.with_given(course, ahead.given) for course in drawn] if regimes.scheduled else drawn
+        known_ahead = regimes.scheduled or regimes.named
+        return [regimes.with_given(course, ahead.given) for course in drawn] if known_ahead else drawn
 
     def _middle_of(self, paths: np.ndarray) -> np.ndarray:
         """The median [H C] of paths; of states and labels the most frequent, of directions about their mean."""

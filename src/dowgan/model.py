@@ -29,6 +29,7 @@ from dowgan.known import first_or_none, last_known
 from dowgan.lengths import Lengths
 from dowgan.levels import Levels
 from dowgan.lines import Lines
+from dowgan.lookup import Lookup
 from dowgan.marginals import Marginals
 from dowgan.polish import Gap, Map, Polish
 from dowgan.prior import Prior
@@ -287,6 +288,7 @@ KINDS: dict[str, type] = {
         Levels,
         Limit,
         Lines,
+        Lookup,
         Map,
         Marginals,
         Mixture,

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -151,7 +152,8 @@ def plan_runs(
         if (name := schema.channels[place].name) in where
     }
     wanted = [past for past in with_labels(model.past, held) if allowed[past.regime[:, 0]].all()] or list(model.past)
-    few, found, follow = len(model.past) < MANY_RUNS, model.channels.regimes.found, succession(model, allowed)
+    few, found = len(model.past) < MANY_RUNS, model.channels.regimes.found
+    follow = cache(lambda kind: succession(model, _of_kind(model, allowed, kind)))
     free = found and (few or not by_place(model.past))
     stepwise = found and not free and not few and rows is None and not model.channels.trajectories.columns
     batches = Batches(wanted, labels) if stepwise else None
@@ -166,11 +168,19 @@ def plan_runs(
         before, regime, after = np.split(whole, [first, first + length])
         elsewhen = few and model.timetable is not None and (at - own.offset - first) % model.timetable.period != 0
         if free or elsewhen or len(regime) < length or not allowed[regime].all():
-            longer = _drawn(model, follow, own, length + AROUND, at, allowed, free, rng)
+            kind = int(own.regime[0, 0])
+            some = _of_kind(model, allowed, kind)
+            longer = _drawn(model, follow(kind), own, length + AROUND, at, some, free, rng)
             before, regime, after = np.split(longer, [0, length])
         aims, around = model.channels.driven.draw(length, at, rng), (before[-AROUND:], after[:AROUND])
         plans.append(Plan(key_of(own.key, turn), length, at, regime, own.key, *around, aims))
     return plans
+
+
+def _of_kind(model: Model, allowed: Bool[np.ndarray, " R"], regime: int) -> Bool[np.ndarray, " R"]:
+    """Which of the allowed regimes have the named conditions of one; all of them if none has."""
+    alike = allowed & model.channels.regimes.of_kind(regime) if model.channels.regimes.found else allowed
+    return alike if alike.any() else allowed
 
 
 def _drawn(

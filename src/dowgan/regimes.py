@@ -33,10 +33,11 @@ class Regimes:
 
     Attributes:
         conditions: numbers, among the schema's channels, of the columns that make up the regime: those that the user
-            named or, where there are none, found states.
-        found: whether they were found: then they are drawn, and not only given.
+            named and, where these never change within a run, found states.
+        named: those of them that the user named.
+        found: whether there are others: they are drawn, and not only given.
         scheduled: those of the conditions that the clock tells.
-        states: that numbers tell, part of the regime too; none where the user named conditions.
+        states: that numbers tell, part of the regime too.
         counted: which of both hold numbers, such as a set-point.
         levels: [R Q] the level numbers, or the numbers themselves, of each regime; 0 or 1 of a state.
         settled: [R C] the one value that a column has in a regime, such as no current where a stack is off; else NaN.
@@ -45,6 +46,7 @@ class Regimes:
     """
 
     conditions: tuple[int, ...]
+    named: tuple[int, ...]
     found: bool
     scheduled: tuple[int, ...]
     states: tuple[State, ...]
@@ -115,7 +117,7 @@ class Regimes:
         """How far some combinations are from each regime, infinitely where a category is another."""
         off = np.abs(asked[:, None] - self.levels[None])
         spans = np.ptp(self.levels, axis=0)
-        named = [not self.found and place not in self.scheduled for place in self.telling]
+        named = [place in self.named for place in self.telling]
         unlike = np.where(off > 0, np.where(named, np.inf, 1.0), 0.0)
         off = np.where(self.counted, off / np.where(spans > 0, spans, 1.0), unlike)
         return (off * weight[:, None]).sum(axis=2)
@@ -128,6 +130,12 @@ class Regimes:
                 change = np.diff(self.levels[regime, number])
                 out |= np.stack([change > 0, change < 0], axis=1)
         return out
+
+    def of_kind(self, regime: int) -> Bool[np.ndarray, " R"]:
+        """Return which regimes have the conditions that the user named as one has them."""
+        own = self.levels[:, : len(self.named)]
+        same: np.ndarray = (own == own[regime]).all(axis=1)
+        return same
 
     def known(self, values: Float[np.ndarray, "T C"]) -> Bool[np.ndarray, " T"]:
         """Return the rows in which all is known that tells the regime."""
@@ -240,7 +248,8 @@ class Regimes:
 def fit_regimes(
     schema: Schema, runs: Sequence[Run], once: Sequence[int], stocks: Sequence[Stock], limited: Sequence[int]
 ) -> Regimes:
-    """List the regimes of a table: by the conditions that the user named or, where there are none, by found states.
+    """List the regimes of a table: by the conditions that the user named and, where these never change within a run, by
+    found states.
 
     Args:
         schema, runs: of the table.
@@ -253,9 +262,9 @@ def fit_regimes(
     scheduled = tuple(place for place, column in enumerate(columns) if column.schedule)
     found: tuple[int, ...] = ()
     states: tuple[State, ...] = ()
-    if not named:
+    if set(named) <= set(once):
         flows = [flow for stock in stocks for flow in stock.flows]
-        found, states = find_states(columns, runs, schema.clock.cycles(), flows, scheduled, limited)
+        found, states = find_states(columns, runs, schema.clock.cycles(), flows, (*named, *scheduled), limited)
         states = tuple(state for state in states if state.place not in [stock.column for stock in stocks])
     conditions = (*named, *scheduled, *found)
     counted = [columns[place].kind in ("float", "integer") for place in conditions] + [False] * len(states)
@@ -264,7 +273,8 @@ def fit_regimes(
         levels = np.unique(_told(np.concatenate([run.values for run in runs]), conditions, states), axis=0)
     free = np.full((len(levels), len(columns)), np.nan)
     ends = np.stack([np.full(free.shape, -np.inf), np.full(free.shape, np.inf)])
-    return Regimes(conditions, not named and bool(counted), scheduled, states, tuple(counted), levels, free, ends)
+    drawn = bool(found or states or (scheduled and not named))
+    return Regimes(conditions, tuple(named), drawn, scheduled, states, tuple(counted), levels, free, ends)
 
 
 def with_settled(regimes: Regimes, columns: Sequence[Column], runs: Sequence[Run], places: Sequence[int]) -> Regimes:

@@ -18,6 +18,7 @@ from dowgan.alarms import Alarm, find_alarms
 from dowgan.courses import free_numbers, numbers
 from dowgan.formula import Formula
 from dowgan.formulas import find_formulas
+from dowgan.lookup import Lookup, find_lookups
 from dowgan.sums import LOOK, Sum, find_sums
 from dowgan.table.schema import Column
 
@@ -52,7 +53,7 @@ class End:
         return self.sign * np.max(self.sign * values[:, list(self.others)], axis=1)
 
 
-Rule = TypeVar("Rule", Sum, Formula, Alarm)
+Rule = TypeVar("Rule", Sum, Formula, Alarm, Lookup)
 
 
 @dataclass(frozen=True)
@@ -66,6 +67,7 @@ class Relations:
         empty: (column, low, high) between which it never lies, though on both sides.
         formulas: columns that others tell exactly, each after those that it is worked out from.
         alarms: columns of two levels that limits of others tell.
+        lookups: columns that another one tells along a curve.
     """
 
     same: tuple[tuple[int, int], ...] = ()
@@ -74,10 +76,11 @@ class Relations:
     empty: tuple[tuple[int, float, float], ...] = ()
     formulas: tuple[Formula, ...] = ()
     alarms: tuple[Alarm, ...] = ()
+    lookups: tuple[Lookup, ...] = ()
 
     @property
-    def _told(self) -> tuple[Formula | Alarm, ...]:
-        return (*self.formulas, *self.alarms)
+    def _told(self) -> tuple[Formula | Alarm | Lookup, ...]:
+        return (*self.formulas, *self.alarms, *self.lookups)
 
     def without(self, columns: Sequence[int]) -> "Relations":
         """Return the rules of the other columns, and what is equal."""
@@ -89,6 +92,7 @@ class Relations:
             empty=tuple(rule for rule in self.empty if rule[0] not in out),
             formulas=tuple(rule for rule in self.formulas if not rule.members & out),
             alarms=tuple(rule for rule in self.alarms if not rule.members & out),
+            lookups=tuple(rule for rule in self.lookups if not rule.members & out),
         )
 
     def unbroken(self, values: Float[np.ndarray, "N C"]) -> "Relations":
@@ -100,6 +104,7 @@ class Relations:
             sums=holding(self.sums, values),
             formulas=holding(self.formulas, values),
             alarms=holding(self.alarms, values),
+            lookups=holding(self.lookups, values),
             empty=tuple(
                 (place, low, high)
                 for place, low, high in self.empty
@@ -124,9 +129,13 @@ class Relations:
             told = known[:, place] & ~known[:, first]
             out[told, first], known[told, first] = out[told, place], True
         sure = known.copy()
+        for lookup in self.lookups:
+            lookup.keep(out, sure)
         for formula in self.formulas:
             sure[:, formula.place] |= formula.keep(out, sure)
         self._keep_others(out, sure)
+        for lookup in self.lookups:
+            lookup.keep(out, known)
         for formula in self.formulas:
             formula.keep(out, known)
         for place, first in self.same:
@@ -227,7 +236,8 @@ def find_relations(
     order = [pair for pair in below if not any(set(pair) <= members for members in tied)]
     bound = {place for members in (*tied, *map(set, order)) for place in members}  # told last, it would break these
     alarms = tuple(alarm for alarm in find_alarms(columns, values, leaders, states) if alarm.place not in bound)
-    return Relations(tuple(same), _in_order(order), tuple(sums), tuple(empty), formulas, alarms)
+    lookups = find_lookups(columns, values, leaders, [*tied, *(alarm.members for alarm in alarms)])
+    return Relations(tuple(same), _in_order(order), tuple(sums), tuple(empty), formulas, alarms, lookups)
 
 
 def find_empty(values: Float[np.ndarray, "N C"], places: Sequence[int]) -> list[tuple[int, float, float]]:
