@@ -9,6 +9,7 @@ from scipy.signal import lfilter
 import dowgan
 from dowgan.holds import Deadband, Hold, find_holds, repeats
 from dowgan.lengths import Lengths
+from dowgan.stretch import borders
 from dowgan.table import read
 from dowgan.table.schema import Column, Run
 
@@ -254,3 +255,38 @@ def test_a_daily_sample_stands_until_the_next_one_and_is_no_noise() -> None:
     assert set(later.loc[later.groupby("path")["cod"].diff().abs() > 0, "time"].dt.hour) == {7}
     finer = model.densify(frame, factor=2)["cod"].to_numpy()
     assert np.std(np.diff(finer)) < 0.25 * frame["cod"].std(), "between samples it moves smoothly"
+
+
+def by_hand(rows: int = 2_400, seed: int = 0) -> pd.DataFrame:
+    """A valve that moves in every row, but stands wherever it is while it is held by hand; three settings."""
+    rng = np.random.default_rng(seed)
+    mode, sp = np.zeros(rows, dtype=bool), np.zeros(rows)
+    for start in range(150, rows - 100, 300):
+        begin = start + int(rng.integers(0, 80))
+        mode[begin : begin + int(rng.integers(30, 60))] = True
+    for start in range(0, rows, 170):
+        sp[start : start + 170] = rng.choice([2.0, 2.5, 3.0])
+    valve = 50 + np.convolve(rng.standard_normal(rows + 39), np.ones(40) / 6, "valid") * 2
+    for row in range(1, rows):
+        valve[row] = valve[row - 1] if mode[row] and mode[row - 1] else valve[row]
+    temp = 80 - 4 * sp + 0.2 * (valve - 50) + rng.normal(0, 0.1, rows)
+    frame = pd.DataFrame({"sp": sp, "mode": np.where(mode, "MANUAL", "AUTO"), "valve": valve.round(2)})
+    return frame.assign(temp=temp.round(2))
+
+
+def test_a_valve_that_is_held_by_hand_stands_where_it_is() -> None:
+    """Also beside a set-point that the user names and that changes: the mode is a state all the same."""
+    frame = by_hand()
+    model = dowgan.Synthesizer("prior", random_state=0, conditions=["sp"]).fit(frame)
+    paths = model.extend(steps=200, paths=10).paths
+    assert (paths["sp"] == frame["sp"].iloc[-1]).all()
+    for made in (model.generate(rows=4_800, random_state=1), *(own for _, own in paths.groupby("path"))):
+        hand = (made["mode"] == "MANUAL").to_numpy()
+        moves = np.diff(made["valve"]) != 0
+        assert not moves[hand[1:] & hand[:-1]].any()
+    made = model.generate(rows=4_800, random_state=1)
+    spells = np.diff(borders((made["mode"] == "MANUAL").to_numpy().astype(int)))
+    assert np.median(spells) > 20
+    assert 0.05 < (made["mode"] == "MANUAL").mean() < 0.35
+    assert (np.diff(made["valve"])[(made["mode"] == "AUTO").to_numpy()[1:]] != 0).mean() > 0.8
+    assert len(made["valve"][made["mode"] == "MANUAL"].unique()) > 6

@@ -19,6 +19,7 @@ from dowgan.polish import Sample, fit_polish, fit_resolution
 from dowgan.process import cut_windows
 from dowgan.relations import Relations
 from dowgan.rng import CHUNK, Streams
+from dowgan.standing import find_standing
 from dowgan.stocks import held
 from dowgan.table import Run, Table
 from dowgan.transport import Transport, fit_transport
@@ -65,12 +66,17 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
         return drawer.kept(drawer.polished(values, np.full(len(values), len(values)), regime_of(values)), None)
 
     runs = [replace(run, values=finished(run.values)) for run in drawn]
+    told = fitted.channels.setpoints.columns
+    standing = find_standing(columns, table.runs, fitted.channels.regimes.conditions, told)
+    for run in runs:
+        for course in standing:
+            course.apply(run.values[None], np.empty((1, len(run.values))), np.array([run.offset]))
     curved = [curve.column for curve in fitted.channels.curves]  # moves and rests as the other does
     lines = find_lines(columns, table.runs, runs, curved)
     own = [*curved, *(column for line in lines for column in line.columns)]
     falling = find_falling(columns, table.runs)
     holds = find_holds(columns, table.runs, runs, own)
-    model = replace(model, holds=(*idle, *lines, *holds, *falling))
+    model = replace(model, holds=(*idle, *lines, *holds, *standing, *falling))
     return _with_stocks(model, table, streams) if model.stocks else model
 
 

@@ -41,6 +41,7 @@ from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.setpoints import Setpoints
 from dowgan.spells import Spells, Stay
+from dowgan.standing import Standing
 from dowgan.states import Rest, Sides, filled
 from dowgan.stocks import Stock
 from dowgan.stretch import borders
@@ -308,6 +309,7 @@ KINDS: dict[str, type] = {
         Sides,
         Slice,
         Spells,
+        Standing,
         Stay,
         Stock,
         Sum,

@@ -178,9 +178,11 @@ def plan_runs(
 
 
 def _of_kind(model: Model, allowed: Bool[np.ndarray, " R"], regime: int) -> Bool[np.ndarray, " R"]:
-    """Which of the allowed regimes have the named conditions of one; all of them if none has."""
-    alike = allowed & model.channels.regimes.of_kind(regime) if model.channels.regimes.found else allowed
-    return alike if alike.any() else allowed
+    """Which of the allowed regimes have the named conditions of one, where these never change within a run; all of them
+    if none has."""
+    kinds = (model.channels.regimes.of_kind(int(past.regime[0, 0]))[past.regime[:, 0]] for past in model.past)
+    alike = allowed & model.channels.regimes.of_kind(regime)
+    return alike if alike.any() and all(kind.all() for kind in kinds) else allowed
 
 
 def _drawn(

@@ -33,7 +33,7 @@ class Regimes:
 
     Attributes:
         conditions: numbers, among the schema's channels, of the columns that make up the regime: those that the user
-            named and, where these never change within a run, found states.
+            named, schedules, and found states.
         named: those of them that the user named.
         found: whether there are others: they are drawn, and not only given.
         scheduled: those of the conditions that the clock tells.
@@ -248,8 +248,7 @@ class Regimes:
 def fit_regimes(
     schema: Schema, runs: Sequence[Run], once: Sequence[int], stocks: Sequence[Stock], limited: Sequence[int]
 ) -> Regimes:
-    """List the regimes of a table: by the conditions that the user named and, where these never change within a run, by
-    found states.
+    """List the regimes of a table: by the conditions that the user named, schedules and found states.
 
     Args:
         schema, runs: of the table.
@@ -260,12 +259,9 @@ def fit_regimes(
     columns = schema.channels
     named = [place for place, column in enumerate(columns) if _tells_regimes(column, len(runs), place in once)]
     scheduled = tuple(place for place, column in enumerate(columns) if column.schedule)
-    found: tuple[int, ...] = ()
-    states: tuple[State, ...] = ()
-    if set(named) <= set(once):
-        flows = [flow for stock in stocks for flow in stock.flows]
-        found, states = find_states(columns, runs, schema.clock.cycles(), flows, (*named, *scheduled), limited)
-        states = tuple(state for state in states if state.place not in [stock.column for stock in stocks])
+    flows = [flow for stock in stocks for flow in stock.flows]
+    found, states = find_states(columns, runs, schema.clock.cycles(), flows, scheduled, limited, named)
+    states = tuple(state for state in states if state.place not in [stock.column for stock in stocks])
     conditions = (*named, *scheduled, *found)
     counted = [columns[place].kind in ("float", "integer") for place in conditions] + [False] * len(states)
     levels = np.zeros((1, 0))

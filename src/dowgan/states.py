@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
-from jaxtyping import Bool, Float
+from jaxtyping import Bool, Float, Int
 
 from dowgan.stretch import LASTS, borders
 from dowgan.succession import Course, follows_clock
@@ -30,6 +30,7 @@ FEWEST_REST = 0.05  # share of the rows at which a number rests or is on one sid
 FAR = 0.5  # times the spread of the other values that they are away, but for very few; and as wide a gap is
 NEARLY_NONE = 0.02
 EVENTS = 16  # stretches at rest and away from it, a quarter of which at most is brief
+TOLD = 0.2  # of the rows that do not have the most frequent flag, that the others must leave so, to be a state
 NEARER = 0.8  # of the way one row further, that a number has gone next to its rest if it ramps
 PILED = 5.0  # times as often as any other value, that a number which leaves its rest in events is there
 
@@ -116,6 +117,7 @@ def find_states(
     brief: Sequence[int] = (),
     known: Sequence[int] = (),
     told: Sequence[int] = (),
+    named: Sequence[int] = (),
 ) -> tuple[tuple[int, ...], tuple[State, ...]]:
     """Return the columns of states and the numbers that tell one, all combinations of which are seen often.
 
@@ -128,14 +130,19 @@ def find_states(
         brief: columns of states that need not last, such as a delivery that follows from what is in store.
         known: columns that are states beside those that are found.
         told: columns that others tell, such as an alarm, which is no state of its own.
+        named: columns that the user named, with which states are seen together however seldom.
     """
-    looked = [place for place, column in enumerate(columns) if column.role == "value" and place not in (*known, *told)]
+    values = np.concatenate([run.values for run in runs])
+    kinds = np.unique(values[:, list(named)], axis=0, return_inverse=True)[1].reshape(-1)
+    but = {*known, *told, *named}
+    looked = [place for place, column in enumerate(columns) if column.role == "value" and place not in but]
     flags = np.concatenate([run.values[:, list(known)] for run in runs])
-    for settings in (False, True) if not known else (False,):  # beside other states their changes are too few
-        found, numbers = _found(columns, runs, cycles, looked, brief, flags, settings)
+    tries = (False,) if known or named else (False, True)  # beside other states the changes of settings are too few
+    for settings in tries:
+        found, numbers = _found(columns, runs, cycles, looked, brief, flags, kinds, settings)
         if found or numbers:
             break
-    return (found, numbers) if len(found) + len(known) < len(columns) else ((), ())
+    return (found, numbers) if len(found) + len(known) + len(named) < len(columns) else ((), ())
 
 
 def find_switches(columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence[int]) -> list[int]:
@@ -174,6 +181,7 @@ def _found(
     places: Sequence[int],
     brief: Sequence[int],
     flags: Float[np.ndarray, "N F"],
+    kinds: Int[np.ndarray, " N"],
     settings: bool,
 ) -> tuple[tuple[int, ...], tuple[State, ...]]:
     """The states among some columns, beside those that are known, or settings that are changed now and then."""
@@ -190,7 +198,7 @@ def _found(
             state = _rest(place, seen) or _sides(place, seen)
             told_by = [] if state is None else [filled(state.flag(part)) for part in parts]
             together = None if state is None else _seen_with(flags, told_by, positions, cycles, place in brief)
-        if together is None:
+        if together is None or _told_by(kinds, together[:, -1]):
             continue
         flags = together
         if state is None:
@@ -215,6 +223,15 @@ def _seen_with(
     out = np.column_stack([flags, np.concatenate(parts)])
     together, count = np.unique(out, axis=0, return_counts=True)
     return out if len(together) <= MOST_TOGETHER and count.min() >= SEEN else None
+
+
+def _told_by(kinds: Int[np.ndarray, " N"], flags: Float[np.ndarray, " N"]) -> bool:
+    """Whether what the user named tells nearly all rows of a state, as a product tells a flow's range: it is none."""
+    codes = np.unique(flags, return_inverse=True)[1].reshape(-1)
+    counts = np.zeros((kinds.max(initial=0) + 1, codes.max(initial=0) + 1))
+    np.add.at(counts, (kinds, codes), 1.0)
+    others, left = (len(codes) - part for part in (counts.sum(axis=0).max(), counts.max(axis=1).sum()))
+    return len(counts) > 1 and bool(left < TOLD * others)
 
 
 def filled(values: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
