@@ -2,6 +2,7 @@
 
 import numpy as np
 import pandas as pd
+import pytest
 
 import dowgan
 from dowgan.curves import fit_curves
@@ -118,3 +119,24 @@ def test_numbers_that_tell_each_other_by_chance_or_without_a_curve_are_not_looke
     noisy = (7.5 * level + rng.normal(0, 3, 3_000)).round(1)
     table = read(pd.DataFrame({"level": level, "code": code[level], "noisy": noisy, "own": rng.normal(0, 1, 3_000)}))
     assert find_lookups(table.schema.channels, table.runs[0].values, range(4)) == ()
+
+
+def test_a_laboratory_of_few_samples_goes_by_what_tells_it() -> None:
+    rng = np.random.default_rng(9)
+    slow = np.convolve(rng.standard_normal(2_879 + 120), np.ones(120) / 120**0.5, "valid")
+    top = (79 + 0.4 * slow + rng.normal(0, 0.02, len(slow))).round(2)
+    purity = (98 - 1.8 * (top - 79) + rng.normal(0, 0.15, len(slow))).round(2)
+    other = (50 + rng.normal(0, 3, len(slow))).round(1)
+    frame = pd.DataFrame(
+        {"time": pd.date_range("2024-05-06", periods=len(slow), freq="min"), "top": top, "other": other}
+    )
+    frame["purity"] = np.where(np.arange(len(slow)) % 60 == 0, purity, np.nan)
+    frame["free"] = np.where(np.arange(len(slow)) % 60 == 0, rng.normal(5, 1, len(slow)).round(2), np.nan)
+    model = dowgan.Synthesizer("prior", random_state=0).fit(frame)
+    assert [(c.column, c.of) for c in model.model_.channels.curves] == [(2, 0)]
+    made = model.generate(rows=3_000, random_state=1)
+    assert made["purity"].corr(made["top"]) < -0.85
+    assert abs(made["free"].corr(made["top"])) < 0.5
+    given = pd.DataFrame({"top": np.repeat([78.6, 79.4], 200)})
+    told = model.generate(rows=400, given=given, random_state=2).groupby("top")["purity"].mean()
+    assert told[79.4] - told[78.6] == pytest.approx(-1.8 * 0.8, abs=0.3)

@@ -190,6 +190,21 @@ def test_what_is_certain_but_slight_is_worth_a_look_only() -> None:
     assert found[0]["p"] < 1e-4
 
 
+def test_a_score_far_beyond_the_floor_is_told_though_no_test_is_certain() -> None:
+    """A page that says good in one place and bad in another says nothing."""
+    scores = judge_generation([REAL], [HELD], NAMES, window=STEPS)
+    assert {j.mark for j in generation_verdict(scores)} == {"good"}
+    lost = HELD.copy()
+    lost[:, 2] = np.roll(lost[:, 2], 320)
+    off = judge_generation([REAL], [lost], NAMES, window=STEPS)["metrics"]["crosscorrelation"]
+    assert off["mark"] == "bad"
+    assert off["tags"]["heat"]["ratio"] > 3
+    scores["metrics"]["crosscorrelation"] = off  # beside findings that know of nothing, as of a few samples
+    said = generation_verdict(scores)
+    assert [(j.tag, j.mark) for j in said if j.measure == "crosscorrelation"] == [(None, "look"), ("heat", "look")]
+    assert f"{off['value']:.3g}, {off['floor_worst']:.3g}" in said[0].text
+
+
 def test_too_few_rows_for_blocks_are_no_error() -> None:
     assert find([REAL[:30]], [HELD[:30]], NAMES) == []
 

@@ -1,12 +1,13 @@
 """Columns that lie on a curve of another: a turbine's power by the wind, a density by a concentration.
 
 A normal process knows straight ties alone. Where a column strays far less from a curve of another one than from a
-straight line, it is modelled as how far it strays from the curve, beside what is usual there.
+straight line, it is modelled as how far it strays from the curve, beside what is usual there. So is a column of a few
+samples, such as a laboratory's, from a straight line: they tell no covariance at hundreds of lags, but what they go by.
 
 Shapes: N rows, C columns (the schema's channels), R regimes, K knots.
 """
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
 
@@ -26,6 +27,9 @@ STRAIGHT = 0.1  # of what a straight line leaves of it, that the curve leaves at
 LEAST = 0.1  # of the usual distance from the curve, that is reckoned with anywhere
 FURTHER = 0.5  # of the range of a column, to which a curve of it goes on at either end
 APART = 0.05  # of the range between the medians that tell how it does
+SAMPLES = 12  # values that tell a line of a column that is seldom known, at least
+SELDOM = 0.1  # share of the rows in which it is
+UNTOLD = 0.5  # of its variance, that the line leaves at most
 MOST_COLUMNS = 40  # of which every pair is looked at
 MOST_ROWS = 20_000  # that are looked at
 
@@ -98,7 +102,51 @@ def fit_curves(
         bends = found.straight < BENT and found.steps < 1
         if x in chosen.values() and y not in chosen and y not in chosen.values() and bends:
             chosen[y] = x
-    return tuple(_within(_curve(values, regime, y, x, regimes), values, regime) for y, x in chosen.items())
+    curves = [_curve(values, regime, y, x, regimes) for y, x in chosen.items()]
+    straight = [_straight(values, y, x, regimes) for y, x in _of_samples(values, places, chosen).items()]
+    return tuple(_within(curve, values, regime) for curve in (*curves, *straight))
+
+
+def _of_samples(values: Float[np.ndarray, "N C"], places: Sequence[int], but: Container[int]) -> dict[int, int]:
+    """The columns of a few samples that another one tells on a straight line, each with that one.
+
+    Each sample is told by the line through the others (leave one out, Allen 1974).
+
+    Args:
+        but: columns that lie on curves.
+    """
+    known = ~np.isnan(values)
+    seldom = [place for place in places if SAMPLES <= known[:, place].sum() <= SELDOM * len(values)]
+    often = [place for place in places if place not in seldom and place not in but]
+    out = {}
+    for y in seldom:
+        left = {x: _left_out(values[known[:, x] & known[:, y]][:, [x, y]]) for x in often}
+        best = min(left, key=lambda x: left[x], default=None)
+        if best is not None and left[best] < UNTOLD:
+            out[y] = best
+    return out
+
+
+def _left_out(both: Float[np.ndarray, "N 2"]) -> float:
+    """The share of the second column's variance that a straight line leaves of values that it was not fitted to."""
+    x, y = both.T
+    if len(both) < SAMPLES or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return 1.0
+    off = x - x.mean()
+    rest = y - y.mean() - off * (off @ y) / (off @ off)
+    lever = 1 / len(y) + off**2 / (off @ off)
+    return float(np.sum((rest / (1 - lever)) ** 2) / np.sum(((y - y.mean()) / (1 - 1 / len(y))) ** 2))
+
+
+def _straight(values: Float[np.ndarray, "N C"], y: int, x: int, regimes: int) -> Curve:
+    """The straight line through known values, in all regimes."""
+    both = values[~np.isnan(values[:, [x, y]]).any(axis=1)][:, [x, y]]
+    slope, constant = np.polyfit(both[:, 0], both[:, 1], 1)
+    span = float(np.nanmax(values[:, x]) - np.nanmin(values[:, x]))
+    knots = np.nanmin(values[:, x]) + span * np.linspace(-FURTHER, 1 + FURTHER, KNOTS)
+    spread = np.full(KNOTS, np.mean(np.abs(both[:, 1] - constant - slope * both[:, 0])) + 1e-12)
+    knots, middle, spread = (np.tile(table, (regimes, 1)) for table in (knots, constant + slope * knots, spread))
+    return Curve(y, x, knots, middle, spread)
 
 
 def _within(curve: Curve, values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"]) -> Curve:

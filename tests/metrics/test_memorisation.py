@@ -67,6 +67,8 @@ def test_exact_copies_are_found_at_any_place_and_in_their_order_only():
     assert exact_share([made], [known], 10) == pytest.approx(41 / 142)
     assert exact_share([known[::-1]], [known], 10) == 0
     assert exact_share([np.zeros((30, 3))], [np.zeros((50, 3))], 10) == 0
+    idle = np.stack([np.zeros(50), np.zeros(50), np.arange(50) % 25 < 20], axis=1)  # but for a tariff
+    assert exact_share([idle[:30]], [idle], 10) == 0
     assert exact_share([new[:5]], [known], 10) == 0
 
 

@@ -4,7 +4,7 @@ No threshold belongs to a table: a score is good if it is no worse than the wors
 other real rows of the same size), worth a look up to twice as far off, bad beyond.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -20,6 +20,7 @@ BAD: Mark = "bad"
 ORDER: tuple[Mark, ...] = (GOOD, LOOK, BAD)
 ALARM = 0.01  # probability below which a seam or copies are not put down to chance
 TWICE = 2.0  # times the worst floor beyond which a score is bad
+FAR_TAG = 3.0  # the same beyond which that of a single tag is worth a look
 CLOSE = 1.05  # an error up to this many times the best naive one is worth a look, a greater one is bad
 MUCH = 1.2  # the same for a single tag
 LEAST = 0.01  # standard deviations of a tag by which its error must be greater to be told
@@ -31,6 +32,7 @@ CONSEQUENCES = (  # of other findings
     "level", "spread", "steps", "memory", "rhythm", "ties", "calm", "relation", "told", "within",
 )  # fmt: skip
 CAUSES = ("swapped", "late")  # explain others
+BETWEEN = ("crosscorrelation",)  # scores between tags: one that is off takes the others along
 BY_RULE = ("rounding",)
 
 
@@ -86,10 +88,12 @@ def worst(marks: Iterable[Mark]) -> Mark:
 def generation_verdict(scores: Mapping[str, Any]) -> list[Judgement]:
     """Sentences on generated rows: the whole first, then each tag that is not good with its strongest reason."""
     tags = _tag_judgements(scores.get("findings", ()), scores.get("rules", {}))
+    tags += _far_tags(scores.get("metrics", {}), {t.tag for t in tags})
     whole = [
         *_too_few(scores.get("blocks")),
         *(Judgement("generate", None, f["mark"], f["text"], f["kind"]) for f in _firsts(scores.get("findings", ()))),
         *_seams(scores.get("seams")),
+        *_far(scores.get("metrics", {})),
     ]
     copies = _copies(scores.get("memorisation"))
     return [*([] if whole else _overall(len(scores.get("rules", ())), tags)), *whole, *copies, *tags]
@@ -144,6 +148,33 @@ def _tag_judgements(findings: Iterable[Mapping[str, Any]], rules: Mapping[str, A
         if f["tag"] is not None and f["kind"] in BY_RULE and f["tag"] not in out:
             out[f["tag"]] = Judgement("generate", f["tag"], f["mark"], f["text"], f["kind"])
     return list(out.values())
+
+
+def _far(metrics: Mapping[str, Any]) -> list[Judgement]:
+    """One sentence on the scores that lie far beyond the floor, though nothing by name is certain."""
+    off = {name: m for name, m in metrics.items() if m["mark"] == BAD}
+    if not off:
+        return []
+    said = "; ".join(f"{m['title']}: {_short(m['value'])}, {_short(m['floor_worst'])}" for m in off.values())
+    text = f"More than twice as far from real rows as these are from one another at worst: {said}."
+    return [Judgement("generate", None, LOOK, text, next(iter(off)))]
+
+
+def _far_tags(metrics: Mapping[str, Any], known: Container[str | None]) -> list[Judgement]:
+    """A sentence on each other tag with a score that lies far beyond the floor, by the one that does so most."""
+    furthest: dict[str, tuple[float, str]] = {}
+    for name, metric in metrics.items():
+        ratios = {tag: line["ratio"] or 0.0 for tag, line in metric.get("tags", {}).items()}
+        blamed = [max(ratios, key=lambda tag: ratios[tag])] if name in BETWEEN and ratios else list(ratios)
+        for tag in blamed:
+            if ratios[tag] > FAR_TAG and tag not in known:
+                furthest[tag] = max(furthest.get(tag, (0.0, "")), (ratios[tag], name))
+    return [
+        Judgement(
+            "generate", tag, LOOK, f"{tag}: {metrics[name]['title']}, {ratio:.1f} times as far as in real rows.", name
+        )
+        for tag, (ratio, name) in furthest.items()
+    ]
 
 
 def _seams(seams: Mapping[str, Any] | None) -> list[Judgement]:

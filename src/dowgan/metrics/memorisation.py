@@ -26,24 +26,26 @@ Array = np.ndarray
 CHUNK = 1_024  # windows compared at once, to bound the memory
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)  # 2^64 by the golden ratio
 LOWEST = 0.01  # share of the distances that is looked at by itself
+MOVES = 4  # rows of a window that differ from the one before, from which two alike are copies
 
 
 def exact_share(made: Sequence[Float[Array, "_ C"]], known: Sequence[Float[Array, "_ C"]], steps: int) -> float:
     """Share of the windows of `made`, at every place, whose rows all stand in this order in `known`.
 
-    Windows in which nothing moves are not counted as copies: two plants that stand still are alike.
+    Windows in which hardly anything moves are not counted as copies: two plants that stand still are alike, also while
+    a tariff changes by the clock.
     """
     (own, _), (new, moves) = _codes(known, steps), _codes(made, steps)
     return float((np.isin(new, own) & moves).mean()) if len(new) else 0.0
 
 
 def _codes(series: Sequence[Float[Array, "_ C"]], steps: int) -> tuple[UInt64[Array, "N"], Bool[Array, "N"]]:
-    """A number for each window that depends on all of its bits, and whether its rows differ."""
+    """A number for each window that depends on all of its bits, and whether several rows differ from those before."""
     codes, moves = [np.empty(0, np.uint64)], [np.empty(0, bool)]
     for rows in (_coded((x + 0.0).view(np.uint64)) for x in series if len(x) >= steps):
         cut = np.lib.stride_tricks.sliding_window_view(rows, steps)
         codes.append(_coded(cut))
-        moves.append((cut != cut[:, :1]).any(1))
+        moves.append((cut[:, 1:] != cut[:, :-1]).sum(axis=1) >= min(MOVES, steps - 1))
     return np.concatenate(codes), np.concatenate(moves)
 
 
