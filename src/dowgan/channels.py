@@ -26,8 +26,9 @@ from dowgan.profile import at
 from dowgan.ramps import Driven, find_driven, free_driven
 from dowgan.regimes import Regimes, fit_regimes, with_settled
 from dowgan.setpoints import Setpoints, fit_setpoints
+from dowgan.stages import Stages
 from dowgan.stocks import Stock
-from dowgan.stretch import MANY_RUNS
+from dowgan.stretch import MANY_RUNS, Even, Pace
 from dowgan.table.schema import Column, Run, Schema
 from dowgan.trajectories import Trajectories, fit_trajectories, no_trajectories
 
@@ -52,6 +53,7 @@ class Channels:
         effects: of what never changes within a run.
         typical: rows of a usual run where short runs go the same way as long ones, only faster; zero where not.
         driven: set-points that go from setting to setting at steady rates.
+        stages: that all runs go through, each as long as it takes; None where their places are even.
     """
 
     codes: tuple[Code, ...]
@@ -67,10 +69,19 @@ class Channels:
     effects: Effects
     typical: int = 0
     driven: Driven = field(default_factory=Driven)
+    stages: Stages | None = None
 
-    def pace(self, rows: int) -> float:
-        """Return how many places of a usual run one row of a whole run of so many rows goes on."""
-        return (self.typical - 1) / (rows - 1) if self.typical and rows > 1 else 1.0
+    def pace(self, rows: int) -> Pace:
+        """Return what tells the places of a whole run of so many rows in a usual one."""
+        return self.stages or Even((self.typical - 1) / (rows - 1) if self.typical and rows > 1 else 1.0)
+
+    def under_way(self, step: float = 1.0) -> Pace:
+        """Return what tells the places of a run of which it is not known how long it will be.
+
+        Args:
+            step: of its rows, in rows of a usual run.
+        """
+        return self.stages or Even(step)
 
     @property
     def width(self) -> int:
@@ -335,10 +346,10 @@ def _turns(columns: Sequence[Column], runs: Sequence[Run], places: Sequence[int]
 def with_effects(channels: Channels, schema: Schema, runs: Sequence[Run]) -> Channels:
     """Fit what constants of runs do, and the levels of runs beside that."""
     encoded = [channels.encode(run.values) for run in runs]
-    places = [channels.pace(len(run.values)) * np.arange(len(run.values)) for run in runs]
+    regimes = [channels.regimes.of(run.values) for run in runs]
+    places = [channels.pace(len(regime)).places(regime) for regime in regimes]
     own = np.stack([first_or_none(run.values) for run in runs])
     constants = [(place, schema.channels[place]) for place in channels.fixed]
-    regimes = [channels.regimes.of(run.values) for run in runs]
     effects = fit_effects(constants, own, encoded, regimes, places)
     if not effects.codes:
         return channels

@@ -16,7 +16,7 @@ from dowgan.resting import Resting, find_resting
 from dowgan.rng import Streams
 from dowgan.sampling import path_normals
 from dowgan.solver import Normals
-from dowgan.stretch import Stretch
+from dowgan.stretch import Pace, Stretch
 from dowgan.table import Run, Table, refined
 from dowgan.table.adopt import multiple
 from dowgan.verbs import Rows, densify, regimes_between
@@ -193,10 +193,10 @@ class Densifier:
             costs[ratio] = window_cost(model.path.process.every(ratio), windows) - drawn_out(model.path, stretches)
         return min(costs, key=lambda k: costs[k])
 
-    def _pace(self, run: Run, ratio: int) -> float:
-        """Places of a run of the model from each row to the next of a run of so many times its step."""
+    def _pace(self, run: Run, ratio: int) -> Pace:
+        """What tells the places of the rows of a run of so many times the model's step."""
         channels = self.model.channels
-        return channels.pace(len(run.values)) if channels.typical else float(ratio)
+        return channels.pace(len(run.values)) if channels.typical else channels.under_way(float(ratio))
 
 
 def _fine_rows(stretch: Stretch, coarse: _Coarse, model: Model) -> tuple[Rows, Bool[np.ndarray, " N"]]:
@@ -230,5 +230,5 @@ def _fine_rows(stretch: Stretch, coarse: _Coarse, model: Model) -> tuple[Rows, B
         clock = refined(model.table_schema, factor // common)[0].clock
         regime = regimes.with_given(regime, model.scheduled(clock.at(run.start, fine * (ratio // common))))
         sure |= set(regimes.telling) <= set(regimes.scheduled)
-    place = fine * stretch.pace / factor
+    place = np.interp(fine / factor, np.arange(len(stretch.values)), stretch.places)
     return Rows(position + fine * ratio / factor, regime, place), sure

@@ -282,8 +282,8 @@ class Drawer:
         return {past.key: past for past in self.model.past}
 
     def _place(self, plan: Plan) -> Place:
-        pace = self.model.channels.pace(plan.rows)
-        return Place(plan.position + np.arange(plan.rows, dtype=float), plan.regime, pace)
+        places = self.model.channels.pace(plan.rows).places(plan.regime)
+        return Place(plan.position + np.arange(plan.rows, dtype=float), plan.regime, places)
 
     def _level(self, plan: Plan, fixed: np.ndarray | None) -> Level:
         """Level of a planned run of which some values are given."""

@@ -14,7 +14,7 @@ from dowgan.channels import Channels
 from dowgan.holds import Hold
 from dowgan.known import first_or_none
 from dowgan.levels import Level
-from dowgan.stretch import Stretch, borders
+from dowgan.stretch import Pace, Stretch, borders
 from dowgan.succession import find_timetable
 from dowgan.table.schema import Run
 
@@ -47,16 +47,16 @@ def stretch_of(channels: Channels, run: Run) -> Stretch:
 
 
 def levelled(
-    channels: Channels, run: Run, pace: float, before: int = 0, regime: Int[np.ndarray, " T"] | None = None
+    channels: Channels, run: Run, pace: Pace, before: float = 0.0, regime: Int[np.ndarray, " T"] | None = None
 ) -> tuple[Stretch, Level]:
-    """Return a run, or what follows so many rows of it, in channels, its level taken off; and that level.
+    """Return a run, or what follows so many places of it, in channels, its level taken off; and that level.
 
     Args:
         regime: of its rows; None if its values tell it.
     """
     regime = channels.regimes.of(run.values) if regime is None else regime
     encoded = channels.encode(run.values, channels.setpoints.told(regime, run.values))
-    places = pace * (before + np.arange(len(encoded)))
+    places = before + pace.places(regime)
     level = channels.level(run.key, first_or_none(run.values), encoded, places)
     return Stretch(level.off(encoded, places), run.offset, regime, pace), level
 

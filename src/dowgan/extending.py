@@ -100,7 +100,12 @@ class Extender:
     def _history(self, run: Run, position: int, place: int) -> History:
         """A run that is not at its end: of what pace it is is not known."""
         rises = self.model.totals.rises(run)
-        stretch, level = levelled(self.model.channels, rises, 1.0, place)
+        stretch, level = levelled(
+            self.model.channels,
+            rises,
+            self.model.channels.under_way(),
+            0.0 if self.model.channels.stages else float(place),
+        )
         return History(run, rises, replace(stretch, position=position), level, place)
 
     def paths(
@@ -156,8 +161,7 @@ class Extender:
     ) -> list[np.ndarray]:
         """The middle and the paths in the user's units, as they are drawn."""
         model, stretch = self.model, history.stretch
-        rows = rows_after(stretch, regime)
-        rows = replace(rows, place=rows.place + history.place)
+        rows = self._rows(history, regime)
         added = model.totals.added(ahead.given)
         count, driven = len(aims) - 1, bool(model.channels.driven.ramps)
         told = [self._told(history, regime, added, likes[0] if likes else None, aims[0])]
@@ -170,7 +174,8 @@ class Extender:
         middle, *drawn = self._drawn(stretch, future, rows, count, streams, number, courses)
         decoded = [model.channels.decode(history.level.on(middle, rows.place), regime, told[0])]
         for path, course, own in zip(drawn, courses or [regime] * count, told[1:] or told * count, strict=True):
-            decoded.append(model.channels.decode(history.level.on(path, rows.place), course, own))
+            place = self._rows(history, course).place
+            decoded.append(model.channels.decode(history.level.on(path, place), course, own))
         now, last = int(stretch.regime[-1]), last_known(history.rises.values)
         limits = self._limits(history, len(regime))
         for values, course in zip(decoded, [regime, *(courses or [regime] * count)], strict=True):
@@ -181,6 +186,11 @@ class Extender:
             if model.polish is not None:
                 model.polish.put_on_numbers(values)
         return decoded
+
+    def _rows(self, history: History, regime: np.ndarray) -> Rows:
+        """Where the rows to come lie: stages tell places by themselves, else the rows before the history count."""
+        rows = rows_after(history.stretch, regime)
+        return rows if self.model.channels.stages else replace(rows, place=rows.place + history.place)
 
     def _limits(self, history: History, rows: int) -> np.ndarray:
         """Limits [2 C] once the range of all known rows beyond these, more for more rows than the table has: the tail

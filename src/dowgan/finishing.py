@@ -72,7 +72,8 @@ def finish(model: Model, table: Table, fitted: Fitted, streams: Streams, calibra
         for course in standing:
             course.apply(run.values[None], np.empty((1, len(run.values))), np.array([run.offset]))
     curved = [curve.column for curve in fitted.channels.curves]  # moves and rests as the other does
-    lines = find_lines(columns, table.runs, runs, curved)
+    staged = fitted.channels.stages is not None  # no line leads from one step to the next
+    lines = () if staged else find_lines(columns, table.runs, runs, curved)
     own = [*curved, *(column for line in lines for column in line.columns)]
     falling = find_falling(columns, table.runs)
     holds = find_holds(columns, table.runs, runs, own)

@@ -12,14 +12,16 @@ from dowgan.coordinates import Coordinates
 from dowgan.encoding import calm, stretch_of, unflagged, unheld
 from dowgan.holds import find_beats
 from dowgan.interpolation import interpolate
+from dowgan.known import beside_groups
 from dowgan.prior import Prior, fit_prior
-from dowgan.profile import typical_rows
+from dowgan.profile import FASTER, typical_rows, unforeseen
 from dowgan.relations import Relations, find_relations
 from dowgan.rng import Streams
 from dowgan.seasonal import fit_season, trending
+from dowgan.stages import find_stages
 from dowgan.states import find_switches
 from dowgan.stocks import Stock
-from dowgan.stretch import Stretch, split
+from dowgan.stretch import MANY_RUNS, Stretch, split
 from dowgan.table.schema import Run, Table
 from dowgan.windows import drawn_windows, prior_windows, whole_series, window_coordinates, window_steps
 
@@ -101,7 +103,7 @@ def fit_priors(table: Table, window: int | None, streams: Streams, stocks: Seque
     channels = fit_channels(table.schema, table.runs, relations.same, stocks, limited)
     relations = relations.without(channels.fixed)
     steps = window_steps(table.runs, channels.width, window)
-    channels = replace(channels, typical=typical_rows([stretch_of(channels, run).values for run in table.runs]))
+    channels = _paced(channels, table.runs)
     channels = with_effects(channels, table.schema, table.runs)
     stretches = [calm(stretch_of(channels, run)) for run in table.runs]
     periods, regimes = table.schema.clock.periods(), len(channels.regimes)
@@ -123,6 +125,21 @@ def fit_priors(table: Table, window: int | None, streams: Streams, stocks: Seque
     coordinates, windows, sided, held = window_coordinates(generated, stretches, sampled, steps, streams)
     notes = () if steps >= (window or steps) else (NARROWED.format(asked=window, steps=steps, width=channels.width),)
     return Fitted(relations, channels, generated, path, calibration, coordinates, windows, sided, held, notes)
+
+
+def _paced(channels: Channels, runs: Sequence[Run]) -> Channels:
+    """The channels with what tells the places of runs: their rows, shares of a run, or stages that all go through."""
+    stretches = [stretch_of(channels, run) for run in runs]
+    values = [stretch.values for stretch in stretches]
+    channels = replace(channels, typical=typical_rows(values))
+    courses = [stretch.regime for stretch in stretches]
+    stages = find_stages(courses, channels.regimes.steps) if len(runs) >= MANY_RUNS else None
+    if stages is None:
+        return channels
+    beside = beside_groups(values, courses)
+    ways = [[channels.pace(len(course)).places(course), stages.places(course)] for course in courses]
+    even, staged = (unforeseen(beside, places) for places in zip(*ways, strict=True))
+    return replace(channels, stages=stages) if staged < FASTER * even else channels
 
 
 def _without_short_gaps(

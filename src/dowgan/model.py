@@ -41,6 +41,7 @@ from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.setpoints import Setpoints
 from dowgan.spells import Spells, Stay
+from dowgan.stages import Stages
 from dowgan.standing import Standing
 from dowgan.states import Rest, Sides, filled
 from dowgan.stocks import Stock
@@ -310,6 +311,7 @@ KINDS: dict[str, type] = {
         Slice,
         Spells,
         Standing,
+        Stages,
         Stay,
         Stock,
         Sum,

@@ -13,6 +13,7 @@ from dowgan.conditions import chosen_regimes, level_of
 from dowgan.errors import OptionError
 from dowgan.model import Model, Past
 from dowgan.spells import Spells, find_spells
+from dowgan.stages import find_stages
 from dowgan.steering import steers, stretches
 from dowgan.stretch import MANY_RUNS
 from dowgan.succession import Timetable
@@ -154,7 +155,8 @@ def plan_runs(
     wanted = [past for past in with_labels(model.past, held) if allowed[past.regime[:, 0]].all()] or list(model.past)
     few, found = len(model.past) < MANY_RUNS, model.channels.regimes.found
     follow = cache(lambda kind: succession(model, _of_kind(model, allowed, kind)))
-    free = found and (few or not by_place(model.past))
+    staged = find_stages([past.course for past in model.past], model.channels.regimes.steps) is not None
+    free = found and (few or not (staged or by_place(model.past)))
     stepwise = found and not free and not few and rows is None and not model.channels.trajectories.columns
     batches = Batches(wanted, labels) if stepwise else None
     plans: list[Plan] = []

@@ -59,6 +59,11 @@ def _course(rests: Rests, places: Places) -> Float[np.ndarray, "P D"]:
     return total / np.maximum(count + against, 1e-12)
 
 
+def unforeseen(rests: Rests, places: Places) -> float:
+    """Return what the course of the first of many runs leaves of the others, by the places of their rows."""
+    return _unforeseen(rests, places, _runs_apart(rests))
+
+
 def _unforeseen(rests: Rests, places: Places, cut: int) -> float:
     """What the course of the first runs leaves of the others."""
     fitted = _course(rests[:cut], places[:cut])

@@ -131,6 +131,12 @@ class Regimes:
                 out |= np.stack([change > 0, change < 0], axis=1)
         return out
 
+    @property
+    def steps(self) -> Int[np.ndarray, " R"]:
+        """A number for each combination of found labels: within a step of a recipe a pump may go on and off."""
+        labels = self.levels[:, len(self.named) : len(self.conditions)]
+        return np.unique(labels, axis=0, return_inverse=True)[1].reshape(-1)
+
     def of_kind(self, regime: int) -> Bool[np.ndarray, " R"]:
         """Return which regimes have the conditions that the user named as one has them."""
         own = self.levels[:, : len(self.named)]

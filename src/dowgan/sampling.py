@@ -9,7 +9,7 @@ Shapes: P paths, N rows, T steps of a window, D channels, U coordinates.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
@@ -41,28 +41,27 @@ def identity(coordinates: Float[np.ndarray, "B U"]) -> Float[np.ndarray, "B U"]:
 
 @dataclass(frozen=True)
 class Place:
-    """Where the rows of one path lie: clock positions and regimes, one for each row, and the pace of the run."""
+    """Where the rows of one path lie: clock positions, regimes and places in the run, one for each row."""
 
     positions: Float[np.ndarray, " N"]
     regime: Int[np.ndarray, " N"]
-    pace: float = 1.0
-
-    @property
-    def rows(self) -> Float[np.ndarray, " N"]:
-        """Places of the rows in the run."""
-        return self.pace * np.arange(len(self.positions))
+    rows: Float[np.ndarray, " N"]
 
     def first(self, rows: int) -> "Place":
         """The first rows."""
-        return replace(self, positions=self.positions[:rows], regime=self.regime[:rows])
+        return Place(self.positions[:rows], self.regime[:rows], self.rows[:rows])
 
     def longer(self, steps: int) -> "Place":
         """The same with so many rows more."""
         if not steps:
             return self
-        more = self.positions[-1] + 1 + np.arange(steps)
-        regime = np.concatenate([self.regime, np.full(steps, self.regime[-1])])
-        return replace(self, positions=np.concatenate([self.positions, more]), regime=regime)
+        more, pace = 1 + np.arange(steps), float(np.diff(self.rows[-2:]).sum()) if len(self.rows) > 1 else 1.0
+        parts = (
+            (self.positions, self.positions[-1] + more),
+            (self.regime, np.full(steps, self.regime[-1])),
+            (self.rows, self.rows[-1] + pace * more),
+        )
+        return Place(*(np.concatenate(part) for part in parts))
 
 
 class Sampler:

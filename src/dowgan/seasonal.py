@@ -13,7 +13,7 @@ from dowgan.known import mean_known
 from dowgan.profile import at, log_rms, mean_profile, spread_profile, spreads_apart
 from dowgan.response import Response, fit_response, no_response, widened
 from dowgan.season import Season
-from dowgan.stretch import HELD_OUT, MANY_RUNS, Stretch, split, stacked
+from dowgan.stretch import HELD_OUT, MANY_RUNS, Even, Stretch, split, stacked
 from dowgan.waves import CYCLES, GAIN, choose_waves, faint_waves, peaks, regress
 
 FEW_WAVES = 4  # of a seasonal spread, that are tried before all
@@ -61,17 +61,20 @@ def _regime_means(
 
 
 def _regime_levels(
-    rests: Sequence[Float[np.ndarray, "_T D"]], regimes: Sequence[Int[np.ndarray, " _T"]], count: int
+    rests: Sequence[Float[np.ndarray, "_T D"]], regimes: Sequence[Int[np.ndarray, " _T"]], count: int, responds: bool
 ) -> tuple[Float[np.ndarray, "R D"], Response, Float[np.ndarray, "N D"]]:
     """Levels of the regimes, the response to their changes, and the rest. Each is fitted to what the other leaves.
 
     A channel that strays further from both than from levels of its own has no response: it is at its level at once.
+
+    Args:
+        responds: whether there may be one: where all runs go through the same stages, places tell it.
     """
     rows, regime = np.concatenate(list(rests)), np.concatenate(list(regimes))
     ends, added = np.cumsum([len(r) for r in rests])[:-1], np.zeros_like(rows)
     plain = levels = _regime_means(rows, regime, count)
     response = no_response(count, rows.shape[1])
-    for _ in range(RESPONSE_TURNS if count > 1 else 0):
+    for _ in range(RESPONSE_TURNS if count > 1 and responds else 0):
         levels = _regime_means(rows - added, regime, count)
         response = fit_response(np.split(rows - levels[regime], ends), regimes, levels)
         added = np.concatenate([response.level(r, 1.0) for r in regimes])
@@ -137,11 +140,13 @@ def fit_season(
     chosen = _level_and_waves(values, line, wave, found.used, np.zeros(channels) if trend is None else trend, beside)
     rest = values - np.concatenate([np.ones_like(line), line, wave], axis=1) @ chosen
     ends = np.cumsum([len(s.values) for s in stretches])[:-1]
-    regime_mean, response, rest = _regime_levels(np.split(rest, ends), [s.regime for s in stretches], regimes)
+    courses, staged = [s.regime for s in stretches], not isinstance(stretches[0].pace, Even)
+    regime_mean, response, rest = _regime_levels(np.split(rest, ends), courses, regimes, not staged)
     along = [s.places for s in stretches]
     profile = mean_profile(np.split(rest, ends), along)
     rest = rest - at(profile, places)
-    response = _widened(response, np.split(rest, ends), [s.regime for s in stretches])
+    if not staged:
+        response = _widened(response, np.split(rest, ends), courses)
     rest = rest / np.exp(np.concatenate([response.log_width(s.regime, 1.0) for s in stretches]))
     log_profile = spread_profile(np.split(rest, ends), along)
     rest = rest / np.exp(at(log_profile, places))

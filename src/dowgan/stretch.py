@@ -5,6 +5,7 @@ Shapes: T steps, D channels; positions are whole steps from the origin of the ta
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -12,6 +13,27 @@ from jaxtyping import Float, Int
 LASTS = 8.0  # rows of a mean stretch of a state, at least
 HELD_OUT = 0.25  # share of the rows, the last ones, on which a part of a model must prove itself
 MANY_RUNS = 8  # of which whole ones are held out
+
+
+class Pace(Protocol):
+    """What tells the places of rows in a run."""
+
+    def places(self, regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+        """Return the place of each row of a run, from its first on, by their regimes."""
+
+
+@dataclass(frozen=True)
+class Even:
+    """Places that are as far apart throughout.
+
+    Attributes:
+        step: places from each row to the next; more than one in a short run where all go the same way.
+    """
+
+    step: float = 1.0
+
+    def places(self, regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
+        return self.step * np.arange(len(regime))
 
 
 @dataclass(frozen=True)
@@ -22,13 +44,13 @@ class Stretch:
         values: [T D], NaN where missing.
         position: steps from the clock's origin to its first row.
         regime: [T], the regime of each row; all zero where there are no conditions.
-        pace: places of a run from each row to the next; more than one in a short run where all go the same way.
+        pace: what tells the places of rows in a run.
     """
 
     values: Float[np.ndarray, "T D"]
     position: int
     regime: Int[np.ndarray, " T"]
-    pace: float = 1.0
+    pace: Pace = Even()
 
     def rows(self, start: int, stop: int) -> "Stretch":
         return Stretch(self.values[start:stop], self.position + start, self.regime[start:stop], self.pace)
@@ -40,7 +62,7 @@ class Stretch:
     @property
     def places(self) -> Float[np.ndarray, " T"]:
         """Places of the rows in the run, the first of which is its first row."""
-        return self.pace * np.arange(len(self.values))
+        return self.pace.places(self.regime)
 
 
 def borders(course: Int[np.ndarray, " T"]) -> Int[np.ndarray, " B"]:

@@ -101,8 +101,9 @@ def regimes_between(coarse: Int[np.ndarray, " K"], factor: int, middle: bool = F
 
 def rows_after(stretch: Stretch, regime: Int[np.ndarray, " H"]) -> Rows:
     """Return where the rows behind a stretch lie, given their regimes."""
-    new = len(stretch.values) + np.arange(len(regime), dtype=float)
-    return Rows(stretch.position + new, regime, stretch.pace * new)
+    rows = len(stretch.values)
+    new = stretch.position + rows + np.arange(len(regime), dtype=float)
+    return Rows(new, regime, stretch.pace.places(np.concatenate([stretch.regime, regime]))[rows:])
 
 
 def extend(
@@ -141,7 +142,8 @@ def extend(
     off, reach = widened(paths - middle, mixture.band)
     bounds = _bounds(prior, before)
     paths, middle = back(np.clip(middle + off, *bounds)), np.clip(middle, *bounds)
-    own = [_expected(prior, old.and_then(replace(rows, regime=course))) for course in courses]
+    moved = rows.place - rows_after(history, rows.regime).place  # by what came before the history
+    own = [_expected(prior, old.and_then(_moved(rows_after(history, course), moved))) for course in courses]
     means, spreads = (np.stack(part)[:, new] for part in zip(*(own or [(mean, spread)]), strict=True))
     best = back(middle) * spread[new] + mean[new]
     held = last_known((history.values[start:] - mean[: tail.stop]) / spread[: tail.stop]) * spread[new] + mean[new]
@@ -150,6 +152,11 @@ def extend(
     guesses = np.where(np.isnan(guesses) | ~np.isnan(future), best, guesses)
     mixed = mixture.of(guesses)
     return Paths(mixed, paths * spreads + means + (mixed - best), reach, guesses)
+
+
+def _moved(rows: Rows, places: Float[np.ndarray, " N"]) -> Rows:
+    """Rows that lie so many places further in their run."""
+    return replace(rows, place=rows.place + places)
 
 
 def _a_season_ago(prior: Prior, history: Stretch, rows: int) -> Float[np.ndarray, "H D"]:
