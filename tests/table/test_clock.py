@@ -278,6 +278,19 @@ def test_a_finer_table(times: object, factor: int, last: object, notes: tuple[st
         assert fine["t"].iloc[::factor].tolist() == frame["t"].tolist()
 
 
+def test_amounts_per_row_are_pointed_out() -> None:
+    """Nothing that was given is changed, so a count of a week is none of a day in the rows between."""
+    rng = np.random.default_rng(0)
+    frame = pd.DataFrame(rng.poisson(2.0, (60, 5)), columns=list("abcde")).assign(x=rng.normal(5, 1, 60))
+    _, said = refined(read(frame).schema, 7)
+    assert said == (
+        "'a', 'b', 'c' and 2 more: what is counted per row, such as pieces, is still per old step in the new rows, not "
+        "1/7 of it",
+    )
+    assert refined(read(frame).schema, 1)[1] == ()
+    assert refined(read(frame[["x"]]).schema, 7)[1] == ()
+
+
 def test_a_finer_index_keeps_a_freq() -> None:
     frame = pd.DataFrame({"x": np.arange(20.0)}, index=pd.date_range("2020", periods=20, freq="h", tz="Europe/Berlin"))
     table = read(frame)

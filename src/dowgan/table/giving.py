@@ -18,6 +18,7 @@ from dowgan.table.stamps import extend, render
 
 _STRINGS = ("string", "string[python]", "string[pyarrow]", "large_string[pyarrow]")
 _SIZES = {"second": 1, "minute": 60, "hour": 3600, "day": 86400, "day of the year": 86400, "month": 31 * 86400}
+SHOWN = 3  # names of columns in a note
 _NULLS: dict[str, object] = {"nan": np.nan, "None": None, "NA": pd.NA, "NaT": pd.NaT}
 
 
@@ -224,6 +225,19 @@ def _labels(column: Column, codes: np.ndarray, missing: np.ndarray) -> Any:
     return _boxed(labels, column.dtype)
 
 
+def _amounts(schema: Schema, factor: int) -> list[str]:
+    """A note on columns that may be amounts of a step, such as pieces or cases: what is given is kept, not divided."""
+    names = [
+        c.name for c in schema.channels if c.role == "value" and c.kind == "integer" and c.lower == 0 and not c.told
+    ]
+    if not names:
+        return []
+    some = ", ".join(f"'{name}'" for name in names[:SHOWN]) + (f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
+    return [
+        f"{some}: what is counted per row, such as pieces, is still per old step in the new rows, not 1/{factor} of it"
+    ]
+
+
 def refined(schema: Schema, factor: int) -> tuple[Schema, tuple[str, ...]]:
     """The schema of the same table with `factor` times as many steps, and what had to change in it.
 
@@ -251,6 +265,8 @@ def refined(schema: Schema, factor: int) -> tuple[Schema, tuple[str, ...]]:
             finer = finer.with_column(replace(column, told=told))
     if factor > 1 and clock.parts and not _tells(finer):
         notes.append(f"{clock.called} do not tell the finer times apart: some rows have the same ones")
+    if factor > 1:
+        notes += _amounts(schema, factor)
     texts = tuple(
         replace(t, decimals=clock.decimals, style="trim") if t.name == clock.column and clock.kind == "float" else t
         for t in schema.source.texts
