@@ -24,8 +24,9 @@ from dowgan.known import beside_groups, ends_of, first_or_none
 from dowgan.levels import Level, Levels, fit_levels, no_levels
 from dowgan.profile import at
 from dowgan.ramps import Driven, find_driven, free_driven
-from dowgan.regimes import Regimes, fit_regimes, with_settled
+from dowgan.regimes import Regimes, fit_regimes
 from dowgan.setpoints import Setpoints, fit_setpoints
+from dowgan.settled import with_settled
 from dowgan.stages import Stages
 from dowgan.stocks import Stock
 from dowgan.stretch import MANY_RUNS, Even, Pace

@@ -11,8 +11,9 @@ import numpy as np
 from jaxtyping import Bool, Float, Num
 
 from dowgan.known import mean_known
+from dowgan.rhythms import GAIN
 from dowgan.stretch import HELD_OUT, MANY_RUNS
-from dowgan.waves import GAIN, mean_square
+from dowgan.waves import mean_square
 
 FEW_RUNS = 2.0  # runs at which a mean course weighs as much as none, at most
 SHARES = (0.0, 0.3, 0.6, 1.0)  # of the course of a spread that are tried

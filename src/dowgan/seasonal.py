@@ -12,9 +12,10 @@ from jaxtyping import Bool, Float, Int
 from dowgan.known import mean_known
 from dowgan.profile import at, log_rms, mean_profile, spread_profile, spreads_apart
 from dowgan.response import Response, fit_response, no_response, widened
+from dowgan.rhythms import CYCLES, GAIN, choose_waves, faint_waves, peaks
 from dowgan.season import Season
 from dowgan.stretch import HELD_OUT, MANY_RUNS, Even, Stretch, split, stacked
-from dowgan.waves import CYCLES, GAIN, choose_waves, faint_waves, peaks, regress
+from dowgan.waves import regress
 
 FEW_WAVES = 4  # of a seasonal spread, that are tried before all
 SCALE_FLOOR = 0.2  # a seasonal spread never falls below this share of the overall spread

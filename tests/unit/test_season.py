@@ -6,10 +6,11 @@ import pytest
 from scipy.signal import lfilter
 
 from dowgan.channels import fit_channels
+from dowgan.rhythms import peaks
 from dowgan.seasonal import fit_season, trending
 from dowgan.stretch import Stretch, split
 from dowgan.table import read
-from dowgan.waves import peaks, regress, waves
+from dowgan.waves import regress, waves
 
 
 def stretch(values: np.ndarray, position: int = 0, regime: np.ndarray | None = None) -> Stretch:

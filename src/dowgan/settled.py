@@ -1,0 +1,72 @@
+"""What columns do in a regime: have one value in all of its rows, or keep off an end that they often are at elsewhere.
+
+Shapes: T rows, N rows of runs, C columns (the schema's channels), R regimes.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from jaxtyping import Float, Int
+
+from dowgan.regimes import Regimes
+from dowgan.table.schema import Column, Run
+
+SETTLED = (3, 12)  # changes to or from one value that a column has in all rows of a regime, and rows, at least
+MOSTLY = 0.5  # of the ends of its spells, at which it must change, and it seldom has the value elsewhere:
+SELDOM = 0.2  # share of the other rows
+PILE = 0.02  # share of the rows at a column's least or greatest value, from which a regime that never has it
+NEVER = (6, 20.0)  # keeps off it: in so many spells of the regime, and as so many of its rows would be there by chance
+
+
+def with_settled(regimes: Regimes, columns: Sequence[Column], runs: Sequence[Run], places: Sequence[int]) -> Regimes:
+    """Return regimes with the values that some columns have in all rows of one and seldom elsewhere, and with the ends
+    that they keep off in one.
+
+    Args:
+        columns: the schema's channels.
+        runs: of the table.
+        places: the columns that may have one; at least one of them is left to be modelled.
+    """
+    settled, ends = np.full((len(regimes), len(columns)), np.nan), regimes.ends.copy()
+    courses = [regimes.of(run.values) for run in runs]
+    values, regime = np.concatenate([run.values for run in runs]), np.concatenate(courses)
+    looked = [place for place in places if place not in regimes.telling and columns[place].role == "value"]
+    for number in range(len(regimes)):
+        inside, outside = values[regime == number], values[regime != number]
+        spells = sum(int((np.diff(course == number, prepend=False) & (course == number)).sum()) for course in courses)
+        for place in looked:
+            ends[:, number, place] = _ends(values[:, place], inside[:, place], spells)
+            known, elsewhere = (part[~np.isnan(part[:, place]), place] for part in (inside, outside))
+            if len(known) < SETTLED[1] or np.ptp(known) or not len(elsewhere):
+                continue
+            beside = _beside(runs, courses, number, place)
+            often, changed = (elsewhere == known[0]).mean(), beside != known[0]
+            if often <= SELDOM and changed.sum() >= SETTLED[0] and changed.mean() >= MOSTLY:
+                settled[number, place] = known[0]
+    found = replace(regimes, settled=settled, ends=ends)
+    return regimes if set(places) <= set(found.told) else found
+
+
+def _ends(every: Float[np.ndarray, " N"], inside: Float[np.ndarray, " K"], spells: int) -> tuple[float, float]:
+    """The ends of a column in the rows of a regime, endless ones where it does not keep off those of all rows."""
+    every, inside = every[~np.isnan(every)], inside[~np.isnan(inside)]
+    out = []
+    for end, free in ((np.min, -np.inf), (np.max, np.inf)):
+        share = float((every == end(every)).mean()) if len(every) else 0.0
+        sure = spells >= NEVER[0] and share >= PILE and share * len(inside) >= NEVER[1]
+        out.append(float(end(inside)) if sure and end(inside) != end(every) else free)
+    return out[0], out[1]
+
+
+def _beside(
+    runs: Sequence[Run], courses: Sequence[Int[np.ndarray, " _T"]], number: int, place: int
+) -> Float[np.ndarray, " N"]:
+    """The known values of a column in the rows right before and behind the spells of a regime."""
+    out = [np.empty(0)]
+    for run, course in zip(runs, courses, strict=True):
+        edges = np.flatnonzero(np.diff(course))
+        near = np.concatenate([edges[course[edges + 1] == number], edges[course[edges] == number] + 1])
+        out.append(run.values[near, place])
+    found = np.concatenate(out)
+    return found[~np.isnan(found)]
