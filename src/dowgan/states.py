@@ -198,7 +198,8 @@ def _found(
             state = _rest(place, seen) or _sides(place, seen)
             told_by = [] if state is None else [filled(state.flag(part)) for part in parts]
             together = None if state is None else _seen_with(flags, told_by, positions, cycles, place in brief)
-        if together is None or _told_by(kinds, together[:, -1]):
+        known = ~np.isnan(np.concatenate(parts))  # what is filled says nothing of what tells it
+        if together is None or _told_by(kinds[known], together[known, -1]):
             continue
         flags = together
         if state is None:
