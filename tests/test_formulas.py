@@ -193,3 +193,16 @@ def test_a_percentage_is_told_by_its_counts_and_not_one_of_them_by_it() -> None:
     table = read(frame)
     found = find_formulas(table.schema.channels, table.runs[0].values, [0, 1, 2])
     assert [rule.words(list(frame)) for rule in found] == ["'lost_pct' = 100 x 'lost' / 'calls'"]
+
+
+def test_a_share_is_told_by_its_counts_and_stays_below_one() -> None:
+    """Three decimals of some hundred requests tell the hits too; what is made has a ratio of both and no more hits."""
+    rng = np.random.default_rng(6)
+    requests = rng.poisson(np.exp(5 + 0.6 * wandering(rng, 2_000))) + 1
+    hits = rng.binomial(requests, 1 - 0.2 * rng.beta(1, 4, 2_000))
+    frame = pd.DataFrame({"requests": requests, "hits": hits, "ratio": (hits / requests).round(3)})
+    model = dowgan.Synthesizer("prior", random_state=0).fit(frame)
+    assert "'ratio' = 'hits' / 'requests', and is kept so" in model.model_.rules
+    made = model.generate(rows=4_000, random_state=1)
+    assert (made["hits"] <= made["requests"]).all()
+    assert (made["ratio"] - made["hits"] / made["requests"]).abs().max() < 0.00051

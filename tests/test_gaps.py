@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 
 import dowgan
+from dowgan.verbs import better_on_a_line, trial_gaps
 
 ROWS = 1_200
 
@@ -117,3 +118,18 @@ def test_runs_of_a_single_series_begin_in_any_regime() -> None:
     assert made["grade"].value_counts(normalize=True).between(0.15, 0.55).all()
     real, drawn = (table.groupby("grade")["x"].mean() for table in (frame, made))
     assert (drawn - real).abs().max() < 3
+
+
+def test_long_gaps_are_on_a_line_where_that_tells_hidden_values_better() -> None:
+    rng = np.random.default_rng(3)
+    walk = np.cumsum(rng.standard_normal((800, 2)), axis=0)
+    walk[300:320, 0], walk[500:515, 0], walk[40:42, 1] = np.nan, np.nan, np.nan
+    hidden = trial_gaps(walk)
+    assert hidden[:, 0].sum() > 200
+    edges = np.flatnonzero(np.diff(np.pad(hidden[:, 0], 1).astype(int)))
+    assert set(edges[1::2] - edges[::2]) == {15, 20}, "as long as its own"
+    assert not hidden[:, 1].any(), "it has no long gap"
+    assert not hidden[np.isnan(walk)].any()
+    off = walk + 5 * rng.standard_normal(walk.shape)
+    assert better_on_a_line(walk, off, hidden).tolist() == [True, False]
+    assert better_on_a_line(walk, walk, hidden).tolist() == [False, False]

@@ -120,6 +120,20 @@ def test_nobody_gets_lost_in_a_ward() -> None:
         assert rows["came"].mean() == pytest.approx(6, rel=0.2)
 
 
+def test_few_beds_are_a_stock_too() -> None:
+    """From 19 to 30: a count of twelve values is none of codes, and no flow is lost at its ends."""
+    rng, now, rows = np.random.default_rng(4), 25, []
+    for _ in range(1_500):
+        left = rng.binomial(now - 19, 0.05)
+        came = min(rng.poisson(0.3), 30 - now + left)
+        now += came - left
+        rows.append((came, left, now))
+    ward = pd.DataFrame(rows, columns=["came", "left", "beds"])
+    made = dowgan.Synthesizer("prior", random_state=0).fit(ward).generate(rows=3_000, random_state=1)
+    assert (made["beds"].diff().iloc[1:] == (made["came"] - made["left"]).iloc[1:]).all()
+    assert made["beds"].between(19, 30).all()
+
+
 def test_what_is_no_stock() -> None:
     """A heated room loses heat by its own warmth, and two sensors of a level show it by themselves."""
     rng, n = np.random.default_rng(3), 1_500

@@ -19,7 +19,7 @@ from dowgan.solver import Normals
 from dowgan.stretch import Pace, Stretch
 from dowgan.table import Run, Table, refined
 from dowgan.table.adopt import multiple
-from dowgan.verbs import Rows, densify, regimes_between
+from dowgan.verbs import Rows, better_on_a_line, densify, regimes_between, trial_gaps
 
 LOOKED_AT = 200  # windows that tell of what step the rows of a table without a clock are
 SHORT = 8  # rows of them
@@ -129,7 +129,12 @@ class Densifier:
         process = model.path.process
         process = (process if factor == common else process.finer(factor // common)).every(ratio // common)
         mixture = model.calibration.mixture(factor, factor > common, model.path.channels)
-        filled = densify(model.path, process, stretch.values, factor, rows, normals, mixture, sure)
+        values, hidden, lined = stretch.values, trial_gaps(stretch.values), None
+        if hidden.any():  # what tells hidden values better is taken over the table's own long gaps
+            tried = np.where(hidden, np.nan, values)
+            guess = densify(model.path, process, tried, factor, rows, None, mixture, sure).middle[::factor]
+            lined = better_on_a_line(values, guess, hidden)
+        filled = densify(model.path, process, values, factor, rows, normals, mixture, sure, lined)
         told = channels.setpoints.told(rows.regime, coarse.given)
         given = level.on(stretch.values, rows.place[::factor])
         drawn = [level.on(path, rows.place) for path in (filled.middle, *filled.paths[:paths])]

@@ -51,8 +51,17 @@ def find_formulas(
     among = sorted({*places, *(place for place in numbers(columns) if columns[place].levels and known[place])})
     found = [*_sums(columns, values, places, among), *_products(columns, values, places, among)]
 
-    def order(rule: Formula) -> tuple[bool, int, bool, float, int]:
-        return rule.rough, _left(rule, found, values), rule.ratio, _coarse(rule, values), -rule.place
+    def order(rule: Formula) -> tuple[bool, bool, int, bool, float, int]:
+        sources = [columns[place].kind for place in rule.sources]
+        share = columns[rule.place].kind == "integer" and "float" in sources  # which the counts tell, and not it them
+        return (
+            rule.rough,
+            rule.product and share,
+            _left(rule, found, values),
+            rule.ratio,
+            _coarse(rule, values),
+            -rule.place,
+        )
 
     chosen: list[Formula] = []
     for rule in sorted(found, key=order):

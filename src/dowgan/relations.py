@@ -232,8 +232,10 @@ def find_relations(
     ]
     sums, empty = find_sums(columns, values, leaders), find_empty(values, leaders)
     formulas = find_formulas(columns, values, leaders, [rule.members for rule in sums])
-    tied = [*(rule.members for rule in sums), *(rule.members for rule in formulas)]  # a part is below its sum anyway
-    order = [pair for pair in below if not any(set(pair) <= members for members in tied)]
+    tied = [*(rule.members for rule in sums), *(rule.members for rule in formulas)]
+    # a part is below its sum anyway; hits are below requests, and no ratio of them says so
+    parts = [*(rule.members for rule in sums), *(rule.members for rule in formulas if not rule.ratio)]
+    order = [pair for pair in below if not any(set(pair) <= members for members in parts)]
     bound = {place for members in (*tied, *map(set, order)) for place in members}  # told last, it would break these
     alarms = tuple(alarm for alarm in find_alarms(columns, values, leaders, states) if alarm.place not in bound)
     lookups = find_lookups(columns, values, leaders, [*tied, *(alarm.members for alarm in alarms)])

@@ -102,8 +102,10 @@ class _Chooser:
         tried = [self.squares(self.chosen.with_one(period, k, self.every, span)) for k, span in options]
         if not tried:
             return
-        together = int(np.argmin([mean_square(after) for after in tried]))
-        if _gains(self.best, tried[together]):
+        ranked = sorted(range(len(tried)), key=lambda number: mean_square(tried[number]))
+        off = [number for number in ranked if options[number][1]]  # few harmonics may be sure where more are not yet
+        together = next((number for number in (ranked[0], *off) if _gains(self.best, tried[number])), None)
+        if together is not None:
             self._add(period, *options[together], self.every)
             return
         some = any((mean_known(self.best - after) > GAIN_ALONE).any() for after in tried)

@@ -216,7 +216,8 @@ def find_stocks(columns: Sequence[Column], runs: Sequence[Run], taken: Sequence[
     out: list[Stock] = []
     for place in flows:
         others = [i for i in flows if i != place and i not in [stock.column for stock in out]]
-        if columns[place].levels or not 0 < len(others) <= MOST_FLOWS:
+        codes = columns[place].levels and not columns[place].counts
+        if codes or not 0 < len(others) <= MOST_FLOWS:
             continue
         tries = [found for lag in (0, 1) if (found := _stock(columns, place, others, lag, runs)) is not None]
         if tries:
@@ -271,6 +272,8 @@ def _stock(columns: Sequence[Column], place: int, others: Sequence[int], lag: in
 
 def _bounds(column: Column, values: Float[np.ndarray, " N"]) -> tuple[float, float]:
     low, high = float(values.min()), float(values.max())
+    if column.levels:  # a count of few values has no others
+        return low, high
     beyond = BEYOND * (high - low)
     low, high = low - beyond, high + beyond
     low = max(low, _lowest(column))

@@ -25,6 +25,9 @@ AHEAD = 4  # old steps ahead of each gap that are conditioned on
 REMEMBERED = 1_024  # rows before those that are conditioned on, whose changes of regime may still be felt
 OUTLOOKS = ("held", "last", "season")  # plain ways to foretell: what the last row is off the mean, itself, a season ago
 BEYOND = 1.0  # normal scores beyond those of the table and of the last rows, up to which a path goes
+TRIALS = 24  # gaps that are tried in each channel with long ones
+TRIED = 12  # values in them, at least
+LINED = 0.8  # of the squared error in them, that a straight line leaves at most to be clearly better
 BRIDGED = 4  # times as far from one known value to the next as is usual, up to which plain ways are told
 DENSE_WIDTH = 3000  # most values of a densifying window; longer factors are taken in stages
 
@@ -218,6 +221,7 @@ def densify(
     normals: Normals | None,
     mixture: Mixture,
     sure: Bool[np.ndarray, " N"] | None = None,
+    lined: Bool[np.ndarray, " D"] | None = None,
 ) -> Paths:
     """Fill factor - 1 new rows between any two old ones.
 
@@ -230,6 +234,7 @@ def densify(
         normals: the randomness, one row per path; None for no paths.
         mixture: how the prior's median and plain interpolation are weighed.
         sure: rows of which the regime is known although it changes in their gap; None for none.
+        lined: channels that are on a straight line over long gaps too; None for none.
     """
     mean, spread = _expected(prior, rows)
     to_normal, back = prior.marginals.seen, prior.marginals.from_normal
@@ -255,8 +260,31 @@ def densify(
     mixed = mixture.of(guesses)
     mixed = np.where(switched, best, mixed)  # plain ways know nothing of regimes
     guessed = switched if sure is None else switched & ~sure[:, None]
-    mixed = np.where(guessed & bridged & ~np.isnan(plain), plain, mixed)
+    on_line = guessed & bridged if lined is None else (guessed & bridged) | (lined & ~bridged)
+    mixed = np.where(on_line & ~np.isnan(plain), plain, mixed)
     return Paths(mixed, back(paths) * spread + mean + (mixed - best), np.ones_like(mixed), guesses)
+
+
+def trial_gaps(coarse: Float[np.ndarray, "K D"]) -> Bool[np.ndarray, "K D"]:
+    """Return known values to hide: gaps as long as each channel's own long ones, spread evenly over what it knows."""
+    out = np.zeros(coarse.shape, dtype=bool)
+    for channel, known in enumerate(~np.isnan(coarse.T)):
+        at = np.flatnonzero(known)
+        lengths = np.diff(at)[np.diff(at) > BRIDGED * np.median(np.diff(at))] - 1 if len(at) > 1 else np.empty(0, int)
+        for number, start in enumerate(np.linspace(1, len(known) - 1, TRIALS).astype(int) if len(lengths) else ()):
+            stop = start + int(lengths[number % len(lengths)])
+            if stop < len(known) and known[start - 1 : stop + 1].all() and not out[start - 1 : stop + 1, channel].any():
+                out[start:stop, channel] = True
+    return out
+
+
+def better_on_a_line(
+    coarse: Float[np.ndarray, "K D"], guess: Float[np.ndarray, "K D"], hidden: Bool[np.ndarray, "K D"]
+) -> Bool[np.ndarray, " D"]:
+    """Return the channels of which a straight line tells hidden values clearly better than a guess does."""
+    plain = interpolate(np.where(hidden, np.nan, coarse), 1, "linear")
+    ours, theirs = (np.sum(np.where(hidden, x - coarse, 0.0) ** 2, axis=0) for x in (guess, plain))
+    return (hidden.sum(axis=0) >= TRIED) & (theirs < LINED * ours)
 
 
 def _bridged(coarse: Float[np.ndarray, "K D"], factor: int) -> Bool[np.ndarray, "N D"]:

@@ -227,9 +227,8 @@ def _labels(column: Column, codes: np.ndarray, missing: np.ndarray) -> Any:
 
 def _amounts(schema: Schema, factor: int) -> list[str]:
     """A note on columns that may be amounts of a step, such as pieces or cases: what is given is kept, not divided."""
-    names = [
-        c.name for c in schema.channels if c.role == "value" and c.kind == "integer" and c.lower == 0 and not c.told
-    ]
+    whole = [c for c in schema.channels if c.role == "value" and c.kind == "integer" and c.lower == 0 and not c.told]
+    names = [c.name for c in whole if c.upper is None and c.step is None and (c.counts or not c.levels)]
     if not names:
         return []
     some = ", ".join(f"'{name}'" for name in names[:SHOWN]) + (f" and {len(names) - SHOWN} more" * (len(names) > SHOWN))
