@@ -38,7 +38,7 @@ def by_place(past: Sequence[Past]) -> bool:
 def _drifts(change: Float[np.ndarray, " N"]) -> bool:
     """Whether a change is surely not zero, by Student's t over the runs."""
     error = float(change.std(ddof=1)) / np.sqrt(len(change))
-    return abs(float(change.mean())) > DRIFT * max(error, 1e-9)
+    return bool(abs(float(change.mean())) > DRIFT * max(error, 1e-9))
 
 
 def _kappa(alike: Int[np.ndarray, "N P"]) -> float:

@@ -5,7 +5,7 @@ Shapes: T steps, D channels; positions are whole steps from the origin of the ta
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 from jaxtyping import Float, Int
@@ -15,6 +15,7 @@ HELD_OUT = 0.25  # share of the rows, the last ones, on which a part of a model 
 MANY_RUNS = 8  # of which whole ones are held out
 
 
+@runtime_checkable
 class Pace(Protocol):
     """What tells the places of rows in a run."""
 

@@ -283,7 +283,7 @@ def find_timetable(courses: Sequence[Course], regimes: int, cycles: Sequence[int
     for period in whole:
         ways = [_Way(period, doubt) for doubt in DOUBTS]
         if period // DAYS in whole and period % DAYS == 0:
-            off = days_off(early.position, np.eye(regimes)[early.behind], period)
+            off = days_off(early.position, np.eye(regimes)[early.behind], float(period))
             ways += [_Way(period, doubt, off) for doubt in DOUBTS]
         gain, way = max(((way.foretells(early, later, usual), way) for way in ways), key=lambda one: one[0])
         if gain > least:
