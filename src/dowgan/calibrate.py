@@ -20,7 +20,7 @@ from dowgan.prior import Prior
 from dowgan.process import Process
 from dowgan.rng import Streams
 from dowgan.solver import Normals, Solver
-from dowgan.stretch import Even, Stretch, split
+from dowgan.stretch import Stretch, split
 from dowgan.verbs import OUTLOOKS, Mixture, Paths, densify, extend, regimes_between, rows_after, rows_of
 
 BAND = 0.9  # coverage aimed at
@@ -143,7 +143,7 @@ def try_extensions(prior: Prior, cases: Sequence[tuple[Stretch, int]], horizon: 
     """
     out, solver, plain = [], Solver(prior.process, prior.frame()), _only_prior(len(OUTLOOKS), prior.channels)
     for number, (whole, origin) in enumerate(cases):
-        run = replace(whole, pace=Even()) if isinstance(whole.pace, Even) else whole  # how long it will be is not known
+        run = replace(whole, pace=whole.pace.under_way())
         truth = run.values[origin : origin + horizon]
         rows = rows_after(run.rows(0, origin), run.regime[origin : origin + horizon])
         blank, name = np.full_like(truth, np.nan), f"extend/{number}/{origin}"

@@ -309,6 +309,8 @@ def _fit_regimes(
     if len(driven.ramps) == len(columns) - len(apart):
         driven = Driven()
     regimes = fit_regimes(schema, runs, once, stocks, [*limited, *driven.columns])
+    if not driven.ramps:
+        return regimes, driven
     free = free_driven(driven, runs, [regimes.of(run.values) for run in runs], cycles)
     if free.columns != driven.columns:  # what goes by regimes may be one
         regimes = fit_regimes(schema, runs, once, stocks, [*limited, *free.columns])

@@ -73,9 +73,10 @@ def going_on(model: Model, schema: Schema, where: dict[str, str], now: int) -> i
     """
     regimes = model.channels.regimes
     columns = [schema.channels[place] for place in regimes.conditions]
+    own = slice(len(columns))  # states that numbers tell come behind them
     stays = {
         column.name: level_text(column, float(level))
-        for column, level, counted in zip(columns, regimes.levels[now], regimes.counted, strict=False)
+        for column, level, counted in zip(columns, regimes.levels[now, own], regimes.counted[own], strict=True)
         if not counted
     }
     asked = {column.name: where[column.name] for column in columns if column.name in where}

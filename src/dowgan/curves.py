@@ -14,6 +14,8 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Float, Int
 
+from dowgan.lookup import ahead
+
 KNOTS = 48  # of a curve
 ROWS = 10  # of each knot, at least
 ENOUGH = 40  # rows of a regime that has a curve of its own
@@ -26,7 +28,6 @@ BENT = 0.7  # of what a straight line leaves, that the curve of a column beside 
 STRAIGHT = 0.1  # of what a straight line leaves of it, that the curve leaves at most
 LEAST = 0.1  # of the usual distance from the curve, that is reckoned with anywhere
 FURTHER = 0.5  # of the range of a column, to which a curve of it goes on at either end
-APART = 0.05  # of the range between the medians that tell how it does
 SAMPLES = 12  # values that tell a line of a column that is seldom known, at least
 SELDOM = 0.1  # share of the rows in which it is
 UNTOLD = 0.5  # of its variance, that the line leaves at most
@@ -236,19 +237,12 @@ def _medians(
     spread = np.array([np.mean(off[part]) for part in parts])
     if len(parts) > 1:  # beyond the outer medians the curve goes on as it came to them
         beyond = np.array([knots[0] - FURTHER * np.ptp(x), knots[-1] + FURTHER * np.ptp(x)])
-        ends = _ahead(knots, middle, beyond[0]), _ahead(knots[::-1], middle[::-1], beyond[1])
+        ends = ahead(knots, middle, beyond[0]), ahead(knots[::-1], middle[::-1], beyond[1])
         knots, middle = np.array([beyond[0], *knots, beyond[1]]), np.array([ends[0], *middle, ends[1]])
         spread = np.pad(spread, 1, mode="edge")
     more = KNOTS - len(knots)  # the last one stands for those that are not needed
     knots, middle, spread = (np.pad(table, (0, more), mode="edge") for table in (knots, middle, spread))
     return knots + 1e-9 * np.ptp(knots) * np.arange(KNOTS), middle, np.maximum(spread, LEAST * spread.mean() + 1e-12)
-
-
-def _ahead(knots: Float[np.ndarray, " K"], middle: Float[np.ndarray, " K"], x: float) -> float:
-    """The value ahead of the first knot, on the line from one a little behind it."""
-    far = np.abs(knots - knots[0]) >= APART * abs(float(np.ptp(knots)))
-    behind = int(np.argmax(far))
-    return float(middle[0] + (x - knots[0]) * (middle[behind] - middle[0]) / (knots[behind] - knots[0]))
 
 
 def _parts(x: Float[np.ndarray, " N"]) -> list[slice]:

@@ -246,7 +246,7 @@ class Drawer:
                 hold.apply(values.reshape(paths, rows, -1), np.empty((paths, rows)), positions)
         values = self.polished(values, np.repeat([plan.rows for plan in plans], rows), regime)
         if model.holds:
-            moving = values.copy()
+            moving = values.copy() if model.channels.curves else values
             chances = [streams.numpy("holds", first + number) for number in range(paths)]
             chance = np.stack([own.random((rows, len(model.holds))) for own in chances])
             for number, hold in enumerate(model.holds):

@@ -137,7 +137,7 @@ class Extender:
         if model.holds:
             chances = [streams.numpy(f"holds/{number}", path) for path in range(count)]
             chance = np.stack([own.random((len(model.holds), len(regime) + 1)) for own in chances])
-            moving = [path.copy() for path in decoded]
+            moving = [path.copy() for path in decoded] if model.channels.curves else decoded
             self._stand(decoded, history, chance)
             every = zip(decoded, moving, [regime, *(courses or [regime] * count)], strict=True)
             for path, before, course in every:

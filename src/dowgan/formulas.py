@@ -52,6 +52,7 @@ def find_formulas(
     found = [*_sums(columns, values, places, among), *_products(columns, values, places, among)]
 
     def order(rule: Formula) -> tuple[bool, bool, int, bool, float, int]:
+        """What is chosen before what: rules as they are written, counts before their shares, and the finest form."""
         sources = [columns[place].kind for place in rule.sources]
         share = columns[rule.place].kind == "integer" and "float" in sources  # which the counts tell, and not it them
         return (

@@ -21,7 +21,14 @@ DISTINCT = 50  # different values of either column, at least
 MOST_COLUMNS = 40  # of which every pair is looked at
 SMOOTH = 0.02  # of the range of a column, that a value may be off the line between its neighbours,
 MOSTLY = 0.99  # in this share of the values
-APART = 0.05  # of the range of values, over which it is told how a column goes on beyond them
+APART = 0.05  # of the range between the knots that tell how a curve goes on beyond them
+
+
+def ahead(knots: Float[np.ndarray, " K"], middle: Float[np.ndarray, " K"], x: float) -> float:
+    """Return the value at a place ahead of the first knot, on the line from one a little behind it."""
+    far = np.abs(knots - knots[0]) >= APART * abs(float(np.ptp(knots)))
+    behind = int(np.argmax(far))
+    return float(middle[0] + (x - knots[0]) * (middle[behind] - middle[0]) / (knots[behind] - knots[0]))
 
 
 @dataclass(frozen=True)
@@ -54,13 +61,10 @@ class Lookup:
 
     def at(self, values: Float[np.ndarray, " N"]) -> Float[np.ndarray, " N"]:
         """Return the column, unrounded, at values of the other one."""
-        span = np.ptp(self.knots)
-        ends = []
-        for knots, told in ((self.knots, self.told), (self.knots[::-1], self.told[::-1])):
-            far = int(np.argmax(np.abs(knots - knots[0]) >= APART * span))
-            ends.append(told[0] + (told[0] - told[far]) * span / abs(knots[far] - knots[0]))
-        knots = np.concatenate([[self.knots[0] - span], self.knots, [self.knots[-1] + span]])
-        return np.interp(values, knots, np.concatenate([ends[:1], self.told, ends[1:]]))
+        low, high = self.knots[[0, -1]] + np.array([-1, 1]) * np.ptp(self.knots)
+        first = ahead(self.knots, self.told, float(low))
+        last = ahead(self.knots[::-1], self.told[::-1], float(high))
+        return np.interp(values, [low, *self.knots, high], [first, *self.told, last])
 
     def misses(self, values: Float[np.ndarray, "N C"]) -> Bool[np.ndarray, " N"]:
         """Return which rows have another value than the table's at the same value of the other column."""

@@ -154,9 +154,9 @@ def plan_runs(
     }
     wanted = [past for past in with_labels(model.past, held) if allowed[past.regime[:, 0]].all()] or list(model.past)
     few, found = len(model.past) < MANY_RUNS, model.channels.regimes.found
-    follow = cache(lambda kind: succession(model, _of_kind(model, allowed, kind)))
-    staged = find_stages([past.course for past in model.past], model.channels.regimes.steps) is not None
-    free = found and (few or not (staged or by_place(model.past)))
+    some = cache(lambda kind: _of_kind(model, allowed, kind))
+    follow = cache(lambda kind: succession(model, some(kind)))
+    free = found and (few or not (_same_steps(model) or by_place(model.past)))
     stepwise = found and not free and not few and rows is None and not model.channels.trajectories.columns
     batches = Batches(wanted, labels) if stepwise else None
     plans: list[Plan] = []
@@ -171,12 +171,16 @@ def plan_runs(
         elsewhen = few and model.timetable is not None and (at - own.offset - first) % model.timetable.period != 0
         if free or elsewhen or len(regime) < length or not allowed[regime].all():
             kind = int(own.regime[0, 0])
-            some = _of_kind(model, allowed, kind)
-            longer = _drawn(model, follow(kind), own, length + AROUND, at, some, free, rng)
+            longer = _drawn(model, follow(kind), own, length + AROUND, at, some(kind), free, rng)
             before, regime, after = np.split(longer, [0, length])
         aims, around = model.channels.driven.draw(length, at, rng), (before[-AROUND:], after[:AROUND])
         plans.append(Plan(key_of(own.key, turn), length, at, regime, own.key, *around, aims))
     return plans
+
+
+def _same_steps(model: Model) -> bool:
+    """Whether all of the table's runs go through the same steps."""
+    return find_stages([past.course for past in model.past], model.channels.regimes.steps) is not None
 
 
 def _of_kind(model: Model, allowed: Bool[np.ndarray, " R"], regime: int) -> Bool[np.ndarray, " R"]:

@@ -15,7 +15,7 @@ from jaxtyping import Float, Int
 from dowgan.courses import resolution, rounded, tolerance_of
 from dowgan.lengths import together
 from dowgan.spells import Spell, Spells, find_spells
-from dowgan.stretch import MANY_RUNS, borders
+from dowgan.stretch import MANY_RUNS, borders, times_at
 from dowgan.succession import Timetable, find_timetable
 from dowgan.table.schema import Column, Run
 
@@ -59,7 +59,7 @@ class Ramp:
             return np.full(len(values), settings[0])
         seen = values[known]
         nearest = settings[np.abs(seen[:, None] - settings).argmin(axis=1)]
-        edges = _equal(seen)
+        edges = borders(seen)
         stands = np.flatnonzero(np.repeat(np.diff(edges) >= STANDS, np.diff(edges)))
         out = nearest[np.append(stands, len(seen) - 1)[np.searchsorted(stands, np.arange(len(seen)))]]
         first = int(stands[-1]) + 1 if len(stands) else 0
@@ -72,7 +72,7 @@ class Ramp:
     def course(self, aims: Float[np.ndarray, " T"], start: float) -> Float[np.ndarray, " T"]:
         """Return values that go to settings, from that of the row before on."""
         out = np.empty(len(aims))
-        for first, last in pairwise(_equal(aims).tolist()):
+        for first, last in pairwise(borders(aims).tolist() if len(aims) else ()):
             way = float(aims[first]) - start
             gone = (self.up if way > 0 else self.down) * np.arange(1, last - first + 1)
             out[first:last] = aims[first] - np.sign(way) * np.maximum(abs(way) - gone, 0.0)
@@ -164,11 +164,6 @@ class Driven:
         ]
 
 
-def _equal(values: Float[np.ndarray, " T"]) -> Int[np.ndarray, " S"]:
-    """The first row of each stretch of one value, and the number of rows."""
-    return np.flatnonzero(np.concatenate([[True], np.diff(values) != 0, [True]])[-len(values) - 1 :])
-
-
 def find_driven(columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence[int], places: Sequence[int]) -> Driven:
     """Find the columns that are driven.
 
@@ -219,10 +214,10 @@ def free_driven(
 def _goes_by(ramp: Ramp, runs: Sequence[Run], regimes: Sequence[Int[np.ndarray, " _T"]]) -> bool:
     aims = [ramp.aims(run.values[:, ramp.place]) for run in runs]
     every, regime = np.concatenate(aims), np.concatenate(list(regimes))
-    for number in np.unique(regime):
+    for number in np.unique(regime).tolist():
         at, count = np.unique(every[regime == number], return_counts=True)
         share = float((every == at[count.argmax()]).mean())
-        spells = sum(int((course[borders(course)[:-1]] == number).sum()) for course in regimes)
+        spells = times_at(regimes, number)
         if count.max() >= MOSTLY * count.sum() and share**spells < CONFINED:
             return True
     return False
@@ -242,7 +237,7 @@ def find_ramp(place: int, column: Column, parts: Sequence[Float[np.ndarray, " _T
     stood: list[float] = []
     rows, ways = 0, []
     for part in parts:
-        edges = _equal(part)
+        edges = borders(part)
         stands = np.flatnonzero(np.diff(edges) >= STANDS)
         stood += part[edges[stands]].tolist()
         rows += int(np.diff(edges)[stands].sum())

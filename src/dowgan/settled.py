@@ -9,7 +9,9 @@ from dataclasses import replace
 import numpy as np
 from jaxtyping import Float, Int
 
+from dowgan.known import ends_of
 from dowgan.regimes import Regimes
+from dowgan.stretch import times_at
 from dowgan.table.schema import Column, Run
 
 SETTLED = (3, 12)  # changes to or from one value that a column has in all rows of a regime, and rows, at least
@@ -31,12 +33,14 @@ def with_settled(regimes: Regimes, columns: Sequence[Column], runs: Sequence[Run
     settled, ends = np.full((len(regimes), len(columns)), np.nan), regimes.ends.copy()
     courses = [regimes.of(run.values) for run in runs]
     values, regime = np.concatenate([run.values for run in runs]), np.concatenate(courses)
+    piles = {place: _piled(values[:, place]) for place in places}
     looked = [place for place in places if place not in regimes.telling and columns[place].role == "value"]
     for number in range(len(regimes)):
         inside, outside = values[regime == number], values[regime != number]
-        spells = sum(int((np.diff(course == number, prepend=False) & (course == number)).sum()) for course in courses)
+        often_there = times_at(courses, number) >= NEVER[0]
+        for place in looked if often_there else ():
+            ends[:, number, place] = _ends(piles[place], inside[:, place])
         for place in looked:
-            ends[:, number, place] = _ends(values[:, place], inside[:, place], spells)
             known, elsewhere = (part[~np.isnan(part[:, place]), place] for part in (inside, outside))
             if len(known) < SETTLED[1] or np.ptp(known) or not len(elsewhere):
                 continue
@@ -48,15 +52,18 @@ def with_settled(regimes: Regimes, columns: Sequence[Column], runs: Sequence[Run
     return regimes if set(places) <= set(found.told) else found
 
 
-def _ends(every: Float[np.ndarray, " N"], inside: Float[np.ndarray, " K"], spells: int) -> tuple[float, float]:
+def _piled(every: Float[np.ndarray, " N"]) -> Float[np.ndarray, "2 2"]:
+    """The least and the greatest value of a column, and the shares of its rows that have them."""
+    ends = ends_of(every[:, None])[:, 0]
+    known = every[~np.isnan(every)]
+    return np.stack([ends, [(known == end).sum() / max(len(known), 1) for end in ends]])
+
+
+def _ends(piled: Float[np.ndarray, "2 2"], inside: Float[np.ndarray, " K"]) -> Float[np.ndarray, " two"]:
     """The ends of a column in the rows of a regime, endless ones where it does not keep off those of all rows."""
-    every, inside = every[~np.isnan(every)], inside[~np.isnan(inside)]
-    out = []
-    for end, free in ((np.min, -np.inf), (np.max, np.inf)):
-        share = float((every == end(every)).mean()) if len(every) else 0.0
-        sure = spells >= NEVER[0] and share >= PILE and share * len(inside) >= NEVER[1]
-        out.append(float(end(inside)) if sure and end(inside) != end(every) else free)
-    return out[0], out[1]
+    (every, shares), own = piled, ends_of(inside[:, None])[:, 0]
+    sure = (shares >= PILE) & (shares * (~np.isnan(inside)).sum() >= NEVER[1])
+    return np.where(sure & (own != every), own, [-np.inf, np.inf])
 
 
 def _beside(

@@ -52,6 +52,10 @@ class Stages:
             at = min(at + 1, len(self.order) - 1)
         return out
 
+    def under_way(self) -> "Stages":
+        """Return themselves: they tell places of a run that has not ended yet as well."""
+        return self
+
     def _first(self, seen: Int[np.ndarray, " K"]) -> int:
         """The first stage from which those that were seen follow one another; 0 if there is none."""
         long = len(seen)

@@ -11,6 +11,7 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 
 from dowgan.courses import Course, numbers
+from dowgan.stretch import times_at
 from dowgan.table.schema import Column, Run
 
 FEWEST = 30  # steps within spells of a state
@@ -78,9 +79,8 @@ def _levels(steps: Sequence[Float[np.ndarray, " _S"]], states: Sequence[Float[np
 
     def still(level: float) -> bool:
         inside = within & (behind == level)
-        spells = sum(int((np.diff((s == level).astype(int), prepend=0) > 0).sum()) for s in states)
         own = step[inside & known]
-        return len(own) >= FEWEST and spells >= SPELLS and bool((own == 0).mean() >= STILL)
+        return len(own) >= FEWEST and times_at(states, level) >= SPELLS and bool((own == 0).mean() >= STILL)
 
     found = tuple(level for level in np.unique(behind[~np.isnan(behind)]).tolist() if still(level))
     others: Bool[np.ndarray, " _S"] = known & within & ~np.isin(behind, found)

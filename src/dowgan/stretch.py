@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Float, Int, Num
 
 LASTS = 8.0  # rows of a mean stretch of a state, at least
 HELD_OUT = 0.25  # share of the rows, the last ones, on which a part of a model must prove itself
@@ -21,6 +21,9 @@ class Pace(Protocol):
 
     def places(self, regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
         """Return the place of each row of a run, from its first on, by their regimes."""
+
+    def under_way(self) -> "Pace":
+        """Return the same of a run of which it is not known how long it will be."""
 
 
 @dataclass(frozen=True)
@@ -35,6 +38,9 @@ class Even:
 
     def places(self, regime: Int[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
         return self.step * np.arange(len(regime))
+
+    def under_way(self) -> "Even":
+        return Even()
 
 
 @dataclass(frozen=True)
@@ -66,9 +72,14 @@ class Stretch:
         return self.pace.places(self.regime)
 
 
-def borders(course: Int[np.ndarray, " T"]) -> Int[np.ndarray, " B"]:
+def borders(course: Num[np.ndarray, " T"]) -> Int[np.ndarray, " B"]:
     """Return the first row of each stretch of one value, and the row behind the last."""
     return np.concatenate([[0], np.flatnonzero(np.diff(course)) + 1, [len(course)]])
+
+
+def times_at(courses: Sequence[Num[np.ndarray, " _T"]], value: float | int) -> int:
+    """Return how many stretches of a value there are in some courses."""
+    return sum(int((course[borders(course)[:-1]] == value).sum()) for course in courses if len(course))
 
 
 def stacked(
