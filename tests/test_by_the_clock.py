@@ -197,3 +197,19 @@ def test_a_phase_that_hardly_differs_from_day_to_day_stays_sharp() -> None:
         assert night.std() < 0.2
     noon = [x["inside"][x["time"].dt.hour == 12].std() for x in (frame, made)]
     assert noon[1] > 0.6 * noon[0]
+
+
+def test_two_weeks_tell_which_days_are_off() -> None:
+    """A press that runs on workdays from 6 to 18 h, no more than two weekends of it seen."""
+    rng = np.random.default_rng(2)
+    times = pd.date_range("2025-03-06", periods=2 * 7 * 48, freq="30min")
+    on = (times.dayofweek < 5) & (times.hour >= 6) & (times.hour < 18)
+    drift = lfilter([1.0], [1.0, -0.9], rng.normal(0, 0.4, len(times)))
+    power = np.where(on, 60 + 3 * drift, 4 + 0.3 * rng.standard_normal(len(times)))
+    turns = np.where(on, rng.normal(1_500, 10, len(times)), 0).round().astype(int)
+    frame = pd.DataFrame({"time": times, "power": power.round(1), "turns": turns})
+    model = dowgan.Synthesizer("prior").fit(frame)
+    for table in (model.generate(rows=2_000, random_state=1), model.extend(steps=336).median):
+        clock = table["time"].dt
+        on = (clock.dayofweek < 5) & (clock.hour >= 6) & (clock.hour < 18)
+        assert ((table["turns"] > 0) == on).mean() > 0.99

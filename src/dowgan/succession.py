@@ -19,12 +19,13 @@ from dowgan.spells import Spell
 from dowgan.waves import DAYS, Span, days_off
 
 CYCLES = 4  # of a period, at least
+WEEKS = 2  # at least, where all days off of a week are alike and so are the others
 EARLY = 0.5  # share of the rows from which the others are foretold
 DOUBTS = (0.05, 0.5, 4.0)  # rows as which what is expected of a phase counts beside its own
 NEAR = 0.06  # of a period, a standard deviation of the phases that tell how often a regime is there at one
 DOUBT_NEAR = 4.0  # rows as which how often it is there at all counts beside them
 BY_PHASE = 0.9  # share of that in what is expected of a phase; the rest holds at all phases
-DOUBT_OFF = 8.0  # rows as which all days count beside those of the same kind, where days off go otherwise
+DOUBTS_OFF = (0.05, 0.5, 8.0)  # rows as which all days count beside those of one sort, where days off go otherwise
 GAIN = 10.0  # of log likelihood on the later rows, over what holds at all phases
 SHORTER = 2.0  # the same by which a longer period must be better
 TIE = 1.0  # and by which how long a regime has lasted may be better
@@ -215,28 +216,41 @@ class _Way:
         period: of the phases.
         doubt: rows as which what is expected of a phase counts beside its own.
         off: the part of it, a week, in which days go otherwise, all of them alike; () if each day of it is its own.
+        doubt_off: rows as which what holds on all days counts beside what does on one sort of them.
     """
 
     period: int
     doubt: float
     off: Span = ()
+    doubt_off: float = 0.0
+
+    def kinds(self, positions: Int[np.ndarray, " T"]) -> Int[np.ndarray, " T"]:
+        """Return which rows are alike: those of a phase, or of a time of day on days off, or on the others."""
+        if not self.off:
+            return positions % self.period
+        (start, long), day = self.off, self.period // DAYS
+        return positions % day + day * ((positions - start) % self.period < long)
 
     def chances(self, steps: _Steps, usual: Float[np.ndarray, "R R"]) -> Float[np.ndarray, "F R R"]:
         """Return the chances at each phase."""
         if not self.off:
             return _by_phase(steps, usual, self.period, self.doubt)
-        start, long = self.off
-        day, phases = self.period // DAYS, np.arange(self.period)
-        every = _by_phase(steps, usual, day, self.doubt)
-        out = np.empty((self.period, *usual.shape))
-        for off in (True, False):
-            own = steps.part(((steps.position - start) % self.period < long) == off)
-            counts = np.zeros((day, *usual.shape))
-            np.add.at(counts, (own.position % day, own.before, own.behind), 1.0)
-            chances = (counts + DOUBT_OFF * every) / (counts.sum(axis=2, keepdims=True) + DOUBT_OFF)
-            some = phases[((phases - start) % self.period < long) == off]
-            out[some] = chances[some % day]
-        return out
+        day = self.period // DAYS
+        every = np.tile(_by_phase(steps, usual, day, self.doubt), (2, 1, 1))
+        counts = np.zeros((2 * day, *usual.shape))
+        np.add.at(counts, (self.kinds(steps.position), steps.before, steps.behind), 1.0)
+        chances = (counts + self.doubt_off * every) / (counts.sum(axis=2, keepdims=True) + self.doubt_off)
+        return chances[self.kinds(np.arange(self.period))]
+
+    def shares(
+        self, positions: Int[np.ndarray, " T"], regime: Int[np.ndarray, " T"], regimes: int
+    ) -> Float[np.ndarray, "F R"]:
+        """Return how often a row of each phase is of each regime."""
+        counts = np.zeros((self.period, regimes))
+        np.add.at(counts, (self.kinds(positions), regime), 1.0)
+        usual = counts.sum(axis=0) / counts.sum()
+        shares = (counts + self.doubt * usual) / (counts.sum(axis=1, keepdims=True) + self.doubt)
+        return shares[self.kinds(np.arange(self.period))]
 
     def foretells(self, early: _Steps, later: _Steps, usual: Float[np.ndarray, "R R"]) -> float:
         """Return the log likelihood of later steps by early ones."""
@@ -267,8 +281,8 @@ def find_timetable(courses: Sequence[Course], regimes: int, cycles: Sequence[int
     courses = [(position, regime) for position, regime in courses if len(regime) > 1]
     rows = sum(len(regime) for _, regime in courses)
     every = sorted({*cycles, *(_beats(courses) if regimes > 1 else ())})
-    whole = [period for period in every if CYCLES * period <= rows and period * regimes**2 <= MOST_CHANCES]
-    if regimes < 2 or not whole:
+    looked = [period for period in every if WEEKS * period <= rows and period * regimes**2 <= MOST_CHANCES]
+    if regimes < 2 or not looked:
         return None
     steps, first = _steps(courses)
     early, later = steps.part(first), steps.part(~first)
@@ -280,15 +294,20 @@ def find_timetable(courses: Sequence[Course], regimes: int, cycles: Sequence[int
         max(_by_age(early, later, usual, doubt) for doubt in DOUBTS) - TIE,
     )
     best: _Way | None = None
-    for period in whole:
-        ways = [_Way(period, doubt) for doubt in DOUBTS]
-        if period // DAYS in whole and period % DAYS == 0:
+    for period in looked:
+        ways = [_Way(period, doubt) for doubt in DOUBTS if CYCLES * period <= rows]
+        if period % DAYS == 0 and period // DAYS in looked:
             off = days_off(early.position, np.eye(regimes)[early.behind], float(period))
-            ways += [_Way(period, doubt, off) for doubt in DOUBTS]
-        gain, way = max(((way.foretells(early, later, usual), way) for way in ways), key=lambda one: one[0])
+            ways += [_Way(period, doubt, off, doubt_off) for doubt in DOUBTS for doubt_off in DOUBTS_OFF]
+        told = ((way.foretells(early, later, usual), way) for way in ways)
+        gain, way = max(told, key=lambda one: one[0], default=(-np.inf, None))
         if gain > least:
             best, least = way, gain + SHORTER
-    return None if best is None else _timetable(steps, courses, regimes, best)
+    if best is None:
+        return None
+    positions = np.concatenate([position + np.arange(len(regime)) for position, regime in courses])
+    share = best.shares(positions, np.concatenate([regime for _, regime in courses]), regimes)
+    return Timetable(best.chances(steps, _usual(steps, regimes)), share)
 
 
 def _beats(courses: Sequence[Course]) -> list[int]:
@@ -307,15 +326,6 @@ def _beats(courses: Sequence[Course]) -> list[int]:
             return [period]
         least = min(least, same)
     return []
-
-
-def _timetable(steps: _Steps, courses: Sequence[Course], regimes: int, way: _Way) -> Timetable:
-    share = np.zeros((way.period, regimes))
-    for position, regime in courses:
-        np.add.at(share, ((position + np.arange(len(regime))) % way.period, regime), 1.0)
-    usual = share.sum(axis=0) / share.sum()
-    share = (share + way.doubt * usual) / (share.sum(axis=1, keepdims=True) + way.doubt)
-    return Timetable(way.chances(steps, _usual(steps, regimes)), share)
 
 
 def follows_clock(courses: Sequence[Course], regimes: int, cycles: Sequence[int]) -> bool:
