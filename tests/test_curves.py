@@ -40,6 +40,43 @@ def test_a_power_lies_on_its_curve_in_all_that_is_made() -> None:
     assert (made["power"] == 2000).mean() > 0.3 * (table["power"] == 2000).mean()
 
 
+def farm() -> pd.DataFrame:
+    """A turbine whose power is limited now and then, and which is stopped for a few hours in each week."""
+    rng, rows = np.random.default_rng(11), 3_000
+    slow = np.zeros(rows)
+    for row in range(1, rows):
+        slow[row] = 0.98 * slow[row - 1] + rng.normal(0, 0.2)
+    wind = (6.5 * np.exp(0.6 * slow)).clip(0.5, 24).round(1)
+    limit = np.repeat(rng.choice([100, 60, 40], rows // 75, p=[0.6, 0.2, 0.2]), 75)
+    stopped = np.isin(np.arange(rows) // 15 % 15, [4]) & (np.arange(rows) // 225 % 2 == 0)
+    power = (np.interp(wind, KNOWN, POWER) * (1 + rng.normal(0, 0.02, rows))).clip(0, 20 * limit).round()
+    pitch = np.where(wind < 3, 20.0, (2.5 * (np.interp(wind, [7, 24], [0, 8]) - limit / 60)).clip(0).round(1))
+    return pd.DataFrame(
+        {
+            "wind": wind,
+            "limit": limit,
+            "status": np.where(stopped, "STOP", "OK"),
+            "pitch": np.where(stopped, 88.0, pitch),
+            "power": np.where(stopped, 0, power),
+        }
+    )
+
+
+def test_a_limited_turbine_keeps_its_limits_and_rests_below_the_least_wind() -> None:
+    table = farm()
+    model = dowgan.Synthesizer("prior").fit(table)
+    assert {"'power' lies on a curve of 'wind'", "'status' is a state of its own"} <= set(model.model_.rules)
+    made = model.generate(rows=4_000, random_state=1)
+    runs = made["status"] == "OK"
+    assert (~runs).mean() > 0.3 * (table["status"] == "STOP").mean()
+    assert (made["power"] <= 20 * made["limit"]).all()
+    assert (made.loc[~runs, ["pitch", "power"]] == [88, 0]).all().all()
+    calm = runs & (made["wind"] < 2.9)
+    assert (made.loc[calm, ["pitch", "power"]] == [20, 0]).all(axis=1).mean() > 0.98
+    likely = np.minimum(np.interp(made["wind"], KNOWN, POWER), 20 * made["limit"])
+    assert (made["power"] - likely)[runs].abs().mean() < 25
+
+
 def test_straight_ties_and_loose_ones_are_no_curves() -> None:
     rng = np.random.default_rng(2)
     x = rng.uniform(-2, 2, 3_000)
@@ -108,7 +145,8 @@ def test_what_each_value_tells_is_looked_up() -> None:
     assert (made[-1]["flow"] == given["flow"]).all()
     for frame in made:
         off = np.abs(frame["flow"] - rating(frame["level"].to_numpy()))
-        assert (off > 0.011).mean() < 0.03, off.describe()
+        seen = frame["level"].between(table["level"].min(), table["level"].max())
+        assert (off > 0.011)[seen].mean() < 0.03, off.describe()
         assert off.max() < 0.15  # a level between those of the table, at the top of the highest flood
 
 

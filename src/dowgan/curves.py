@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
-from jaxtyping import Float, Int
+from jaxtyping import Bool, Float, Int, Shaped
 
 from dowgan.lookup import ahead
 
@@ -26,6 +26,10 @@ HARDLY = 0.02  # share of the variance within regimes, from which the curve of a
 FEWER = 0.2  # of the squares of its steps, then
 BENT = 0.7  # of what a straight line leaves, that the curve of a column beside such a one leaves at most; no more steps
 STRAIGHT = 0.1  # of what a straight line leaves of it, that the curve leaves at most
+TRIED = 0.5  # of the other half's rows, at least, that what is learned spans
+RESTS = 0.02  # of a regime's rows in a row by a column, along which the other does not move
+FLATS = 4  # such stretches
+NEARLY = 0.02  # of the range of a column, by which a regime's curve may end off the fullest one's, to go on as that
 LEAST = 0.1  # of the usual distance from the curve, that is reckoned with anywhere
 FURTHER = 0.5  # of the range of a column, to which a curve of it goes on at either end
 SAMPLES = 12  # values that tell a line of a column that is seldom known, at least
@@ -44,6 +48,7 @@ class Curve:
         knots: [R K] values of the other, rising.
         middle: [R K] of the column there.
         spread: [R K] how far it usually strays.
+        flat: [R K] whether it is at the middle from a knot to the next one, as a turbine rests below some wind.
         most: how far it strays at the least and at the most, beside that.
     """
 
@@ -52,6 +57,7 @@ class Curve:
     knots: Float[np.ndarray, "R K"]
     middle: Float[np.ndarray, "R K"]
     spread: Float[np.ndarray, "R K"]
+    flat: Bool[np.ndarray, "R K"]
     most: tuple[float, float] = (-np.inf, np.inf)
 
     def off(self, values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"]) -> None:
@@ -62,7 +68,16 @@ class Curve:
     def on(self, values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"]) -> None:
         """Put the column back in its place."""
         middle, spread = self._at(values[:, self.of], regime)
-        values[:, self.column] = middle + np.clip(values[:, self.column], *self.most) * spread
+        off = np.clip(values[:, self.column], *self.most) * spread
+        values[:, self.column] = middle + np.where(self._rests(values[:, self.of], regime), 0.0, off)
+
+    def _rests(self, x: Float[np.ndarray, " N"], regime: Int[np.ndarray, " N"]) -> Bool[np.ndarray, " N"]:
+        """Where the column does not stray."""
+        out = np.zeros(len(x), dtype=bool)
+        for number in np.unique(regime) if self.flat.any() else ():
+            rows = regime == number
+            out[rows] = self.flat[number, np.clip(np.searchsorted(self.knots[number], x[rows], "right") - 1, 0, None)]
+        return out
 
     def _at(
         self, x: Float[np.ndarray, " N"], regime: Int[np.ndarray, " N"]
@@ -146,8 +161,9 @@ def _straight(values: Float[np.ndarray, "N C"], y: int, x: int, regimes: int) ->
     span = float(np.nanmax(values[:, x]) - np.nanmin(values[:, x]))
     knots = np.nanmin(values[:, x]) + span * np.linspace(-FURTHER, 1 + FURTHER, KNOTS)
     spread = np.full(KNOTS, np.mean(np.abs(both[:, 1] - constant - slope * both[:, 0])) + 1e-12)
+    flat = np.zeros(KNOTS, dtype=bool)
     knots, middle, spread = (np.tile(table, (regimes, 1)) for table in (knots, constant + slope * knots, spread))
-    return Curve(y, x, knots, middle, spread)
+    return Curve(y, x, knots, middle, spread, np.tile(flat, (regimes, 1)))
 
 
 def _within(curve: Curve, values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"]) -> Curve:
@@ -179,33 +195,48 @@ class _Found:
         return self.within < HARDLY and self.steps < FEWER
 
 
+def lies_on(both: Float[np.ndarray, "N 2"], regime: Int[np.ndarray, " N"]) -> bool:
+    """Return whether the second column lies on a curve of the first, in regimes, and is better told by that."""
+    found = _tried(both, regime)
+    return found is not None and (found.bent or found.tied)
+
+
 def _rather_back(tried: dict[tuple[int, int], _Found], y: int, x: int) -> bool:
     """Whether of two columns that tell each other about as well the other one, which comes later, is told."""
     back = tried.get((x, y))
     return y < x and back is not None and back.tied and back.left < ALIKE * tried[y, x].left
 
 
+_Rows = tuple[Float[np.ndarray, "_ 2"], Int[np.ndarray, " _"]]  # values of two columns, and the regime of each row
+
+
 def _tried(both: Float[np.ndarray, "N 2"], regime: Int[np.ndarray, " N"]) -> _Found | None:
     """How well the second column is told by a curve of the first; None if there are too few rows to say.
 
-    The half in which the first spans more is learned from: a calm one says nothing of strong winds.
+    Learned is from the half that tells the other better: a calm one says nothing of strong winds.
     """
-    x, y, known = 0, 1, ~np.isnan(both).any(axis=1)
+    known = ~np.isnan(both).any(axis=1)
     rows, own = both[known], regime[known]
     half = len(rows) // 2
     if half < KNOTS * ROWS:
         return None
-    halves = [(rows[:half], own[:half]), (rows[half:], own[half:])]
-    (learned, when), (other, where) = sorted(halves, key=lambda one: -np.ptp(one[0][:, x]))
-    if np.ptp(learned[:, y]) == 0:
+    first, second, regimes = (rows[:half], own[:half]), (rows[half:], own[half:]), int(own.max()) + 1
+    tried = (_learned(first, second, regimes), _learned(second, first, regimes))
+    return min((found for found in tried if found is not None), key=lambda found: found.left, default=None)
+
+
+def _learned(learned: _Rows, other: _Rows, regimes: int) -> _Found | None:
+    """How well a curve of one half tells the other, in the regimes that it knows, and where it spans that."""
+    x, y, told = 0, 1, _spanned(learned, other)
+    (rows, when), (others, where) = learned, (other[0][told], other[1][told])
+    if np.ptp(rows[:, y]) == 0 or told.mean() < TRIED:
         return None
-    regimes = range(int(own.max()) + 1)
-    middle, _ = _curve(learned, when, y, x, len(regimes))._at(other[:, x], where)
-    means = np.stack([learned[when == n if (when == n).any() else slice(None)].mean(axis=0) for n in regimes])
-    off, apart = learned - means[when], other - means[where]
+    middle, _ = _curve(rows, when, y, x, regimes)._at(others[:, x], where)
+    means = np.stack([rows[when == n if (when == n).any() else slice(None)].mean(axis=0) for n in range(regimes)])
+    off, apart = rows - means[when], others - means[where]
     slope = float(off[:, x] @ off[:, y] / max(off[:, x] @ off[:, x], 1e-300))
-    rest, line = other[:, y] - middle, apart[:, y] - slope * apart[:, x]
-    whole, moves = np.mean((other[:, y] - learned[:, y].mean()) ** 2), np.mean(np.diff(other[:, y]) ** 2)
+    rest, line = others[:, y] - middle, apart[:, y] - slope * apart[:, x]
+    whole, moves = np.mean((others[:, y] - rows[:, y].mean()) ** 2), np.mean(np.diff(others[:, y]) ** 2)
     left, steps = np.mean(rest**2), np.mean(np.diff(rest) ** 2)
     return _Found(
         left=float(left / (whole + 1e-300)),
@@ -215,34 +246,135 @@ def _tried(both: Float[np.ndarray, "N 2"], regime: Int[np.ndarray, " N"]) -> _Fo
     )
 
 
+def _spanned(learned: _Rows, other: _Rows) -> Bool[np.ndarray, " _"]:
+    """Which of the other rows lie within what those that are learned from span, in a regime with a curve of its own."""
+    out = np.zeros(len(other[0]), dtype=bool)
+    for number in np.unique(other[1]):
+        span = learned[0][learned[1] == number, 0]
+        if len(span) >= ENOUGH:
+            out |= (other[1] == number) & (other[0][:, 0] >= span.min()) & (other[0][:, 0] <= span.max())
+    return out
+
+
+@dataclass(frozen=True)
+class _Table:
+    """Knots, the column there, how far it strays, and whether it rests up to the next knot; rising."""
+
+    x: Float[np.ndarray, " K"]
+    y: Float[np.ndarray, " K"]
+    spread: Float[np.ndarray, " K"]
+    flat: Bool[np.ndarray, " K"]
+
+    @property
+    def _parts(self) -> tuple[Shaped[np.ndarray, " _"], ...]:
+        return self.x, self.y, self.spread, self.flat
+
+    def at(self, x: float) -> tuple[float, float]:
+        """Return the column and how far it strays, between the outer knots."""
+        return float(np.interp(x, self.x, self.y)), float(np.interp(x, self.x, self.spread))
+
+    def beyond(self, fullest: "_Table") -> "_Table":
+        """Return it with the outer knots of another one, where that goes on from its ends."""
+        before, behind = fullest.x < self.x[0], fullest.x > self.x[-1]
+        wide = NEARLY * float(np.ptp(fullest.y))
+        for rows, end in ((before, self.x[0]), (behind, self.x[-1])):
+            (own, strays), (other, stray) = self.at(end), fullest.at(end)
+            rows &= abs(own - other) <= 2 * (strays + stray) + wide
+        parts = zip(self._parts, fullest._parts, strict=True)
+        return _Table(*(np.concatenate([other[before], own, other[behind]]) for own, other in parts))
+
+    def with_ends(self, span: float) -> "_Table":
+        """Return it with a knot at either end beyond, where the curve goes on as it came to the outer knots.
+
+        Args:
+            span: of the values that tell it.
+        """
+        if len(self.x) < 2:
+            return self
+        far = np.array([self.x[0] - FURTHER * span, self.x[-1] + FURTHER * span])
+        rests = self.flat[[0, -2]]
+        ends = [ahead(self.x, self.y, far[0]), ahead(self.x[::-1], self.y[::-1], far[1])]
+        first, last = np.where(rests, self.y[[0, -1]], ends)
+        x, y = np.array([far[0], *self.x, far[1]]), np.array([first, *self.y, last])
+        flat = np.array([rests[0], *self.flat[:-1], rests[1], False])
+        return _Table(x, y, np.pad(self.spread, 1, mode="edge"), flat)
+
+    def padded(self, knots: int) -> tuple[Shaped[np.ndarray, " _"], ...]:
+        """Return its parts with so many knots, of which the last one stands for those that are not needed."""
+        x, y, spread, flat = (np.pad(part, (0, knots - len(part)), mode="edge") for part in self._parts)
+        return x + 1e-9 * np.ptp(x) * np.arange(knots), y, np.maximum(spread, LEAST * spread.mean() + 1e-12), flat
+
+
 def _curve(values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"], y: int, x: int, regimes: int) -> Curve:
-    """The medians along the other column, in each regime that has rows enough, of all rows in the others."""
-    knots, middle, spread = np.empty((3, regimes, KNOTS))
+    """The medians along the other column, in each regime with rows enough or one value, of all rows in the others.
+
+    A regime's curve goes on as that of the regime with the most rows where it comes to it.
+    """
     known = ~np.isnan(values[:, [x, y]]).any(axis=1)
+    most = int(np.bincount(regime[known], minlength=regimes).argmax())
+    fullest = _medians(values[known & (regime == most), x], values[known & (regime == most), y])
+    tables = []
     for number in range(regimes):
         rows = known & (regime == number)
-        rows = rows if rows.sum() >= ENOUGH else known
-        knots[number], middle[number], spread[number] = _medians(values[rows, x], values[rows, y])
-    return Curve(y, x, knots, middle, spread)
+        own = rows.sum() >= ENOUGH or (rows.any() and np.ptp(values[rows, y]) == 0)
+        rows = rows if own else known
+        table = _medians(values[rows, x], values[rows, y])
+        tables.append((table.beyond(fullest) if own else table).with_ends(float(np.ptp(values[rows, x]))))
+    width = max(len(table.x) for table in tables)
+    knots, middle, spread, flat = (np.stack(part) for part in zip(*(t.padded(width) for t in tables), strict=True))
+    return Curve(y, x, knots, middle, spread, flat)
 
 
-def _medians(
-    x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]
-) -> tuple[Float[np.ndarray, " K"], Float[np.ndarray, " K"], Float[np.ndarray, " K"]]:
+def _medians(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> _Table:
     order = np.argsort(x, kind="stable")
     x, y = x[order], y[order]
-    parts = _parts(x)
-    knots, middle = (np.array([np.median(values[part]) for part in parts]) for values in (x, y))
+    found = _knots(x, y, _flats(x, y))
+    knots, middle = np.array([knot.x for knot in found]), np.array([knot.y for knot in found])
     off = np.abs(y - np.interp(x, knots, middle))
-    spread = np.array([np.mean(off[part]) for part in parts])
-    if len(parts) > 1:  # beyond the outer medians the curve goes on as it came to them
-        beyond = np.array([knots[0] - FURTHER * np.ptp(x), knots[-1] + FURTHER * np.ptp(x)])
-        ends = ahead(knots, middle, beyond[0]), ahead(knots[::-1], middle[::-1], beyond[1])
-        knots, middle = np.array([beyond[0], *knots, beyond[1]]), np.array([ends[0], *middle, ends[1]])
-        spread = np.pad(spread, 1, mode="edge")
-    more = KNOTS - len(knots)  # the last one stands for those that are not needed
-    knots, middle, spread = (np.pad(table, (0, more), mode="edge") for table in (knots, middle, spread))
-    return knots + 1e-9 * np.ptp(knots) * np.arange(KNOTS), middle, np.maximum(spread, LEAST * spread.mean() + 1e-12)
+    spread = np.array([np.mean(off[knot.rows]) for knot in found])
+    return _Table(knots, middle, spread, np.array([knot.rests for knot in found]))
+
+
+@dataclass(frozen=True)
+class _Knot:
+    """A knot, the rows that tell how far the column strays there, and whether it rests up to the next knot."""
+
+    x: float
+    y: float
+    rows: slice
+    rests: bool = False
+
+
+def _flats(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> list[slice]:
+    """The longest stretches of rising values along which the other column does not move."""
+    first = np.flatnonzero(np.diff(x, prepend=-np.inf) > 0)  # equal values go together
+    least, most = np.minimum.reduceat(y, first), np.maximum.reduceat(y, first)
+    goes_on = (least[1:] == most[1:]) & (least[1:] == least[:-1]) & (most[1:] == most[:-1])
+    begun = np.flatnonzero(np.append(True, ~goes_on))
+    rows = np.append(first, len(x))
+    parts = [slice(int(rows[a]), int(rows[b])) for a, b in pairwise([*begun.tolist(), len(first)]) if b - a > 1]
+    long = [part for part in parts if part.stop - part.start >= max(ROWS, RESTS * len(x))]
+    return sorted(sorted(long, key=lambda part: part.start - part.stop)[:FLATS], key=lambda part: part.start)
+
+
+def _knots(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"], flats: Sequence[slice]) -> list[_Knot]:
+    """The knots of rising values: at the medians of parts, and at the ends of where the column does not move."""
+    ends = [end for flat in flats for end in (flat.start, flat.stop)]
+    inside = np.array([any(flat.start <= part.start < flat.stop for flat in flats) for part in _parts(x)])
+    edges = sorted({*ends, len(x), *(p.start for p, within in zip(_parts(x), inside, strict=True) if not within)})
+    out: list[_Knot] = []
+    for first, last in pairwise(sorted({0, *edges})):
+        rows = slice(first, last)
+        if rows in flats:
+            out += [_Knot(x[first], y[first], rows, rests=True), _Knot(x[last - 1], y[first], rows)]
+        elif last - first >= ROWS or not ends:
+            near = ROWS // 2
+            if first in ends:
+                out.append(_Knot(x[first], np.median(y[first : first + near]), rows))
+            out.append(_Knot(np.median(x[rows]), np.median(y[rows]), rows))
+            if last in ends:
+                out.append(_Knot(x[last - 1], np.median(y[last - near : last]), rows))
+    return out
 
 
 def _parts(x: Float[np.ndarray, " N"]) -> list[slice]:

@@ -18,12 +18,15 @@ SETTLED = (3, 12)  # changes to or from one value that a column has in all rows 
 MOSTLY = 0.5  # of the ends of its spells, at which it must change, and it seldom has the value elsewhere:
 SELDOM = 0.2  # share of the other rows
 PILE = 0.02  # share of the rows at a column's least or greatest value, from which a regime that never has it
+REACHED = 20  # rows of a regime at an end of its own, at least
+ALONE = 5.0  # times as many as at the value next to it
+ENDLESS = np.array([-np.inf, np.inf])
 NEVER = (6, 20.0)  # keeps off it: in so many spells of the regime, and as so many of its rows would be there by chance
 
 
 def with_settled(regimes: Regimes, columns: Sequence[Column], runs: Sequence[Run], places: Sequence[int]) -> Regimes:
     """Return regimes with the values that some columns have in all rows of one and seldom elsewhere, and with the ends
-    that they keep off in one.
+    that they keep off, or come to, in one alone.
 
     Args:
         columns: the schema's channels.
@@ -38,8 +41,9 @@ def with_settled(regimes: Regimes, columns: Sequence[Column], runs: Sequence[Run
     for number in range(len(regimes)):
         inside, outside = values[regime == number], values[regime != number]
         often_there = times_at(courses, number) >= NEVER[0]
-        for place in looked if often_there else ():
-            ends[:, number, place] = _ends(piles[place], inside[:, place])
+        for place in looked:
+            off = _ends_kept_off(piles[place], inside[:, place]) if often_there else ENDLESS
+            ends[:, number, place] = np.where(np.isfinite(off), off, _ends_reached(piles[place], inside[:, place]))
         for place in looked:
             known, elsewhere = (part[~np.isnan(part[:, place]), place] for part in (inside, outside))
             if len(known) < SETTLED[1] or np.ptp(known) or not len(elsewhere):
@@ -59,11 +63,22 @@ def _piled(every: Float[np.ndarray, " N"]) -> Float[np.ndarray, "2 2"]:
     return np.stack([ends, [(known == end).sum() / max(len(known), 1) for end in ends]])
 
 
-def _ends(piled: Float[np.ndarray, "2 2"], inside: Float[np.ndarray, " K"]) -> Float[np.ndarray, " two"]:
+def _ends_kept_off(piled: Float[np.ndarray, "2 2"], inside: Float[np.ndarray, " K"]) -> Float[np.ndarray, " two"]:
     """The ends of a column in the rows of a regime, endless ones where it does not keep off those of all rows."""
     (every, shares), own = piled, ends_of(inside[:, None])[:, 0]
     sure = (shares >= PILE) & (shares * (~np.isnan(inside)).sum() >= NEVER[1])
-    return np.where(sure & (own != every), own, [-np.inf, np.inf])
+    return np.where(sure & (own != every), own, ENDLESS)
+
+
+def _ends_reached(piled: Float[np.ndarray, "2 2"], inside: Float[np.ndarray, " K"]) -> Float[np.ndarray, " two"]:
+    """The ends at which a column often is in the rows of a regime and nowhere near, as a power is that is limited;
+    endless ones where it has none but those of all rows."""
+    values, count = np.unique(inside[~np.isnan(inside)], return_counts=True)
+    if len(values) < 2:
+        return ENDLESS
+    ends, at, beside = values[[0, -1]], count[[0, -1]], count[[1, -2]]
+    sure = (at >= max(REACHED, PILE * count.sum())) & (at >= ALONE * beside)
+    return np.where(sure & (ends != piled[0]), ends, ENDLESS)
 
 
 def _beside(

@@ -14,10 +14,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dowgan.stretch import LASTS, borders
-from dowgan.succession import Course, follows_clock
+from dowgan.curves import lies_on
+from dowgan.stretch import LASTS, MANY_RUNS, borders
+from dowgan.succession import CYCLES, Course, follows_clock
 from dowgan.table.schema import Column, Run
 
+LABELS = ("category", "boolean")  # kinds of columns that are states if they last
 MOST_LEVELS = 8  # of a number that is a state
 FEW = 4  # values of a number that does not rest, but moves between them
 MOST_TOGETHER = 16  # combinations of states
@@ -25,12 +27,15 @@ BRIEF = 3.0  # rows of a mean stretch of each value, at least
 CHANGES = 4  # of a state, at least
 SETTINGS = 2  # the same of a label or setting that stands for long
 LONG = 100.0  # rows of its spells in the mean
-SEEN = 12  # rows of each combination, at least
+PLANNED = 0.5  # of the rows that do not have a column's most frequent value, that the others of their phase tell
+SEEN = 12  # rows of each value, at least, and of a combination that is not rare
+RARE = 0.02  # share of the rows that are of rare combinations, at most, with a label or what the clock does not tell
 FEWEST_REST = 0.05  # share of the rows at which a number rests or is on one side of a gap, and at which it is not
 FAR = 0.5  # times the spread of the other values that they are away, but for very few; and as wide a gap is
 NEARLY_NONE = 0.02
 EVENTS = 16  # stretches at rest and away from it, a quarter of which at most is brief
 TOLD = 0.2  # of the rows that do not have the most frequent flag, that the others must leave so, to be a state
+MISSED = 0.02  # of the rows in a state, or not, that a limit of another number tells wrong, at most, to stand for it
 NEARER = 0.8  # of the way one row further, that a number has gone next to its rest if it ramps
 PILED = 5.0  # times as often as any other value, that a number which leaves its rest in events is there
 
@@ -168,6 +173,21 @@ def _by_clock(parts: Sequence[Float[np.ndarray, " _T"]], positions: Sequence[int
     return levels <= MOST_LEVELS and follows_clock(_courses(parts, positions), levels, cycles)
 
 
+def _planned(parts: Sequence[Float[np.ndarray, " _T"]], positions: Sequence[int], cycles: Sequence[int]) -> bool:
+    """Whether others of its phase tell most rows of a column, such as how many are on duty: a season does that too."""
+    courses = _courses(parts, positions)
+    levels, rows = 1 + max(int(codes.max()) for _, codes in courses), sum(len(codes) for _, codes in courses)
+    for cycle in (cycle for cycle in cycles if CYCLES * cycle <= rows and levels <= MOST_LEVELS):
+        counts = np.zeros((cycle, levels))
+        for position, codes in courses:
+            np.add.at(counts, ((position + np.arange(len(codes))) % cycle, codes), 1.0)
+        second, most = np.sort(counts, axis=1)[:, -2:].T if levels > 1 else (np.zeros(cycle), counts[:, 0])
+        told, usual = most[most > second].sum(), counts.sum(axis=0).max()
+        if told > usual + PLANNED * (rows - usual):
+            return True
+    return False
+
+
 def _courses(parts: Sequence[Float[np.ndarray, " _T"]], positions: Sequence[int]) -> list[Course]:
     """The number of each value of a state, with the position of the first row of each run."""
     _, codes = np.unique(np.concatenate(parts), return_inverse=True)
@@ -188,16 +208,20 @@ def _found(
     positions = [run.offset for run in runs]
     found: list[int] = []
     numbers: list[State] = []
-    for place in places:
-        parts, state = [run.values[:, place] for run in runs], None
-        labelled = _is_state(columns[place], parts)
+    rows = np.concatenate([run.values for run in runs])
+    labels = {place: _is_state(columns[place], [run.values[:, place] for run in runs]) for place in places}
+    for place in sorted(places, key=lambda place: columns[place].kind not in LABELS):  # which may tell others
+        parts, state, labelled = [run.values[:, place] for run in runs], None, labels[place]
         short = place in brief or (settings and _lasts(parts, SETTINGS, LONG))
-        together = _seen_with(flags, parts, positions, cycles, short) if labelled else None
+        rare = RARE if columns[place].kind in LABELS or not _planned(parts, positions, cycles) else 0.0
+        together = _seen_with(flags, parts, positions, cycles, short, rare) if labelled else None
         if together is None and columns[place].kind in ("float", "integer"):
             seen = [part[~np.isnan(part)] for part in parts]
             state = _rest(place, seen) or _sides(place, seen)
-            told_by = [] if state is None else [filled(state.flag(part)) for part in parts]
-            together = None if state is None else _seen_with(flags, told_by, positions, cycles, place in brief)
+            others = [x for x in places if not labels[x] and len(runs) < MANY_RUNS]
+            if state is not None and not _by_a_limit(state, rows, flags, others):
+                told_by = [filled(state.flag(part)) for part in parts]
+                together = _seen_with(flags, told_by, positions, cycles, place in brief)
         known = ~np.isnan(np.concatenate(parts))  # what is filled says nothing of what tells it
         if together is None or _told_by(kinds[known], together[known, -1]):
             continue
@@ -206,7 +230,7 @@ def _found(
             found.append(place)
         else:
             numbers.append(state)
-    return tuple(found), tuple(numbers)
+    return tuple(sorted(found)), tuple(numbers)
 
 
 def _seen_with(
@@ -215,15 +239,48 @@ def _seen_with(
     positions: Sequence[int],
     cycles: Sequence[int],
     brief: bool,
+    most_rare: float = 0.0,
 ) -> Float[np.ndarray, "N G"] | None:
-    """States so far and one more, None if it neither lasts nor follows the clock, or some combination is too rare."""
+    """States so far and one more, None if it neither lasts nor follows the clock, or combinations are too rare."""
     if any(np.isnan(part).any() for part in parts):
         return None
     if not (brief or _lasts(parts) or _by_clock(parts, positions, cycles)):
         return None
     out = np.column_stack([flags, np.concatenate(parts)])
     together, count = np.unique(out, axis=0, return_counts=True)
-    return out if len(together) <= MOST_TOGETHER and count.min() >= SEEN else None
+    rare, each = int(count[count < SEEN].sum()), np.unique(out[:, -1], return_counts=True)[1]
+    seen = each.min() >= SEEN and rare <= most_rare * len(out)
+    return out if seen and len(together) <= MOST_TOGETHER else None
+
+
+def _by_a_limit(
+    state: State, rows: Float[np.ndarray, "N C"], flags: Float[np.ndarray, "N F"], places: Sequence[int]
+) -> bool:
+    """Whether another number, that has no state itself, tells one by a limit, as a wind tells where a turbine rests.
+
+    So it is if the column lies on a curve of the other one in each combination of the states so far.
+    """
+    kinds = np.unique(flags, axis=0, return_inverse=True)[1].reshape(-1) if flags.shape[1] else np.zeros(len(rows), int)
+    flag = state.flag(rows[:, state.place])
+    for x in (x for x in places if x != state.place):
+        known = ~np.isnan(rows[:, [x, state.place]]).any(axis=1)
+        values, own, when = rows[known, x], flag[known] > 0, kinds[known]
+        wrong = sum(_wrong(values[when == kind], own[when == kind]) for kind in np.unique(when))
+        if wrong > MISSED * min(own.sum(), (~own).sum()) or _rest(x, [values]) or _sides(x, [values]):
+            continue
+        if lies_on(rows[:, [x, state.place]], kinds):
+            return True
+    return False
+
+
+def _wrong(values: Float[np.ndarray, " N"], flag: Bool[np.ndarray, " N"]) -> int:
+    """The fewest rows that a limit of a number tells wrong, whichever side of it is flagged."""
+    order = np.argsort(values, kind="stable")
+    ends = np.append(np.diff(values[order]) > 0, True)  # equal values lie on one side
+    below = np.append(0, np.cumsum(flag[order])[ends])  # flagged rows up to each limit
+    rows = np.append(0, np.flatnonzero(ends) + 1)
+    wrong = below + (len(flag) - rows) - (flag.sum() - below)  # flagged below it, and not flagged above it
+    return int(min(wrong.min(), (len(flag) - wrong).min()))
 
 
 def _told_by(kinds: Int[np.ndarray, " N"], flags: Float[np.ndarray, " N"]) -> bool:
@@ -244,7 +301,7 @@ def filled(values: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
 
 
 def _is_state(column: Column, parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
-    if column.kind in ("category", "boolean"):
+    if column.kind in LABELS:
         return True
     levels = len(np.unique(np.concatenate(parts)))
     return levels <= FEW or (levels <= MOST_LEVELS and _each_lasts(parts))
