@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.signal import lfilter
 
 import dowgan
 from dowgan.codes import find_turn, fit_code
@@ -110,3 +111,22 @@ def test_bands_lie_across_north(wind: pd.DataFrame, model: dowgan.Synthesizer) -
     width = (band["wind_dir_hi90"] - band["wind_dir_lo90"]) % 360
     assert (width < 180).all()
     assert ((band["wind_dir"] - band["wind_dir_lo90"]) % 360 <= width).all()
+
+
+def test_a_wind_that_never_comes_from_the_east_turns_no_faster_than_it_does() -> None:
+    """It is a way along an arc across north and not a point on a circle, which takes jumps near its middle."""
+    rng = np.random.default_rng(8)
+    slow = lfilter([1.0], [1.0, -0.98], rng.normal(0, 16, 3_000))
+    way = np.clip(slow, -140, 140) + lfilter([1.0], [1.0, -0.8], rng.normal(0, 2, 3_000))
+    frame = pd.DataFrame(
+        {"wind": np.round(way - 30) % 360, "speed": np.round(8 + 0.02 * slow + rng.normal(0, 1, 3_000), 1)}
+    )
+    model = dowgan.Synthesizer("prior").fit(frame)
+    (code,) = (code for code in model.model_.channels.codes if code.turn)
+    assert code.power == "arc"
+    made = model.generate(random_state=1)
+    steps = [np.mean(off(table["wind"][1:], table["wind"][:-1]) ** 2) ** 0.5 for table in (frame, made)]
+    assert steps[1] == pytest.approx(steps[0], rel=0.15)
+    assert made["wind"].between(0, 359).all()
+    assert (made["wind"] > 330).any()
+    assert (made["wind"] < 30).any()

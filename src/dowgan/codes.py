@@ -19,8 +19,9 @@ NEAR = 0.05  # of a turn, by which values may miss the ends of its range
 SECTORS, USED = 12, 8  # of a turn, and how many of them have values
 ROUNDS = 5  # steps over the end of the range, at least
 SMALL = 0.125  # of a turn, that half of them are at most, taken the short way
+CUTS = 72  # directions at any of which a course that never comes there is cut open
 HALF_WAY = 0.1  # share of all steps that are more than a quarter of a turn, at most: else it has no course
-Power = Literal["identity", "sqrt", "log", "circle"]
+Power = Literal["identity", "sqrt", "log", "circle", "arc"]
 
 
 @dataclass(frozen=True)
@@ -29,13 +30,14 @@ class Code:
 
     Attributes:
         place: the column's number among the schema's channels.
-        width: how many channels it takes; more than one for a category, two for a direction.
+        width: how many channels it takes; more than one for a category, two for a direction from all around.
         power: the scale.
         shift: added before the square root or logarithm; what brings the range of a direction to its start.
         centre, spread: of the scaled values.
         turn: of a direction, in its unit.
         grid: steps that it is written in, 0 for none.
         full: whether the end of its range is written, and not the start.
+        cut: of an arc, a direction that is never crossed, from the start of the range; angles are counted from there.
     """
 
     place: int
@@ -47,12 +49,15 @@ class Code:
     turn: float = 0.0
     grid: float = 0.0
     full: bool = False
+    cut: float = 0.0
 
     def forward(self, values: Float[np.ndarray, " T"]) -> Float[np.ndarray, "T W"]:
         """Return the channels of values in the user's unit, NaN where those are."""
         if self.power == "circle":
             angle = 2 * np.pi * (values + self.shift) / self.turn
             scaled = np.stack([np.cos(angle), np.sin(angle)], axis=1)
+        elif self.power == "arc":
+            scaled = ((values + self.shift - self.cut) % self.turn)[:, None]
         elif self.width > 1:
             levels = (values[:, None] == np.arange(self.width)).astype(float)
             scaled = np.where(np.isnan(values)[:, None], np.nan, levels)
@@ -63,9 +68,10 @@ class Code:
     def back(self, channels: Float[np.ndarray, "... W"]) -> Float[np.ndarray, "..."]:
         """Return values in the user's unit, of a category the number of its largest channel."""
         scaled = channels * self.spread + self.centre
-        if self.power == "circle":
-            angle = np.arctan2(scaled[..., 1], scaled[..., 0]) % (2 * np.pi)
-            values = angle / (2 * np.pi) * self.turn
+        if self.power in ("circle", "arc"):
+            values = scaled[..., 0] + self.cut
+            if self.power == "circle":
+                values = np.arctan2(scaled[..., 1], scaled[..., 0]) % (2 * np.pi) / (2 * np.pi) * self.turn
             return self._in_range(np.rint(values / self.grid) * self.grid if self.grid else values)
         if self.width > 1:
             return np.argmax(scaled, axis=-1).astype(float)
@@ -153,14 +159,35 @@ def short_way(
     return beside + (values - beside + turn / 2) % turn - turn / 2
 
 
-def _circle(place: int, column: Column, values: Float[np.ndarray, " N"], turn: float, first: float) -> Code:
-    """The code of a direction."""
+def _direction(place: int, column: Column, values: Float[np.ndarray, " N"], turn: float, first: float) -> Code:
+    """The code of a direction: a point on a circle, or the way along it if its course never goes all around."""
     digits = 0 if column.kind == "integer" else column.decimals
     grid = column.step or (0.0 if digits is None else 10.0**-digits)
     if grid and abs(turn / grid - round(turn / grid)) > 1e-6:  # of two pi no decimals are a part
         grid = 0.0
     full = bool(np.any(values == first + turn) and not np.any(values == first))
-    return Code(place, 2, "circle", -first, 0.0, float(np.sqrt(0.5)), turn, grid, full)
+    cut = _never_crossed(values - first, turn)
+    if cut is None:
+        return Code(place, 2, "circle", -first, 0.0, float(np.sqrt(0.5)), turn, grid, full)
+    along = (values - first - cut) % turn
+    return Code(
+        place, 1, "arc", -first, float(np.nanmean(along)), float(np.nanstd(along)) or 1.0, turn, grid, full, cut
+    )
+
+
+def _never_crossed(values: Float[np.ndarray, " N"], turn: float) -> float | None:
+    """The middle of the longest range of directions that no step crosses, going the short way; None if all are."""
+    cuts, steps = turn / CUTS * np.arange(CUTS), (np.diff(values) + turn / 2) % turn - turn / 2
+    known = ~np.isnan(steps)
+    until = (cuts - values[:-1][known, None]) % turn  # from each value to each cut, the positive way
+    steps = steps[known, None]
+    free = ~np.where(steps > 0, until <= steps, turn - until <= -steps).any(axis=0)
+    if not free.any():
+        return None
+    turned = np.roll(free, -int(np.argmin(free)))  # begins with one that is crossed, unless none is
+    edges = np.flatnonzero(np.diff(np.concatenate([[False], turned, [False]]).astype(int))).reshape(-1, 2)
+    longest = edges[np.argmax(np.diff(edges))]
+    return float(cuts[(int(longest.sum()) // 2 + int(np.argmin(free))) % CUTS])
 
 
 def fit_code(
@@ -174,7 +201,7 @@ def fit_code(
         turn: of a direction, see `find_turn`.
     """
     if turn is not None:
-        return _circle(place, column, values, *turn)
+        return _direction(place, column, values, *turn)
     known = values[~np.isnan(values)]
     if column.kind == "category" and 2 < len(column.levels) <= ONE_HOT:
         return Code(place, len(column.levels), "identity", 0.0, 1 / len(column.levels), 0.5)
