@@ -282,3 +282,33 @@ def test_states_that_drift_along_runs_go_with_the_place_and_others_do_not() -> N
 
     assert by_place(runs(0.6))
     assert not by_place(runs(0.3))
+
+
+def test_generated_batches_are_none_of_the_table_with_their_order_and_results() -> None:
+    """Bread of two sorts, one loaf after another: other lengths and losses in another order, none begins too soon."""
+    rng, parts, start = np.random.default_rng(6), [], pd.Timestamp("2024-02-05 05:00")
+    for number in range(30):
+        sort = rng.choice(["rye", "wheat"])
+        rows = int((40 if sort == "rye" else 25) + rng.integers(0, 8))
+        heat = 200 - 25 * np.exp(-np.arange(rows) / 6) + rng.normal(0, 1) + rng.normal(0, 0.5, rows)
+        loss = (9.5 if sort == "rye" else 14) + rng.normal(0, 0.4)
+        times = pd.date_range(start, periods=rows, freq="min")
+        own = {"batch": f"B{number:02d}", "time": times, "sort": sort, "heat": heat.round(1), "loss": np.nan}
+        parts.append(pd.DataFrame(own))
+        parts[-1].loc[rows - 1, "loss"] = round(loss, 2)
+        start = times[-1] + pd.Timedelta(minutes=int(rng.integers(10, 40)))
+    table = pd.concat(parts, ignore_index=True)
+    made = dowgan.Synthesizer("prior", runs=["batch"]).fit(table).generate(random_state=1)
+    (was, now) = (frame.groupby("batch", sort=False) for frame in (table, made))
+    assert now.ngroups == 30
+    assert sorted(now.size()) == sorted(was.size())
+    assert list(now.size()) != list(was.size())
+    assert sorted(now["sort"].first()) == sorted(was["sort"].first())
+    losses = now["loss"].first()
+    assert losses.isin(was["loss"].last()).mean() < 0.4
+    for sort in ("rye", "wheat"):
+        real, drawn = (frame["loss"].last()[frame["sort"].first() == sort] for frame in (was, now))
+        assert drawn.mean() == pytest.approx(real.mean(), abs=0.3)
+        assert drawn.std() == pytest.approx(real.std(), rel=0.5)
+    begins, ends = now["time"].first(), now["time"].last()
+    assert (begins.iloc[1:].to_numpy() > ends.iloc[:-1].to_numpy()).all()

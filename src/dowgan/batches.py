@@ -1,6 +1,8 @@
-"""The steps of batches: whether all go through the same, and courses of steps between two batches of a kind.
+"""Runs that come once, such as batches or patients: what a further one is like, between two of the table's.
 
-Shapes: N runs, T rows, P places of a run.
+Which steps it goes through, how long each lasts, and the numbers that are its own, such as a patient's age.
+
+Shapes: N runs, T rows, P places of a run, C columns (the schema's channels).
 """
 
 from collections.abc import Mapping, Sequence
@@ -10,12 +12,17 @@ from functools import cached_property
 import numpy as np
 from jaxtyping import Float, Int
 
+from dowgan.courses import resolution, rounded
+from dowgan.known import ends_of, mean_known
 from dowgan.model import Past
+from dowgan.stretch import MANY_RUNS
+from dowgan.table.schema import Column
 
 PLACES = 50  # of a run, at which regimes are compared
 AGREE = 0.2  # more often than by chance, from which they belong to the place in the run
 DRIFT = 4.0  # standard errors by which a regime is surely more frequent early in runs than late
 MIXED = (0.2, 0.8)  # share that another run has in how long steps are
+TURNED = (0.3, 0.9)  # angle, of a right one at which a run's own numbers are another one's
 
 
 def by_place(past: Sequence[Past]) -> bool:
@@ -98,3 +105,70 @@ def with_labels(past: Sequence[Past], held: Mapping[int, float]) -> Sequence[Pas
         held: the level of each column.
     """
     return [p for p in past if all(p.first[place] == level for place, level in held.items())] or past
+
+
+def come_once(past: Sequence[Past], sided: bool) -> bool:
+    """Return whether runs are batches, patients and the like, that end and begin at times of their own, and not units
+    that are there all the time.
+
+    Args:
+        past: the runs.
+        sided: whether their clock tells when each begins.
+    """
+    starts, lengths = {run.offset for run in past}, {run.rows for run in past}
+    apart = 2 * len(starts) > len(past) if sided else len(lengths) > 1
+    return len(past) >= MANY_RUNS and apart
+
+
+@dataclass(frozen=True)
+class Kin:
+    """What runs that come once have of their own: the table's labels in another order, numbers between two runs.
+
+    Attributes:
+        past: the runs.
+        columns: the schema's channels.
+        labels, sizes: which of them never change within a run: those of few values, and numbers of many.
+    """
+
+    past: Sequence[Past]
+    columns: Sequence[Column]
+    labels: tuple[int, ...]
+    sizes: tuple[int, ...]
+
+    @cached_property
+    def _alike(self) -> dict[bytes, list[Past]]:
+        """The runs by their labels."""
+        out: dict[bytes, list[Past]] = {}
+        for run in self.past:
+            out.setdefault(run.first[list(self.labels)].tobytes(), []).append(run)
+        return out
+
+    def first(self, own: Past, rng: np.random.Generator) -> Float[np.ndarray, " C"]:
+        """Return the first values of a run that is like one of the table's: its numbers lie between that one's and
+        another one's of the same labels, and stray as far from their mean as theirs do."""
+        among, sizes = self._alike[own.first[list(self.labels)].tobytes()], list(self.sizes)
+        out = own.first.copy()
+        if len(among) < 3 or not sizes:
+            return out
+        each = np.stack([run.first[sizes] for run in among])
+        other, turned, mean = each[int(rng.integers(len(each)))], rng.uniform(*TURNED), mean_known(each)
+        mixed = mean + (out[sizes] - mean) * np.cos(turned) + (other - mean) * np.sin(turned)
+        mixed = np.clip(mixed, *ends_of(each))
+        out[sizes] = np.where(np.isnan(mixed), out[sizes], mixed)
+        for column, place in ((self.columns[place], place) for place in sizes):
+            out[[place]] = rounded(out[[place]], resolution(column), column.step)
+        return out
+
+
+def kin(past: Sequence[Past], columns: Sequence[Column], fixed: Sequence[int]) -> Kin:
+    """Return what runs have of their own.
+
+    Args:
+        past: the runs.
+        columns: the schema's channels.
+        fixed: which of them never change within a run.
+    """
+    first = np.stack([run.first for run in past])
+    many = [place for place in fixed if 2 * len(np.unique(first[:, place])) > len(past)]
+    sizes = tuple(place for place in many if columns[place].kind in ("float", "integer"))
+    return Kin(past, columns, tuple(place for place in fixed if place not in many), sizes)

@@ -273,7 +273,7 @@ class Drawer:
 
     def _own(self, plan: Plan, fixed: np.ndarray | None) -> np.ndarray:
         """What never changes [C] within a planned run: what is given of it, else that of the run that it is like."""
-        own = self.model.own_of(self._past[plan.like].first[None])
+        own = self.model.own_of(plan.own[None])
         return own if fixed is None else np.where(np.isnan(fixed[0]), own, fixed[0])
 
     @cached_property

@@ -1,14 +1,15 @@
 """What a generated table looks like before any value is drawn: its runs, their lengths, starts, keys and regimes."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dowgan.batches import Batches, by_place, with_labels
+from dowgan.batches import Batches, by_place, come_once, kin, with_labels
 from dowgan.conditions import chosen_regimes, level_of
 from dowgan.errors import OptionError
 from dowgan.model import Model, Past
@@ -33,6 +34,7 @@ class Plan:
         position: clock steps from the fitted table's origin to its first row.
         regime: [rows].
         like: key of the table's run that it is like.
+        own: [C] what never changes within it.
         before, after: regimes of some rows before its first and behind its last row, as far as they are known.
         aims: [rows K] the settings that driven columns go to.
     """
@@ -42,6 +44,7 @@ class Plan:
     position: int
     regime: Int[np.ndarray, " T"]
     like: tuple[Any, ...]
+    own: Float[np.ndarray, " C"]
     before: Int[np.ndarray, " B"]
     after: Int[np.ndarray, " A"]
     aims: Float[np.ndarray, "T K"]
@@ -161,12 +164,16 @@ def plan_runs(
     batches = Batches(wanted, labels) if stepwise else None
     plans: list[Plan] = []
     key_of, later = counted_on(wanted, schema), _round(model.past)
-    for number in range(runs):
-        own, turn = wanted[number % len(wanted)], number // len(wanted)
+    once = _come_once(model, schema, key_of)
+    kindred = kin(wanted, schema.channels, model.channels.fixed)
+    for number, own in zip(range(runs), _alike(wanted, rng if once else None), strict=False):
+        slot, turn = wanted[number % len(wanted)], number // len(wanted)
         whole = batches.between(own, rng) if batches else own.course
         length = own.rows if rows is None else rows
         first = int(rng.integers(0, max(own.rows - length, 0) + 1)) if len(model.past) == 1 else 0
-        at = own.offset + first + turn * later if position is None else position
+        at = (slot if later else own).offset + first + turn * later if position is None else position
+        if once and later and plans and position is None:
+            at = max(at, plans[-1].position + plans[-1].rows + _least_gap(model.past))
         before, regime, after = np.split(whole, [first, first + length])
         elsewhen = few and model.timetable is not None and (at - own.offset - first) % model.timetable.period != 0
         if free or elsewhen or len(regime) < length or not allowed[regime].all():
@@ -174,8 +181,27 @@ def plan_runs(
             longer = _drawn(model, follow(kind), own, length + AROUND, at, some(kind), free, rng)
             before, regime, after = np.split(longer, [0, length])
         aims, around = model.channels.driven.draw(length, at, rng), (before[-AROUND:], after[:AROUND])
-        plans.append(Plan(key_of(own.key, turn), length, at, regime, own.key, *around, aims))
+        values = kindred.first(own, rng) if once else own.first
+        plans.append(Plan(key_of(slot.key, turn), length, at, regime, own.key, values, *around, aims))
     return plans
+
+
+def _come_once(model: Model, schema: Schema, key_of: Callable[[tuple[Any, ...], int], tuple[Any, ...]]) -> bool:
+    """Whether runs are batches or patients that are numbered, whose course the clock does not tell."""
+    past = model.past
+    numbered = bool(schema.run_names) and key_of(past[0].key, 1) != past[0].key
+    return numbered and model.timetable is None and come_once(past, sided=schema.clock.kind != "row")
+
+
+def _alike(wanted: Sequence[Past], rng: np.random.Generator | None) -> Iterator[Past]:
+    """The table's runs that generated ones are like, over and over: in its order, or in another one each time."""
+    while True:
+        yield from wanted if rng is None else (wanted[place] for place in rng.permutation(len(wanted)).tolist())
+
+
+def _least_gap(past: Sequence[Past]) -> int:
+    """Steps between the end of one run and the start of the next, at least, of runs that follow one another."""
+    return min(behind.offset - before.offset - before.rows for before, behind in pairwise(past))
 
 
 def _same_steps(model: Model) -> bool:
