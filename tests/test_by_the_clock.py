@@ -217,3 +217,20 @@ def test_two_weeks_tell_which_days_are_off() -> None:
         clock = table["time"].dt
         on = (clock.dayofweek < 5) & (clock.hour >= 6) & (clock.hour < 18)
         assert ((table["turns"] > 0) == on).mean() > 0.99
+
+
+def test_an_hour_of_each_sunday_in_which_all_is_down_stays_so() -> None:
+    """Three such hours in the table: calls and answers stand at zero in them and nowhere else, faults in others too."""
+    rng = np.random.default_rng(4)
+    times = pd.date_range("2024-09-02", periods=21 * 96, freq="15min")
+    down = (times.dayofweek == 6) & (times.hour == 22)
+    usual = 200 * np.exp(0.6 * np.sin(2 * np.pi * (times.hour + times.minute / 60 - 9) / 24))
+    calls = np.where(down, 0, rng.poisson(usual))
+    frame = pd.DataFrame({"time": times, "calls": calls, "faults": rng.binomial(calls, 0.004)})
+    frame["answer"] = np.where(down, 0, 80 + 0.1 * calls + rng.normal(0, 4, len(times))).round(1)
+    model = dowgan.Synthesizer("prior").fit(frame)
+    for table in (model.generate(random_state=1), model.extend(steps=700).median):
+        window = (table["time"].dt.dayofweek == 6) & (table["time"].dt.hour == 22)
+        assert (table.loc[window, ["calls", "faults", "answer"]] == 0).all().all()
+        assert (table.loc[~window, ["calls", "answer"]] > 0).all().all()
+        assert window.sum() >= 4

@@ -5,6 +5,7 @@ Shapes: P paths, N rows, C columns, F phases of the clock.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -15,7 +16,10 @@ from dowgan.table.schema import Column, Run
 
 FEWEST = 8  # rows of a phase, at least
 ALWAYS = 0.98  # share of them that stand at the value
+CYCLES = 3  # in each of which a column stands once, for as long and at the same phase, where phases have fewer rows
 SHUFFLES = 99  # of the stretches in which a column moves
+SURE = 7.0  # minus the logarithm of the chance that a further column has one value meanwhile
+RARE = 1e-3  # least share of its other rows that have it
 SOME = 0.05  # share of all rows in such phases, at least
 
 
@@ -55,14 +59,17 @@ class Idle(Course):
 
 
 def find_idle(columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence[int]) -> list[Idle]:
-    """Find the columns that stand at their most frequent value in some phases of the day or week, and move in others.
+    """Find the columns that stand at one value in some phases of the day or week, and move in others.
+
+    It is their most frequent value, or the least one, at which they stand once in each cycle, as the calls of a web
+    site do that is down for an hour each Sunday; what always has one value meanwhile does so too.
 
     Args:
         columns: the schema's channels.
         runs: of the table.
         cycles: of the clock in rows, see `Clock.cycles`; the shortest that tells phases is taken.
     """
-    out = []
+    out, once = list[Idle](), list[Idle]()
     positions = np.concatenate([run.offset + np.arange(len(run.values)) for run in runs])
     values = np.concatenate([run.values for run in runs])
     for place in numbers(columns):
@@ -80,7 +87,46 @@ def find_idle(columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence[i
             if not idle.all() and rows[idle].sum() >= SOME * rows.sum() and _by_clock(moved, rows, int(idle.sum())):
                 out.append(Idle((place,), value, idle))
                 break
-    return out
+        else:
+            found = (_once_a_cycle(place, float(levels[0]), runs, period) for period in cycles)
+            once += [idle for idle in found if idle is not None][:1]
+    free = [place for place in numbers(columns) if all(place not in idle.columns for idle in (*out, *once))]
+    return [*out, *once, *_meanwhile(free, values, positions, once)]
+
+
+def _meanwhile(
+    places: Sequence[int], values: Float[np.ndarray, "N C"], positions: Int[np.ndarray, " N"], found: Sequence[Idle]
+) -> list[Idle]:
+    """Which of some columns have one value in all rows in which another stands, more often than by chance."""
+    out: dict[int, Idle] = {}
+    for idle in found:
+        stands = idle.phases[positions % len(idle.phases)]
+        for place in places:
+            inside, outside = (x[~np.isnan(x)] for x in (values[stands, place], values[~stands, place]))
+            if not len(inside) or np.ptp(inside) > 0:
+                continue
+            if -len(inside) * np.log(max(np.mean(outside == inside[0]), RARE)) > SURE:
+                out.setdefault(place, Idle((place,), float(inside[0]), idle.phases))
+    return list(out.values())
+
+
+def _once_a_cycle(place: int, value: float, runs: Sequence[Run], period: int) -> Idle | None:
+    """A column that stands at a value once in each cycle, for more than a row and never else; None if it does not."""
+    begun, ended, cycles = list[int](), list[int](), set[int]()
+    for run in runs:
+        stands = (run.values[:, place] == value).astype(int)
+        edges = run.offset + borders(stands)
+        for first, last in pairwise(edges.tolist()):
+            if stands[first - run.offset]:
+                begun.append(first % period)
+                ended.append(first % period + last - first)
+                cycles.add(first // period)
+    whole = sum(len(run.values) // period for run in runs)
+    if len(begun) < CYCLES or len(cycles) < max(len(begun), whole) or np.ptp(begun) > 1 or np.ptp(ended) > 1:
+        return None
+    first, last = max(begun), min(ended)
+    phases = np.isin(np.arange(period), np.arange(first, last) % period)
+    return Idle((place,), value, phases) if 1 < last - first < period else None
 
 
 def _by_clock(moved: Sequence[Bool[np.ndarray, " _T"]], rows: Int[np.ndarray, " F"], idle: int) -> bool:
