@@ -14,6 +14,10 @@ from dowgan.table.schema import Column
 
 ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
 SKEWED = 0.8  # skewness from which another scale is tried
+ENOUGH = 60  # values that tell whether steps grow with the level
+SLOW = 0.15  # of the variance of a column that wanders, that its steps have at most
+APART = 1.5  # times the lower third of the levels that the upper third lies at, then
+PROPORTION = (0.7, 1.6)  # power of the level that steps go by, then
 TURNS = (360.0, 2 * np.pi)  # what directions are measured in
 NEAR = 0.05  # of a turn, by which values may miss the ends of its range
 SECTORS, USED = 12, 8  # of a turn, and how many of them have values
@@ -110,14 +114,14 @@ def _skewness(values: Float[np.ndarray, " N"]) -> float:
 
 
 def even_scale(column: Column, known: Float[np.ndarray, " N"]) -> tuple[Power, float]:
-    """Return the scale on which the values are least skewed, and what is added before it.
+    """Return the scale on which the values are least skewed, or their steps even, and what is added before it.
 
-    Values must not be negative for any but their own.
+    Values, in the order of time, must not be negative for any but their own.
     """
     if column.kind not in ("float", "integer") or column.levels or known.min() < 0 or known.std() == 0:
         return "identity", 0.0
     if _skewness(known) < SKEWED:
-        return "identity", 0.0
+        return ("log", 0.0) if _grows(known) else ("identity", 0.0)
     positive = known[known > 0]
     unit = 1.0 if column.kind == "integer" else float(np.quantile(positive, 0.05))
     count = column.kind == "integer" and np.mean(known == 0) > 0.005
@@ -125,6 +129,22 @@ def even_scale(column: Column, known: Float[np.ndarray, " N"]) -> tuple[Power, f
     if not count:
         tries.append(("log", unit if known.min() <= 0 else 0.0))
     return min(tries, key=lambda t: abs(_skewness(_raise(known, *t))))
+
+
+def _grows(known: Float[np.ndarray, " N"]) -> bool:
+    """Whether a column wanders over levels whose steps are about in proportion to them, as prices and sales do."""
+    if len(known) < ENOUGH or known.min() <= 0:
+        return False
+    steps, between = np.diff(known), 0.5 * (known[1:] + known[:-1])
+    if np.var(steps) > SLOW * np.var(known):
+        return False
+    low, high = (
+        side(between, np.quantile(between, share))
+        for side, share in ((np.less_equal, 1 / 3), (np.greater_equal, 2 / 3))
+    )
+    levels = float(np.median(between[high]) / np.median(between[low]))
+    sizes = float(np.sqrt(np.mean(steps[high] ** 2) / max(float(np.mean(steps[low] ** 2)), 1e-300)))
+    return levels >= APART and PROPORTION[0] <= np.log(sizes) / np.log(levels) <= PROPORTION[1]
 
 
 def find_turn(column: Column, values: Float[np.ndarray, " N"]) -> tuple[float, float] | None:

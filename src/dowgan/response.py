@@ -22,7 +22,8 @@ SLOWER = 4.0  # times the usual stretch of a regime, that a time constant is at 
 DIRECTIONS = 4  # of the differences between regimes, at most
 SMALL = 0.05  # share of the largest of them, below which one is left out
 FOLDS = 8  # parts of the rows, each judged by what the others tell
-PULLS = (0.0003, 0.003, 0.03, 0.3, 3.0, 30.0)  # strengths of the pull towards no response that are tried
+PULLS = (0.3, 3.0, 30.0)  # strengths of the pull towards no response that are tried
+WEAK = (0.0003, 0.003, 0.03)  # the same of those that must surely be better, as behind a brief event such as a dose
 SURE = 1.0  # standard errors by which a channel's response must lower the error on the other parts
 CHANGES = 4  # that a response is told from, at least
 TURNS = 3  # of finding how variances grow
@@ -183,11 +184,26 @@ def _weights(
     parts = [known & (fold == number) for number in range(FOLDS)]
     squares = np.stack([fading[part].T @ fading[part] for part in parts])
     products = np.stack([fading[part].T @ rest[part] for part in parts])
-    gains = np.stack([_gains(squares, products, pull) for pull in PULLS])  # [P FOLDS]
-    best = int(np.argmax(gains.sum(axis=1)))
-    if gains[best].mean() <= SURE * gains[best].std(ddof=1) / np.sqrt(FOLDS):
+    own, gains = _best(squares, products, PULLS)
+    weak, more = _best(squares, products, WEAK)
+    if _surely(more - gains):
+        own, gains = weak, more
+    if not _surely(gains):
         return np.zeros(fading.shape[1])
-    return _ridge(squares.sum(axis=0), products.sum(axis=0), PULLS[best])
+    return _ridge(squares.sum(axis=0), products.sum(axis=0), own)
+
+
+def _best(
+    squares: Float[np.ndarray, "P F F"], products: Float[np.ndarray, "P F"], pulls: Sequence[float]
+) -> tuple[float, Float[np.ndarray, " P"]]:
+    """The pull under which the parts gain the most, and what each gains."""
+    found = [(pull, _gains(squares, products, pull)) for pull in pulls]
+    return max(found, key=lambda one: float(one[1].sum()))
+
+
+def _surely(gains: Float[np.ndarray, " P"]) -> bool:
+    """Whether parts gain something, and not by chance."""
+    return bool(gains.mean() > SURE * gains.std(ddof=1) / np.sqrt(len(gains)))
 
 
 def _gains(

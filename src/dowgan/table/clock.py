@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 else:  # pandas is imported when a clock is used, so that `dowgan --help` stays fast
     Index = Any
 
+PARTS = (4.0, 12.0, 24.0, 52.1775, 365.2425)  # of a year, by which a float may count
+NEAR = 0.005  # of such a part, by which a step written with few decimals may miss it
+
 
 @dataclass(frozen=True)
 class Clock:
@@ -56,7 +59,12 @@ class Clock:
         return f"'{self.column}'" if self.column else "the index"
 
     def periods(self) -> tuple[float, ...]:
-        """Seasons of the calendar in steps: (24, 168, 8766) for hours; () where there is no calendar."""
+        """Seasons of the calendar in steps: (24, 168, 8766) for hours; () where there is no calendar.
+
+        A clock of parts of a year, such as 1949.0833, has the year.
+        """
+        if self.kind == "float":
+            return tuple(part for part in PARTS if abs(1 / float(self.step) - part) < NEAR * part)
         if self.kind != "datetime":
             return ()
         from dowgan.table.calendar import seasons
