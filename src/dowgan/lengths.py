@@ -146,12 +146,15 @@ def fit_lengths(
     at = np.searchsorted(edges, level)
     parts = [_without_chance(length[at == number], by_chance) for number in range(len(edges) + 1)]
     own = first if len(first) >= MANY else first[:0]
-    rows = np.unique(np.concatenate([*parts, own]))
+    every_part = np.concatenate(parts)
+    rows = np.unique(np.concatenate([every_part, own]))
+    if rows[-1] == 1:
+        return None
 
     def shares(part: Int[np.ndarray, " L"]) -> Float[np.ndarray, " K"]:
         return np.searchsorted(np.sort(part), rows, side="right") / len(part)
 
-    by_level = np.stack([shares(part if len(part) else length) for part in parts])
+    by_level = np.stack([shares(part if len(part) else every_part) for part in parts])
     return Lengths(edges, rows, by_level, shares(own) if len(own) else np.empty(0), every, phase)
 
 

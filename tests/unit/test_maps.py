@@ -1,12 +1,15 @@
 """Monotone maps, scales and transports: round trips, order, and what they carry to what."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from scipy.stats import norm
 
 from dowgan.channels import fit_channels
+from dowgan.codes import even_scale
 from dowgan.coordinates import even_scores
 from dowgan.errors import DataError
+from dowgan.lengths import fit_lengths
 from dowgan.marginals import fit_marginals
 from dowgan.polish import Sample, fit_polish
 from dowgan.relations import Relations
@@ -365,3 +368,33 @@ def test_a_channel_that_never_moved_gets_scores_that_can_be_reckoned_with() -> N
     assert np.abs(scores[:2]).max() <= 100
     assert np.isnan(scores[2, 0])
     assert abs(scores[1, 1] - 3) < 0.7
+
+
+def test_steps_in_proportion_to_the_level_ask_for_a_logarithm() -> None:
+    """Sales that grow threefold with their season; a level whose steps do not grow; noise that comes back at once."""
+    rng, month = np.random.default_rng(3), np.arange(144)
+    grown = 120 * np.exp(0.008 * month + 0.2 * np.sin(2 * np.pi * month / 12) + rng.normal(0, 0.03, 144))
+    level = 20 + np.abs(np.cumsum(rng.normal(0, 0.5, 144)))
+    noisy = rng.uniform(10, 40, 144)
+    table = read(pd.DataFrame({"grown": grown, "level": level, "noisy": noisy}))
+    scales = [even_scale(c, table.runs[0].values[:, i])[0] for i, c in enumerate(table.schema.channels)]
+    assert scales == ["log", "identity", "identity"]
+
+
+@pytest.mark.parametrize(("parts", "period"), [(12, 12.0), (4, 4.0), (365.25 / 7, 52.1775)])
+def test_a_clock_that_counts_parts_of_a_year_has_the_year(parts: float, period: float) -> None:
+    time = np.round(1949 + np.arange(200) / parts, 8)
+    clock = read(pd.DataFrame({"time": time, "x": np.sin(np.arange(200) ** 1.3)})).schema.clock
+    assert clock.periods() == (period,)
+
+
+def test_lengths_beyond_the_highest_level_are_those_of_all() -> None:
+    """Values that often stand at the top, where what is longer than a row is chance: none is drawn beyond the table."""
+    rng = np.random.default_rng(2)
+    level = np.minimum(rng.uniform(2, 14, 400).round(), 10.0)
+    length = np.where(level == 10, rng.integers(1, 40, 400), np.where(rng.random(400) < 0.5, 1, 3))
+    found = fit_lengths(level, length, length.cumsum() - length, length[:1], np.ones(400, dtype=bool), 0.2)
+    assert found is not None
+    assert np.allclose(found.shares[:, -1], 1.0)
+    drawn, _ = found.draw(rng.uniform(0, 20, (5, 50)), rng.random((5, 50)), np.zeros(5, dtype=int))
+    assert set(np.unique(drawn)) <= set(range(1, 40))
