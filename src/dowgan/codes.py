@@ -144,7 +144,7 @@ def _grows(known: Float[np.ndarray, " N"]) -> bool:
     )
     levels = float(np.median(between[high]) / np.median(between[low]))
     sizes = float(np.sqrt(np.mean(steps[high] ** 2) / max(float(np.mean(steps[low] ** 2)), 1e-300)))
-    return levels >= APART and PROPORTION[0] <= np.log(sizes) / np.log(levels) <= PROPORTION[1]
+    return levels >= APART and PROPORTION[0] <= float(np.log(sizes) / np.log(levels)) <= PROPORTION[1]
 
 
 def find_turn(column: Column, values: Float[np.ndarray, " N"]) -> tuple[float, float] | None:
