@@ -208,3 +208,17 @@ def test_dates_with_the_number_of_the_hour_beside_them(name: str, first: int) ->
     assert model.extend(early, steps=1, paths=3).median["date"].tolist() == ["01/05/2024"]
     given = pd.DataFrame({"date": ["03/02/2025"] * 2, name: [7, 8], "price": [1.0, 2.0]})
     assert model.generate(given=given)["date"].tolist() == ["03/02/2025"] * 2
+
+
+@pytest.mark.parametrize(("zone", "own"), [("America/New_York", ""), ("Etc/GMT-3", ""), ("Etc/UTC", "Europe/Berlin")])
+def test_hours_of_another_zone_are_told_too(zone: str, own: str) -> None:
+    """Times in UTC or of a place, and beside them month, day and hour of another one, which has summer time or not."""
+    times = pd.date_range("2013-01-01 06:00", periods=4_000, freq="h", tz=own or "UTC")
+    there = times.tz_convert(zone)
+    frame = pd.DataFrame({"month": there.month, "day": there.day, "hour": there.hour, "time": times})
+    frame["temp"] = np.sin(np.arange(4_000) ** 1.1).round(3)
+    model = dowgan.Synthesizer("prior").fit(frame)
+    assert {column.zone for column in model.schema.columns if column.told} == {zone}
+    for table in (model.generate(rows=6_000), model.extend(steps=3_000).median, model.densify(frame, factor=2)):
+        there = table["time"].dt.tz_convert(zone).dt
+        assert (table[["month", "day", "hour"]].to_numpy() == np.stack([there.month, there.day, there.hour], 1)).all()

@@ -5,6 +5,7 @@ They are not modelled. Like the clock itself they are built from the times of th
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from zoneinfo import available_timezones
 
 import numpy as np
 import pandas as pd
@@ -39,6 +40,7 @@ CYCLES: dict[str, tuple[int, str, Part]] = {  # a column may follow any of these
     "hour of the week": (168, "week", lambda times: 24 * NUMBERS["weekday"](times) + NUMBERS["hour"](times)),
     "minute of the day": (1440, "day", lambda times: 60 * NUMBERS["hour"](times) + NUMBERS["minute"](times)),
 }
+USUAL = ("Etc/UTC", "Europe/Berlin", "America/New_York", "America/Chicago", "America/Los_Angeles")  # tried first
 CYCLES_SEEN = 3  # in which each hour, weekday and so on has the same value, before a column is taken to follow it
 MOST_FOLLOWED = 12  # different values of such a column
 MOST_HOURS = 3  # of one that is a schedule: on and off, three shifts
@@ -48,9 +50,17 @@ LASTS = 3.0  # rows of a mean stretch of one of them, at least
 
 def numbers(column: Column, times: pd.DatetimeIndex) -> np.ndarray:
     """The values [N] of a column that the clock tells, but for dates: numbers, or level numbers of a category."""
+    times = local(column, times)
     if column.codes:
         return np.array(column.codes)[CYCLES[column.told][2](times)]
     return NUMBERS[column.told](times) + float(column.value)  # type: ignore[arg-type]
+
+
+def local(column: Column, times: pd.DatetimeIndex) -> pd.DatetimeIndex:
+    """The times by which a column goes: the clock's, or those of its own zone."""
+    if not column.zone:
+        return times
+    return (times if times.tz else times.tz_localize("UTC")).tz_convert(column.zone).tz_localize(None)
 
 
 def is_text(column: Column) -> bool:
@@ -67,7 +77,11 @@ def find(columns: Sequence[Cells], placed: Layout) -> dict[str, Column]:
     if placed.clock.kind != "datetime":
         return {}
     times = times_of(placed)
-    found = {cells.name: column for cells in columns if (column := _told(cells, times)) is not None}
+    found: dict[str, Column] = {}
+    for zone in ("", _zone(columns, times)):
+        blank = Column("", "value", "integer", "", zone=zone or "")
+        told = {cells.name: _told(cells, local(blank, times)) for cells in columns if zone is not None}
+        found |= {name: replace(column, zone=zone or "") for name, column in told.items() if column is not None}
     left = [c for c in columns if c.name not in found and c.form in ("number", "boolean")]
     if any(len(np.unique(cells.values[~np.isnan(cells.values)])) > 1 for cells in left):
         return found
@@ -132,12 +146,33 @@ def _told(cells: Cells, times: pd.DatetimeIndex) -> Column | None:
     return _following(column, cells.values, times)
 
 
+def _zone(columns: Sequence[Cells], times: pd.DatetimeIndex) -> str | None:
+    """The zone in which a column called hour is that of the times, None if it is that already, or in none."""
+    utc = (times if times.tz else times.tz_localize("UTC")).tz_convert("UTC")
+    for cells in columns:
+        words = cells.name.lower().replace("_", " ").split()
+        if cells.form != "number" or not cells.whole or not any(word in PARTS["hour"] for word in words):
+            continue
+        ahead = (cells.values - times.hour.to_numpy()) % 24
+        if np.isnan(ahead).any() or not ahead.any() or len(np.unique(ahead)) > 2:
+            continue
+        few = np.unique([0, len(times) - 1, *np.flatnonzero(np.diff(ahead)), *np.flatnonzero(np.diff(ahead)) + 1])
+        if len(few) == 2:  # no clocks changed
+            east = round(float((cells.values - utc.hour.to_numpy())[0] + 11) % 24 - 11)
+            return f"Etc/GMT{-east:+d}"
+        known = (name for name in sorted(available_timezones()) if "/" in name and not name.startswith("Etc"))
+        likely = (zone for zone in (*USUAL, *known) if np.all(utc[few].tz_convert(zone).hour == cells.values[few]))
+        return next((zone for zone in likely if np.all(utc.tz_convert(zone).hour == cells.values)), None)
+    return None
+
+
 def _same(column: Column, cells: Cells, times: pd.DatetimeIndex) -> np.ndarray:
     """Which cells [N] are missing, or as the clock tells them."""
+    own = local(column, times)
     if cells.form == "time" or column.told == DATE:
         if cells.times is None:
             return np.zeros(len(cells), bool)
-        return np.asarray(cells.times.tz_localize(None) == times.tz_localize(None).normalize()) | cells.times.isna()
+        return np.asarray(cells.times.tz_localize(None) == own.tz_localize(None).normalize()) | cells.times.isna()
     missing = np.isnan(cells.values)
     if not is_text(column):
         due = numbers(column, times)
@@ -145,7 +180,7 @@ def _same(column: Column, cells: Cells, times: pd.DatetimeIndex) -> np.ndarray:
             return missing | (due == cells.values)
         labels = np.array([str(level) for level in column.levels], dtype=object)[due.astype(np.int64)]
     else:
-        labels = np.array(render(times, column.told), dtype=object)
+        labels = np.array(render(own, column.told), dtype=object)
     held = np.array([*map(str, cells.levels), ""], dtype=object)
     return missing | (held[np.where(missing, -1, cells.values).astype(np.int64)] == labels)
 

@@ -141,7 +141,8 @@ def told_values(column: Column, clock: Clock, times: pd.Index) -> Any:
     assert isinstance(times, pd.DatetimeIndex)
     if not almanac.is_text(column):
         return restored(column, almanac.numbers(column, times))
-    dated = times.normalize() if column.told == almanac.DATE else times
+    own = almanac.local(column, times)
+    dated = own.normalize() if column.told == almanac.DATE else own
     return clock_values(replace(clock, text_format=column.told), dated, column.dtype)
 
 

@@ -36,6 +36,7 @@ class Column:
         level_dtype: the dtype of the levels of a pandas category.
         told: what the clock tells the column by: a format of its own ("%d/%m/%Y"), or a name in almanac.py, for which
             value is added, or codes has the value of each hour, weekday or the like; "" if it is modelled.
+        zone: in which the clock tells it, such as the local hour beside times in UTC; "" for the clock's own.
         schedule: whether it is modelled though the clock tells it: a plant's hours, by which other columns go.
         usual: least and greatest of the values that are no faults (faults.py), None where none is one.
     """
@@ -56,6 +57,7 @@ class Column:
     null: str = "nan"
     level_dtype: str = ""
     told: str = ""
+    zone: str = ""
     codes: tuple[float, ...] = ()
     schedule: bool = False
     usual: tuple[float, float] | None = None

@@ -77,7 +77,7 @@ def _rules(column: Column, schema: Schema) -> list[str]:
     if units:
         rules.append(f"in {units}")
     if column.told:
-        rules.append(f"follows the clock ({column.told})")
+        rules.append(f"follows the clock ({column.told}{' in ' + column.zone if column.zone else ''})")
     elif column.levels:
         shown = ", ".join(map(str, column.levels[:6]))
         rules.append(f"one of {shown}" + (f" and {len(column.levels) - 6} more" if len(column.levels) > 6 else ""))
