@@ -9,6 +9,7 @@ import pytest
 import dowgan
 from dowgan.errors import DataError, OptionError
 from dowgan.table import read, refined, to_frame, write
+from dowgan.table.summary import clock_line
 from small_tables import waves
 
 HOURS = pd.date_range("2023-11-14 05:00", periods=24 * 45, freq="h")
@@ -222,3 +223,17 @@ def test_hours_of_another_zone_are_told_too(zone: str, own: str) -> None:
     for table in (model.generate(rows=6_000), model.extend(steps=3_000).median, model.densify(frame, factor=2)):
         there = table["time"].dt.tz_convert(zone).dt
         assert (table[["month", "day", "hour"]].to_numpy() == np.stack([there.month, there.day, there.hour], 1)).all()
+
+
+def test_month_and_day_without_a_year() -> None:
+    """Some year is taken, a leap year if it has a 29th of February, and it goes on beyond December."""
+    for start, leap in (("2023-05-01", False), ("2023-11-01", True)):
+        times = pd.date_range(start, periods=300)
+        times = times if leap else times[:200]
+        table = pd.DataFrame({"Month": times.month, "Day": times.day, "x": wave(times)})
+        read_in = read(table)
+        assert read_in.schema.clock.parts == ("Month", "Day")
+        assert "some year, as none is told" in clock_line(read_in)
+        made = dowgan.Synthesizer("prior").fit(table).generate(rows=500)
+        later = pd.date_range("1999-11-01" if leap else "2001-05-01", periods=500)
+        assert (made[["Month", "Day"]].to_numpy() == np.stack([later.month, later.day], axis=1)).all()

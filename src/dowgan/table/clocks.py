@@ -32,6 +32,8 @@ PARTS = {  # what columns that hold parts of a time are called
     "minute": ("minute", "min"),
     "second": ("second", "sec"),
 }
+LEAP = 2000  # a leap year, behind which three follow that are none
+MOST_DAY_OF_FEBRUARY = 29
 _JOINED = ("year", "quarter", "month", "day of the year", "day", "hour", "minute", "second")  # in this order
 MOST_HOUR = 23
 _COMPACT = {8: "%Y%m%d", 12: "%Y%m%d%H%M", 14: "%Y%m%d%H%M%S"}  # whole numbers that are dates, by digits
@@ -182,11 +184,16 @@ def _together(names: tuple[str, ...], times: pd.DatetimeIndex) -> Times:
 
 
 def _from_parts(columns: Sequence[Cells], first_hour: float | None = None) -> tuple[Times, ...]:
-    """The reading of whole years and what divides them, each in a column of its own; hours may go from 1 to 24."""
+    """The reading of whole years and what divides them, each in a column of its own; hours may go from 1 to 24.
+
+    Where month and day stand alone, some year is taken.
+    """
     found = {part: cells for part in PARTS for cells in columns if part in _JOINED and _is_part(cells, part)}
-    if "year" not in found or not {"month", "day of the year", "quarter"} & set(found):
-        return ()
     held = {part: cells.values for part, cells in found.items()}
+    if "year" not in found and {"month", "day"} <= set(found):
+        held["year"] = _some_years(held["month"], held["day"])
+    if "year" not in held or not {"month", "day of the year", "quarter"} & set(found):
+        return ()
     if "hour" in held:
         held["hour"] = _from_midnight(held["hour"], first_hour)
     first = np.ones(len(held["year"]))
@@ -203,6 +210,13 @@ def _from_parts(columns: Sequence[Cells], first_hour: float | None = None) -> tu
         seconds += values * size
     times = pd.DatetimeIndex(dates + pd.to_timedelta(seconds, unit="s")).as_unit("us")
     return () if times.hasnans else (_together(tuple(found[part].name for part in _JOINED if part in found), times),)
+
+
+def _some_years(month: np.ndarray, day: np.ndarray) -> np.ndarray:
+    """A year for each row [N]: one more where months begin anew, and a leap year for a 29th of February."""
+    passed = np.cumsum(np.append(0, np.diff(month) < 0))
+    leap = passed[(month == 2) & (day == MOST_DAY_OF_FEBRUARY)]
+    return passed + (LEAP - leap[0] if len(leap) else LEAP + 1)
 
 
 def day_formats(cells: Cells) -> Iterator[str]:

@@ -52,6 +52,10 @@ def clock_line(table: Table) -> str:
     first = min(run.start for run in table.runs)
     step = f"{clock.step}" + (f" / {clock.divide}" if clock.divide > 1 else "")
     extra = [text for text in (clock.tz, clock.text_format) if text]
+    told = [table.schema.column(name).told for name in clock.parts]
+    extra += (
+        ["some year, as none is told"] if told and set(told) <= {"month", "day", "hour", "minute", "second"} else []
+    )
     return f"{clock.called}, step {step}, {_shown(first)} to {_shown(last)}" + (
         f" ({', '.join(extra)})" if extra else ""
     )
