@@ -90,6 +90,13 @@ def test_has_nothing_against_real_rows(seed: int) -> None:
     assert verdict(plant(seed)) == []
 
 
+def test_decimals_that_unseen_rows_alone_have_are_the_users_own() -> None:
+    """A population counted in thousands until 1990, and in persons since."""
+    early, finer = np.round(REAL, 1), plant(11)
+    said = [[f["kind"] for f in find([early], [finer], NAMES, unseen=rows)] for rows in ([], [HELD])]
+    assert [kinds.count("rounding") for kinds in said] == [5, 0]
+
+
 def test_a_stretch_copied_from_anywhere_is_found() -> None:
     assert verdict(REAL[301:421]) == [("memorisation", None)]
 

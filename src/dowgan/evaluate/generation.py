@@ -226,7 +226,7 @@ def judge_faults(
     """
     return {
         "blocks": block_count(min(len(joined(known)), len(joined(fake)))),
-        "findings": find(known, fake, names, cycles, labels),
+        "findings": find(known, fake, names, cycles, labels, unseen or ()),
         "seams": judge_seams(known, fake),
         "memorisation": judge_copying(known, fake, unseen, steps),
     }
@@ -252,6 +252,7 @@ def find(
     names: Sequence[str],
     cycles: Sequence[int] = (),
     labels: Sequence[tuple[str, ...]] = (),
+    unseen: Sequence[Float[np.ndarray, "_ C"]] = (),
 ) -> list[dict[str, Any]]:
     """What is off in generated rows, the most certain first; empty for real rows but once in some hundred tables."""
     of_numbers = np.flatnonzero(~few_levels(np.concatenate(list(real))))
@@ -263,7 +264,7 @@ def find(
                 tag = None if f.tag is None else int(of_numbers[f.tag])
                 detail = int(of_numbers[f.detail]) if f.kind == "swapped" else f.detail
                 found.append(replace(f, tag=tag, detail=detail))
-    found += [*find_values(real, fake), *untold(real, fake), *in_states(real, fake)]
+    found += [*find_values(real, fake, unseen), *untold(real, fake), *in_states(real, fake)]
     return [plain(_told(f, names, labels)) for f in sorted(found, key=lambda f: f.p)]
 
 

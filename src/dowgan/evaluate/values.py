@@ -29,10 +29,17 @@ NATURAL = 6.0  # the same at an end to which real values come back again and aga
 PILE = 4  # separate times at one end value from which a pile may be one
 
 
-def find_values(real: Sequence[Float[Array, "_ C"]], fake: Sequence[Float[Array, "_ C"]]) -> list[Finding]:
-    """Piles, missing ranges, wrong stays and lost rounding, the most certain first."""
+def find_values(
+    real: Sequence[Float[Array, "_ C"]], fake: Sequence[Float[Array, "_ C"]], unseen: Sequence[Float[Array, "_ C"]] = ()
+) -> list[Finding]:
+    """Piles, missing ranges, wrong stays and lost rounding, the most certain first.
+
+    Args:
+        real, fake: runs.
+        unseen: real runs that the generator was not fitted on, from which its user's decimals may come.
+    """
     own, made = joined(real), joined(fake)
-    found = [*_piles(own, made), *_gone(own, made), *_stays(own, made), *_digits(own, made)]
+    found = [*_piles(own, made), *_gone(own, made), *_stays(own, made), *_digits(joined([*real, *unseen]), made)]
     return sorted(found, key=lambda f: f.p)
 
 
