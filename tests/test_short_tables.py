@@ -39,3 +39,18 @@ def test_one_column_and_a_window_of_one_row() -> None:
     frame = pd.DataFrame({"x": NOISE[:100, 0].cumsum().round(2)})
     made = dowgan.Synthesizer("dense-gan", {"train.steps": 5}).fit(frame).generate(rows=30)
     assert made["x"].notna().all()
+
+
+def test_few_rows_of_many_countries_keep_the_steps_of_each() -> None:
+    """Populations from a million to a thousand millions grow by a few per cent in each of twelve rows."""
+    rng, names = np.random.default_rng(5), [f"{a}{b}" for a in "ABCDEFGH" for b in "abcdefgh"]
+    parts = []
+    for name in names:
+        people = np.exp(rng.normal(16, 1.5) + np.cumsum(rng.normal(0.09, 0.05, 12)))
+        parts.append(pd.DataFrame({"country": name, "year": 1950 + 5 * np.arange(12), "people": people.round()}))
+        parts[-1]["rate"] = (20 + rng.normal(0, 3, 12)).round(1)
+    table = pd.concat(parts, ignore_index=True)
+    made = dowgan.Synthesizer("prior", runs=["country"]).fit(table).generate(random_state=1)
+    steps = [np.log(frame["people"]).groupby(frame["country"]).diff().std() for frame in (table, made)]
+    assert steps[1] < 2 * steps[0]
+    assert np.log(made["people"]).std() == pytest.approx(np.log(table["people"]).std(), rel=0.2)

@@ -18,7 +18,7 @@ from dowgan.known import mean_known
 from dowgan.profile import at
 
 EARLY = 0.6  # share of a run's rows that tell where the others will lie
-LEAST = 48  # rows of a run that has a level; of shorter ones windows know it
+LEAST = 10  # rows of a run that has a level; of shorter ones nothing proves it
 RUNS = (3, 400)  # fewest and most runs that have one; of more, each is one of a kind
 DRAWN = 30.0  # rows of a run at which its own spread weighs as much as that of all
 TINY = 1e-12  # a variance
