@@ -213,8 +213,10 @@ def _found(
     for place in sorted(places, key=lambda place: columns[place].kind not in LABELS):  # which may tell others
         parts, state, labelled = [run.values[:, place] for run in runs], None, labels[place]
         short = place in brief or (settings and _lasts(parts, SETTINGS, LONG))
-        rare = RARE if columns[place].kind in LABELS or not _planned(parts, positions, cycles) else 0.0
-        together = _seen_with(flags, parts, positions, cycles, short, rare) if labelled else None
+        together = None
+        if labelled:
+            alone = columns[place].kind in LABELS or not _planned(parts, positions, cycles)
+            together = _seen_with(flags, parts, positions, cycles, short, RARE if alone else 0.0)
         if together is None and columns[place].kind in ("float", "integer"):
             seen = [part[~np.isnan(part)] for part in parts]
             state = _rest(place, seen) or _sides(place, seen)
