@@ -15,7 +15,7 @@ from dowgan.table.schema import Column
 ONE_HOT = 12  # a category with more levels than this is one channel of level numbers
 SKEWED = 0.8  # skewness from which another scale is tried
 ENOUGH = 60  # values that tell whether steps grow with the level
-SLOW = 0.15  # of the variance of a column that wanders, that its steps have at most
+SIDES, BACK = (0.3, 0.7), 12  # shares of the values that are low and high, and how often a column that grows turns
 APART = 1.5  # times the lower third of the levels that the upper third lies at, then
 PROPORTION = (0.7, 1.6)  # power of the level that steps go by, then
 TURNS = (360.0, 2 * np.pi)  # what directions are measured in
@@ -132,11 +132,12 @@ def even_scale(column: Column, known: Float[np.ndarray, " N"]) -> tuple[Power, f
 
 
 def _grows(known: Float[np.ndarray, " N"]) -> bool:
-    """Whether a column wanders over levels whose steps are about in proportion to them, as prices and sales do."""
+    """Whether a column grows over levels to which its steps are about in proportion, as prices and sales do."""
     if len(known) < ENOUGH or known.min() <= 0:
         return False
     steps, between = np.diff(known), 0.5 * (known[1:] + known[:-1])
-    if np.var(steps) > SLOW * np.var(known):
+    sides = np.searchsorted(np.quantile(known, SIDES), known)
+    if np.count_nonzero(np.diff(sides[sides != 1])) > BACK:
         return False
     low, high = (
         side(between, np.quantile(between, share))
