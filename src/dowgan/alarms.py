@@ -123,7 +123,7 @@ def _alarm(
         limits = _limits(columns, rows, rows[:, place] == on, others, NARROW if state else np.inf)
         if limits:
             texts = columns[place].labels
-            label = texts[int(on)] if columns[place].kind in ("category", "boolean") else f"{on:g}"
+            label = texts[int(on)] if columns[place].labelled else f"{on:g}"
             alarm = Alarm(place, float(off), float(on), label, limits)
             if not alarm.misses(rows).any() and _holds_elsewhere(alarm, rows):
                 return alarm

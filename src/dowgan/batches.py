@@ -95,7 +95,12 @@ class Batches:
 
 
 def _kind(run: Past, labels: Sequence[int]) -> tuple[bytes, bytes]:
-    return run.regime[:, 0].tobytes(), run.first[list(labels)].tobytes()
+    return run.regime[:, 0].tobytes(), _labels(run, labels)
+
+
+def _labels(run: Past, places: Sequence[int]) -> bytes:
+    """What a run has in some columns, to be told from others by."""
+    return run.first[list(places)].tobytes()
 
 
 def with_labels(past: Sequence[Past], held: Mapping[int, float]) -> Sequence[Past]:
@@ -140,13 +145,13 @@ class Kin:
         """The runs by their labels."""
         out: dict[bytes, list[Past]] = {}
         for run in self.past:
-            out.setdefault(run.first[list(self.labels)].tobytes(), []).append(run)
+            out.setdefault(_labels(run, self.labels), []).append(run)
         return out
 
     def first(self, own: Past, rng: np.random.Generator) -> Float[np.ndarray, " C"]:
         """Return the first values of a run that is like one of the table's: its numbers lie between that one's and
         another one's of the same labels, and stray as far from their mean as theirs do."""
-        among, sizes = self._alike[own.first[list(self.labels)].tobytes()], list(self.sizes)
+        among, sizes = self._alike[_labels(own, self.labels)], list(self.sizes)
         out = own.first.copy()
         if len(among) < 3 or not sizes:
             return out

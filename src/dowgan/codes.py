@@ -139,10 +139,7 @@ def _grows(known: Float[np.ndarray, " N"]) -> bool:
     sides = np.searchsorted(np.quantile(known, SIDES), known)
     if np.count_nonzero(np.diff(sides[sides != 1])) > BACK:
         return False
-    low, high = (
-        side(between, np.quantile(between, share))
-        for side, share in ((np.less_equal, 1 / 3), (np.greater_equal, 2 / 3))
-    )
+    low, high = between <= np.quantile(between, 1 / 3), between >= np.quantile(between, 2 / 3)
     levels = float(np.median(between[high]) / np.median(between[low]))
     sizes = float(np.sqrt(np.mean(steps[high] ** 2) / max(float(np.mean(steps[low] ** 2)), 1e-300)))
     return levels >= APART and PROPORTION[0] <= float(np.log(sizes) / np.log(levels)) <= PROPORTION[1]

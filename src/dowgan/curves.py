@@ -161,9 +161,8 @@ def _straight(values: Float[np.ndarray, "N C"], y: int, x: int, regimes: int) ->
     span = float(np.nanmax(values[:, x]) - np.nanmin(values[:, x]))
     knots = np.nanmin(values[:, x]) + span * np.linspace(-FURTHER, 1 + FURTHER, KNOTS)
     spread = np.full(KNOTS, np.mean(np.abs(both[:, 1] - constant - slope * both[:, 0])) + 1e-12)
-    flat = np.zeros(KNOTS, dtype=bool)
     knots, middle, spread = (np.tile(table, (regimes, 1)) for table in (knots, constant + slope * knots, spread))
-    return Curve(y, x, knots, middle, spread, np.tile(flat, (regimes, 1)))
+    return Curve(y, x, knots, middle, spread, np.zeros(knots.shape, dtype=bool))
 
 
 def _within(curve: Curve, values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"]) -> Curve:
@@ -318,8 +317,10 @@ def _curve(values: Float[np.ndarray, "N C"], regime: Int[np.ndarray, " N"], y: i
         rows = known & (regime == number)
         own = rows.sum() >= ENOUGH or (rows.any() and np.ptp(values[rows, y]) == 0)
         rows = rows if own else known
-        table = _medians(values[rows, x], values[rows, y])
-        tables.append((table.beyond(fullest) if own else table).with_ends(float(np.ptp(values[rows, x]))))
+        table = fullest if own and number == most else _medians(values[rows, x], values[rows, y])
+        if own and number != most:
+            table = table.beyond(fullest)
+        tables.append(table.with_ends(float(np.ptp(values[rows, x]))))
     width = max(len(table.x) for table in tables)
     knots, middle, spread, flat = (np.stack(part) for part in zip(*(t.padded(width) for t in tables), strict=True))
     return Curve(y, x, knots, middle, spread, flat)
@@ -360,10 +361,10 @@ def _flats(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"]) -> list[slice
 def _knots(x: Float[np.ndarray, " N"], y: Float[np.ndarray, " N"], flats: Sequence[slice]) -> list[_Knot]:
     """The knots of rising values: at the medians of parts, and at the ends of where the column does not move."""
     ends = [end for flat in flats for end in (flat.start, flat.stop)]
-    inside = np.array([any(flat.start <= part.start < flat.stop for flat in flats) for part in _parts(x)])
-    edges = sorted({*ends, len(x), *(p.start for p, within in zip(_parts(x), inside, strict=True) if not within)})
+    starts = [part.start for part in _parts(x)]
+    moving = [start for start in starts if not any(flat.start <= start < flat.stop for flat in flats)]
     out: list[_Knot] = []
-    for first, last in pairwise(sorted({0, *edges})):
+    for first, last in pairwise(sorted({0, *ends, *moving, len(x)})):
         rows = slice(first, last)
         if rows in flats:
             out += [_Knot(x[first], y[first], rows, rests=True), _Knot(x[last - 1], y[first], rows)]

@@ -265,7 +265,7 @@ class Extender:
         for code in (code for code in self.model.channels.codes if code.turn):
             out[:, code.place] = code.quantiles(paths[:, :, code.place], (0.5,))[0]
         for place, column in enumerate(self.model.table_schema.channels):
-            if place in self.model.channels.regimes.conditions or column.kind in ("category", "boolean"):
+            if place in self.model.channels.regimes.conditions or column.labelled:
                 levels = np.unique(paths[:, :, place])
                 out[:, place] = levels[(paths[:, :, place, None] == levels).sum(axis=0).argmax(axis=1)]
         return out

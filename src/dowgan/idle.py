@@ -5,7 +5,7 @@ Shapes: P paths, N rows, C columns, F phases of the clock.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import islice, pairwise
 
 import numpy as np
 from jaxtyping import Bool, Float, Int
@@ -89,7 +89,7 @@ def find_idle(columns: Sequence[Column], runs: Sequence[Run], cycles: Sequence[i
                 break
         else:
             found = (_once_a_cycle(place, float(levels[0]), runs, period) for period in cycles)
-            once += [idle for idle in found if idle is not None][:1]
+            once += islice((idle for idle in found if idle is not None), 1)
     free = [place for place in numbers(columns) if all(place not in idle.columns for idle in (*out, *once))]
     return [*out, *once, *_meanwhile(free, values, positions, once)]
 

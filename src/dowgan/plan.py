@@ -165,6 +165,7 @@ def plan_runs(
     plans: list[Plan] = []
     key_of, later = counted_on(wanted, schema), _round(model.past)
     once = _come_once(model, schema, key_of)
+    gap = _least_gap(model.past) if once and later and position is None else None
     kindred = kin(wanted, schema.channels, model.channels.fixed)
     for number, own in zip(range(runs), _alike(wanted, rng if once else None), strict=False):
         slot, turn = wanted[number % len(wanted)], number // len(wanted)
@@ -172,8 +173,8 @@ def plan_runs(
         length = own.rows if rows is None else rows
         first = int(rng.integers(0, max(own.rows - length, 0) + 1)) if len(model.past) == 1 else 0
         at = (slot if later else own).offset + first + turn * later if position is None else position
-        if once and later and plans and position is None:
-            at = max(at, plans[-1].position + plans[-1].rows + _least_gap(model.past))
+        if gap is not None and plans:  # where one lasts longer than the table's did, the next one begins later
+            at = max(at, plans[-1].position + plans[-1].rows + gap)
         before, regime, after = np.split(whole, [first, first + length])
         elsewhen = few and model.timetable is not None and (at - own.offset - first) % model.timetable.period != 0
         if free or elsewhen or len(regime) < length or not allowed[regime].all():

@@ -287,4 +287,4 @@ def _told(
 def _tells_regimes(column: Column, runs: int, fixed: bool) -> bool:
     """Whether a condition has few values: one that never changes within a run has less than one for every few runs."""
     few = not fixed or runs >= RUNS_EACH * len(column.levels)
-    return column.role == "condition" and (column.kind in ("category", "boolean") or (bool(column.levels) and few))
+    return column.role == "condition" and (column.labelled or (bool(column.levels) and few))

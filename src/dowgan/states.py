@@ -19,7 +19,6 @@ from dowgan.stretch import LASTS, MANY_RUNS, borders
 from dowgan.succession import CYCLES, Course, follows_clock
 from dowgan.table.schema import Column, Run
 
-LABELS = ("category", "boolean")  # kinds of columns that are states if they last
 MOST_LEVELS = 8  # of a number that is a state
 FEW = 4  # values of a number that does not rest, but moves between them
 MOST_TOGETHER = 16  # combinations of states
@@ -138,7 +137,7 @@ def find_states(
         named: columns that the user named, with which states are seen together however seldom.
     """
     values = np.concatenate([run.values for run in runs])
-    kinds = np.unique(values[:, list(named)], axis=0, return_inverse=True)[1].reshape(-1)
+    kinds = _kinds(values[:, list(named)])
     but = {*known, *told, *named}
     looked = [place for place, column in enumerate(columns) if column.role == "value" and place not in but]
     flags = np.concatenate([run.values[:, list(known)] for run in runs])
@@ -210,12 +209,12 @@ def _found(
     numbers: list[State] = []
     rows = np.concatenate([run.values for run in runs])
     labels = {place: _is_state(columns[place], [run.values[:, place] for run in runs]) for place in places}
-    for place in sorted(places, key=lambda place: columns[place].kind not in LABELS):  # which may tell others
+    for place in sorted(places, key=lambda place: not columns[place].labelled):  # which may tell others
         parts, state, labelled = [run.values[:, place] for run in runs], None, labels[place]
         short = place in brief or (settings and _lasts(parts, SETTINGS, LONG))
         together = None
         if labelled:
-            alone = columns[place].kind in LABELS or not _planned(parts, positions, cycles)
+            alone = columns[place].labelled or not _planned(parts, positions, cycles)
             together = _seen_with(flags, parts, positions, cycles, short, RARE if alone else 0.0)
         if together is None and columns[place].kind in ("float", "integer"):
             seen = [part[~np.isnan(part)] for part in parts]
@@ -255,6 +254,11 @@ def _seen_with(
     return out if seen and len(together) <= MOST_TOGETHER else None
 
 
+def _kinds(columns: Float[np.ndarray, "N F"]) -> Int[np.ndarray, " N"]:
+    """The number of each row's combination of values."""
+    return np.unique(columns, axis=0, return_inverse=True)[1].reshape(-1)
+
+
 def _by_a_limit(
     state: State, rows: Float[np.ndarray, "N C"], flags: Float[np.ndarray, "N F"], places: Sequence[int]
 ) -> bool:
@@ -262,8 +266,7 @@ def _by_a_limit(
 
     So it is if the column lies on a curve of the other one in each combination of the states so far.
     """
-    kinds = np.unique(flags, axis=0, return_inverse=True)[1].reshape(-1) if flags.shape[1] else np.zeros(len(rows), int)
-    flag = state.flag(rows[:, state.place])
+    kinds, flag = _kinds(flags), state.flag(rows[:, state.place])
     for x in (x for x in places if x != state.place):
         known = ~np.isnan(rows[:, [x, state.place]]).any(axis=1)
         values, own, when = rows[known, x], flag[known] > 0, kinds[known]
@@ -303,7 +306,7 @@ def filled(values: Float[np.ndarray, " T"]) -> Float[np.ndarray, " T"]:
 
 
 def _is_state(column: Column, parts: Sequence[Float[np.ndarray, " _T"]]) -> bool:
-    if column.kind in LABELS:
+    if column.labelled:
         return True
     levels = len(np.unique(np.concatenate(parts)))
     return levels <= FEW or (levels <= MOST_LEVELS and _each_lasts(parts))

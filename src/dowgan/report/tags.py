@@ -73,7 +73,7 @@ def _with_states(figure: go.Figure, column: Column) -> go.Figure:
 
 def _levels(column: Column) -> tuple[object, ...]:
     """The states of a category or a truth value, none of a number."""
-    return (column.levels or (False, True)) if column.kind in ("category", "boolean") else ()
+    return (column.levels or (False, True)) if column.labelled else ()
 
 
 def _over_time(material: Material, name: str, place: int) -> Iterator[Panel]:

@@ -135,7 +135,7 @@ def _column(model: Column, own: Column, cells: Cells) -> Column:
     odd = cells.values[~np.isnan(cells.values) & (model.kind == "boolean") & ~np.isin(cells.values, (0, 1))]
     if len(odd):
         raise DataError(f"Column '{own.name}' holds {odd[0]:g} here and only true or false in the model: make it so.")
-    if model.kind in ("category", "boolean"):
+    if model.labelled:
         return replace(model, dtype=own.dtype if own.missing < 1 else model.dtype, missing=own.missing, null=own.null)
     usual = own.usual or usual_beside(cells.values, model.usual)
     known = ~np.isnan(cells.values) & ~faulty(cells.values, usual)

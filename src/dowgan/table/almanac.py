@@ -50,17 +50,20 @@ LASTS = 3.0  # rows of a mean stretch of one of them, at least
 
 def numbers(column: Column, times: pd.DatetimeIndex) -> np.ndarray:
     """The values [N] of a column that the clock tells, but for dates: numbers, or level numbers of a category."""
-    times = local(column, times)
+    times = local(times, column.zone)
     if column.codes:
         return np.array(column.codes)[CYCLES[column.told][2](times)]
     return NUMBERS[column.told](times) + float(column.value)  # type: ignore[arg-type]
 
 
-def local(column: Column, times: pd.DatetimeIndex) -> pd.DatetimeIndex:
-    """The times by which a column goes: the clock's, or those of its own zone."""
-    if not column.zone:
-        return times
-    return (times if times.tz else times.tz_localize("UTC")).tz_convert(column.zone).tz_localize(None)
+def local(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
+    """The times by which a column goes: those of a zone on its own clocks, or as they are for ""."""
+    return _in_zone(times, zone).tz_localize(None) if zone else times
+
+
+def _in_zone(times: pd.DatetimeIndex, zone: str) -> pd.DatetimeIndex:
+    """Times in a zone; those of none are in UTC."""
+    return (times if times.tz else times.tz_localize("UTC")).tz_convert(zone)
 
 
 def is_text(column: Column) -> bool:
@@ -78,10 +81,9 @@ def find(columns: Sequence[Cells], placed: Layout) -> dict[str, Column]:
         return {}
     times = times_of(placed)
     found: dict[str, Column] = {}
-    for zone in ("", _zone(columns, times)):
-        blank = Column("", "value", "integer", "", zone=zone or "")
-        told = {cells.name: _told(cells, local(blank, times)) for cells in columns if zone is not None}
-        found |= {name: replace(column, zone=zone or "") for name, column in told.items() if column is not None}
+    for zone in dict.fromkeys(("", _zone(columns, times))):
+        told = {cells.name: _told(cells, local(times, zone)) for cells in columns}
+        found |= {name: replace(column, zone=zone) for name, column in told.items() if column is not None}
     left = [c for c in columns if c.name not in found and c.form in ("number", "boolean")]
     if any(len(np.unique(cells.values[~np.isnan(cells.values)])) > 1 for cells in left):
         return found
@@ -146,12 +148,11 @@ def _told(cells: Cells, times: pd.DatetimeIndex) -> Column | None:
     return _following(column, cells.values, times)
 
 
-def _zone(columns: Sequence[Cells], times: pd.DatetimeIndex) -> str | None:
-    """The zone in which a column called hour is that of the times, None if it is that already, or in none."""
-    utc = (times if times.tz else times.tz_localize("UTC")).tz_convert("UTC")
+def _zone(columns: Sequence[Cells], times: pd.DatetimeIndex) -> str:
+    """The zone in which a column called hour is that of the times, "" if it is that already, or in none."""
+    utc = _in_zone(times, "UTC")
     for cells in columns:
-        words = cells.name.lower().replace("_", " ").split()
-        if cells.form != "number" or not cells.whole or not any(word in PARTS["hour"] for word in words):
+        if cells.form != "number" or not cells.whole or not _is_called(cells, "hour"):
             continue
         ahead = (cells.values - times.hour.to_numpy()) % 24
         if np.isnan(ahead).any() or not ahead.any() or len(np.unique(ahead)) > 2:
@@ -162,13 +163,13 @@ def _zone(columns: Sequence[Cells], times: pd.DatetimeIndex) -> str | None:
             return f"Etc/GMT{-east:+d}"
         known = (name for name in sorted(available_timezones()) if "/" in name and not name.startswith("Etc"))
         likely = (zone for zone in (*USUAL, *known) if np.all(utc[few].tz_convert(zone).hour == cells.values[few]))
-        return next((zone for zone in likely if np.all(utc.tz_convert(zone).hour == cells.values)), None)
-    return None
+        return next((zone for zone in likely if np.all(utc.tz_convert(zone).hour == cells.values)), "")
+    return ""
 
 
 def _same(column: Column, cells: Cells, times: pd.DatetimeIndex) -> np.ndarray:
     """Which cells [N] are missing, or as the clock tells them."""
-    own = local(column, times)
+    own = local(times, column.zone)
     if cells.form == "time" or column.told == DATE:
         if cells.times is None:
             return np.zeros(len(cells), bool)
@@ -194,9 +195,13 @@ def _is_part(cells: Cells, name: str, times: pd.DatetimeIndex) -> bool:
     part = NUMBERS[name](times)
     if np.any(cells.values - part != cells.values[0] - part[0]):
         return False
+    return bool(np.any(np.diff(NUMBERS[name](times.unique().sort_values())) < 0)) or _is_called(cells, name)
+
+
+def _is_called(cells: Cells, part: str) -> bool:
+    """Whether a word of a column's name is one for a part of a time."""
     words = cells.name.lower().replace("_", " ").replace("-", " ").split()
-    begins_anew = bool(np.any(np.diff(NUMBERS[name](times.unique().sort_values())) < 0))
-    return begins_anew or any(word in PARTS.get(name, ()) for word in words)
+    return any(word in PARTS.get(part, ()) for word in words)
 
 
 def _following(column: Column, values: np.ndarray, times: pd.DatetimeIndex) -> Column | None:

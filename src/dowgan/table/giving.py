@@ -141,7 +141,7 @@ def told_values(column: Column, clock: Clock, times: pd.Index) -> Any:
     assert isinstance(times, pd.DatetimeIndex)
     if not almanac.is_text(column):
         return restored(column, almanac.numbers(column, times))
-    own = almanac.local(column, times)
+    own = almanac.local(times, column.zone)
     dated = own.normalize() if column.told == almanac.DATE else own
     return clock_values(replace(clock, text_format=column.told), dated, column.dtype)
 
@@ -276,8 +276,8 @@ def refined(schema: Schema, factor: int) -> tuple[Schema, tuple[str, ...]]:
 
 def _tells(schema: Schema) -> bool:
     """Whether the columns that hold the clock together tell each of its times apart."""
-    told = [schema.column(name).told for name in schema.clock.parts]
-    finest = min(1 if "%S" in part else 60 if "%M" in part else _SIZES.get(part, 366 * 86400) for part in told)
+    sizes = (1 if "%S" in part else 60 if "%M" in part else _SIZES.get(part, 366 * 86400) for part in schema.told_parts)
+    finest = min(sizes)
     return schema.clock.divide == 1 and _seconds(schema.clock) % finest == 0
 
 

@@ -63,6 +63,11 @@ class Column:
     usual: tuple[float, float] | None = None
 
     @property
+    def labelled(self) -> bool:
+        """Whether it holds labels or truth values, and the numbers of these stand for them."""
+        return self.kind in ("category", "boolean")
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """What a user calls its levels, and the values of a boolean; none where there are neither."""
         return tuple(map(str, self.levels)) or (("False", "True") if self.kind == "boolean" else ())
@@ -157,7 +162,7 @@ class Schema:
     @property
     def labels(self) -> tuple[tuple[str, ...], ...]:
         """What the level numbers of each channel stand for, empty for numbers."""
-        return tuple(c.labels if c.kind in ("category", "boolean") else () for c in self.channels)
+        return tuple(c.labels if c.labelled else () for c in self.channels)
 
     @property
     def run_names(self) -> tuple[str, ...]:
@@ -181,14 +186,18 @@ class Schema:
         found = {text.name: unit for text, unit in zip(self.source.texts, units, strict=False)}
         return found.get(name, "").strip().strip("-")
 
+    @property
+    def told_parts(self) -> tuple[str, ...]:
+        """What each of the columns tells that hold the clock together."""
+        return tuple(self.column(name).told for name in self.clock.parts)
+
     def typed(self, value: str | int | float) -> Any:
         """A clock value that a user gave, with day and month in the order in which the table's columns have them.
 
         Raises:
             OptionError: it cannot be read as a value of the clock.
         """
-        told = [self.column(name).told for name in self.clock.parts]
-        formats = " ".join(text_format for text_format in told if "%" in text_format)
+        formats = " ".join(text_format for text_format in self.told_parts if "%" in text_format)
         return replace(self.clock, text_format=self.clock.text_format or formats or None).typed(value)
 
     def refuse_taken(self, *names: str) -> None:

@@ -12,6 +12,8 @@ from dowgan.table.schema import Column, Schema, Table, is_missing
 _KINDS = {"float": "number", "integer": "whole number", "boolean": "true or false"}
 _ROLES = {"run": "run", "condition": "condition", "time": "time", "value": ""}
 
+WITHOUT_A_YEAR = {"month", "day", "hour", "minute", "second"}  # what the columns of a clock may tell that has none
+
 
 @dataclass(frozen=True)
 class Line:
@@ -52,10 +54,8 @@ def clock_line(table: Table) -> str:
     first = min(run.start for run in table.runs)
     step = f"{clock.step}" + (f" / {clock.divide}" if clock.divide > 1 else "")
     extra = [text for text in (clock.tz, clock.text_format) if text]
-    told = [table.schema.column(name).told for name in clock.parts]
-    extra += (
-        ["some year, as none is told"] if told and set(told) <= {"month", "day", "hour", "minute", "second"} else []
-    )
+    if clock.parts and {*table.schema.told_parts} <= WITHOUT_A_YEAR:
+        extra.append("some year, as none is told")
     return f"{clock.called}, step {step}, {_shown(first)} to {_shown(last)}" + (
         f" ({', '.join(extra)})" if extra else ""
     )
