@@ -211,7 +211,9 @@ def test_dates_with_the_number_of_the_hour_beside_them(name: str, first: int) ->
     assert model.generate(given=given)["date"].tolist() == ["03/02/2025"] * 2
 
 
-@pytest.mark.parametrize(("zone", "own"), [("America/New_York", ""), ("Etc/GMT-3", ""), ("Etc/UTC", "Europe/Berlin")])
+@pytest.mark.parametrize(
+    ("zone", "own"), [("America/New_York", ""), ("UTC+03:00", ""), ("UTC-05:00", ""), ("Etc/UTC", "Europe/Berlin")]
+)
 def test_hours_of_another_zone_are_told_too(zone: str, own: str) -> None:
     """Times in UTC or of a place, and beside them month, day and hour of another one, which has summer time or not."""
     times = pd.date_range("2013-01-01 06:00", periods=4_000, freq="h", tz=own or "UTC")

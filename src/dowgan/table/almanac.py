@@ -160,7 +160,7 @@ def _zone(columns: Sequence[Cells], times: pd.DatetimeIndex) -> str:
         few = np.unique([0, len(times) - 1, *np.flatnonzero(np.diff(ahead)), *np.flatnonzero(np.diff(ahead)) + 1])
         if len(few) == 2:  # no clocks changed
             east = round(float((cells.values - utc.hour.to_numpy())[0] + 11) % 24 - 11)
-            return f"Etc/GMT{-east:+d}"
+            return f"UTC{east:+03d}:00"
         known = (name for name in sorted(available_timezones()) if "/" in name and not name.startswith("Etc"))
         likely = (zone for zone in (*USUAL, *known) if np.all(utc[few].tz_convert(zone).hour == cells.values[few]))
         return next((zone for zone in likely if np.all(utc.tz_convert(zone).hour == cells.values)), "")
