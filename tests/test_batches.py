@@ -9,8 +9,9 @@ from dowgan.batches import by_place
 from dowgan.covariances import parts_of
 from dowgan.errors import OptionError
 from dowgan.falling import find_falling
-from dowgan.model import Past, segments
+from dowgan.model import Past
 from dowgan.setpoints import fit_setpoints
+from dowgan.spells import spells_of
 from dowgan.table import read
 from dowgan.trajectories import fit_trajectories
 
@@ -275,7 +276,7 @@ def test_states_that_drift_along_runs_go_with_the_place_and_others_do_not() -> N
             for _ in range(int(rng.integers(11, 20))):
                 course += [level] * 10
                 level = int(np.clip(level + rng.choice([-1, 0, 1], p=[down, 0.7 - down, 0.3]), 0, 4))
-            parts = segments(np.array(course))
+            parts = spells_of(np.array(course))
             nothing = np.empty((len(parts), 0))
             out.append(Past((), 0, 0, len(course), parts, np.empty((0, 1)), np.zeros(1), nothing))
         return out

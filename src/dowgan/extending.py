@@ -16,8 +16,9 @@ from dowgan.plan import succession
 from dowgan.rng import CHUNK, Streams
 from dowgan.sampling import path_normals
 from dowgan.solver import Solver
+from dowgan.spells import lasting
 from dowgan.steering import Stretches, steers, stretches
-from dowgan.stretch import Stretch, borders
+from dowgan.stretch import Stretch
 from dowgan.table import Run, Table
 from dowgan.trajectories import Part
 from dowgan.verbs import Rows, extend, rows_after
@@ -129,7 +130,7 @@ class Extender:
         aims = self._aims(history, len(regime), count, streams, number)
         decoded = self._decoded(history, ahead, regime, courses, likes, aims, streams, number)
         if courses and steers(model):
-            rng, level, now = streams.numpy(f"steered/{number}"), self._level(history), self._now(stretch)
+            rng, level, now = streams.numpy(f"steered/{number}"), self._level(history), lasting(stretch.regime)
             both = zip(courses, decoded[1:], strict=True)
             besides = [self._stretches.beside(model.stocks[0], course, values) for course, values in both]
             courses = [self._stretches.steer(len(regime), level, rng, now, beside) for beside in besides]
@@ -205,11 +206,6 @@ class Extender:
         stock, last = self.model.stocks[0], last_known(history.rises.values)
         return float(last[stock.column] + (stock.net(last[None])[0] if stock.lag else 0.0))
 
-    @staticmethod
-    def _now(stretch: Stretch) -> tuple[int, int]:
-        """The last regime, and for how many rows it has lasted."""
-        return int(stretch.regime[-1]), len(stretch.regime) - int(borders(stretch.regime)[-2])
-
     def _told(
         self, history: History, regime: np.ndarray, added: np.ndarray, like: Part | None, aims: np.ndarray
     ) -> np.ndarray:
@@ -250,12 +246,12 @@ class Extender:
         if not regimes.found or not others or not np.isnan(ahead.given[:, others]).all():
             return []
         model, every = self.model, regimes.of_kind(int(regime[0]))
-        at, now, rows = stretch.position + len(stretch.values), self._now(stretch), len(regime)
+        at, rows = stretch.position + len(stretch.values), len(regime)
         if steers(model):
-            level = self._level(history)
+            level, now = self._level(history), lasting(stretch.regime)
             return [self._stretches.steer(rows, level, rng, now) for _ in range(count)]
         follow = succession(model, every)
-        drawn = [follow.draw(rows, at, rng, now) for _ in range(count)]
+        drawn = [follow.goes_on(stretch.regime, rows, at, rng) for _ in range(count)]
         known_ahead = regimes.scheduled or regimes.named
         return [regimes.with_given(course, ahead.given) for course in drawn] if known_ahead else drawn
 

@@ -13,6 +13,7 @@ from jaxtyping import Float, Int
 
 from dowgan.again import Again
 from dowgan.alarms import Alarm, Limit
+from dowgan.apart import Apart, find_apart
 from dowgan.calibrate import Calibration
 from dowgan.channels import Channels
 from dowgan.codes import Code
@@ -40,12 +41,12 @@ from dowgan.relations import End, Relations
 from dowgan.response import Response
 from dowgan.season import Season
 from dowgan.setpoints import Setpoints
-from dowgan.spells import Spells, Stay
+from dowgan.spells import Spells, Stay, spells_of
 from dowgan.stages import Stages
 from dowgan.standing import Standing
 from dowgan.states import Rest, Sides, filled
 from dowgan.stocks import Stock
-from dowgan.stretch import borders
+from dowgan.stretch import MANY_RUNS
 from dowgan.succession import Timetable, find_timetable
 from dowgan.sums import Sum
 from dowgan.table.schema import Run, Schema, Table
@@ -207,8 +208,18 @@ class Model:
     @cached_property
     def timetable(self) -> Timetable | None:
         """What the clock tells of the regimes of the fitted table."""
+        if self.apart is not None:
+            return self.apart.timetable([past.course for past in self.past])
         courses = [(past.offset, past.course) for past in self.past]
         return find_timetable(courses, len(self.channels.regimes), self.table_schema.clock.cycles())
+
+    @cached_property
+    def apart(self) -> Apart | None:
+        """The states that the clock tells beside others that go their own way, None if there are none or many runs."""
+        if len(self.past) >= MANY_RUNS or self.stocks:
+            return None
+        courses = [(past.offset, past.course) for past in self.past]
+        return find_apart(courses, self.channels.regimes.levels, self.table_schema.clock.cycles())
 
     @cached_property
     def table_schema(self) -> Schema:
@@ -324,16 +335,10 @@ KINDS: dict[str, type] = {
 }
 
 
-def segments(regime: Int[np.ndarray, " T"]) -> Int[np.ndarray, "S 2"]:
-    """Return (regime, rows) of each stretch of equal regimes."""
-    edges = borders(regime)
-    return np.stack([regime[edges[:-1]], np.diff(edges)], axis=1).astype(np.int64)
-
-
 def past_of(run: Run, schema: Schema, regime: Int[np.ndarray, " T"], tail: int, stocks: Sequence[Stock] = ()) -> Past:
     """Return what a model keeps of a run."""
     kept = run.values[len(run.values) - min(tail, len(run.values)) :]
-    start, first, parts = schema.clock.encode(run.start), first_or_none(run.values), segments(regime)
+    start, first, parts = schema.clock.encode(run.start), first_or_none(run.values), spells_of(regime)
     begun = np.cumsum(parts[:, 1]) - parts[:, 1]
     levels = [filled(run.values[:, stock.column])[np.maximum(begun + stock.lag - 1, 0)] for stock in stocks]
     begins = np.stack(levels, axis=1) if levels else np.empty((len(parts), 0))

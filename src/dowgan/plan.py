@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
+from dowgan.apart import ByChance
 from dowgan.batches import Batches, by_place, come_once, kin, with_labels
 from dowgan.conditions import chosen_regimes, level_of
 from dowgan.errors import OptionError
@@ -74,8 +75,12 @@ class Plan:
         return replace(self, regime=regime, before=regime[:0], after=regime[:0])
 
 
-def succession(model: Model, allowed: Bool[np.ndarray, " R"]) -> Timetable | Spells:
+def succession(model: Model, allowed: Bool[np.ndarray, " R"]) -> Timetable | Spells | ByChance:
     """Return what courses of the regimes that may occur are drawn from: the clock, if it tells them and all may."""
+    if model.apart is not None:
+        apart = model.apart.by_chance([past.course for past in model.past], allowed)
+        if apart is not None:
+            return apart
     if model.timetable is not None and allowed.all():
         return model.timetable
     return find_spells([past.regime for past in model.past], allowed, few=len(model.past) < MANY_RUNS)
@@ -220,7 +225,7 @@ def _of_kind(model: Model, allowed: Bool[np.ndarray, " R"], regime: int) -> Bool
 
 def _drawn(
     model: Model,
-    follow: Timetable | Spells,
+    follow: Timetable | Spells | ByChance,
     own: Past,
     rows: int,
     at: int,

@@ -14,7 +14,7 @@ from jaxtyping import Float, Int
 
 from dowgan.courses import resolution, rounded, tolerance_of
 from dowgan.lengths import together
-from dowgan.spells import Spell, Spells, find_spells
+from dowgan.spells import Spells, find_spells, spells_of
 from dowgan.stretch import MANY_RUNS, borders, times_at
 from dowgan.succession import Timetable, find_timetable
 from dowgan.table.schema import Column, Run
@@ -140,14 +140,15 @@ class Driven:
         """
         out = np.empty((rows, len(self.ramps)))
         for driver in self.drivers:
-            now: Spell | None = None
             if so_far is not None:
                 aims = np.stack([self.ramps[n].aims(so_far[:, self.ramps[n].place]) for n in driver.numbers], axis=1)
-                course = driver.nearest(aims)
-                now = int(course[-1]), len(course) - int(borders(course)[-2])
+                course = driver.follow.goes_on(driver.nearest(aims), rows, position, rng)
             elif isinstance(driver.follow, Spells):
                 now = int(rng.choice(len(driver.share), p=driver.share)), 0
-            out[:, list(driver.numbers)] = driver.settings[driver.follow.draw(rows, position, rng, now)]
+                course = driver.follow.draw(rows, position, rng, now)
+            else:
+                course = driver.follow.draw(rows, position, rng)
+            out[:, list(driver.numbers)] = driver.settings[course]
         return out
 
     def along(self, aims: Float[np.ndarray, "T K"], known: Float[np.ndarray, "T C"]) -> Float[np.ndarray, "T K"]:
@@ -189,7 +190,7 @@ def _with_drivers(ramps: Sequence[Ramp], runs: Sequence[Run], cycles: Sequence[i
         parts = np.split(codes.reshape(-1), np.cumsum([len(part) for part in aims])[:-1])
         courses = list(zip([run.offset for run in runs], parts, strict=True))
         follow = find_timetable(courses, len(settings), cycles) or find_spells(
-            [np.stack([part[borders(part)[:-1]], np.diff(borders(part))], axis=1) for part in parts],
+            [spells_of(part) for part in parts],
             np.ones(len(settings), dtype=bool),
             few=True,
         )

@@ -15,6 +15,8 @@ import numpy as np
 from jaxtyping import Bool, Float, Int
 from scipy.special import gammaln, ndtr, ndtri
 
+from dowgan.stretch import borders
+
 PRIORS = (0.1, 1.0, 10.0)  # changes as which what is frequent may count beside what followed
 KERNEL = 0.5  # width of a kernel about one spell, as a share of the spread of lengths; about more by their fifth root
 LEAST = 1e-9  # chance, below which none is known
@@ -23,6 +25,17 @@ FEW = 5  # whole spells, from which they tell that all lengths are multiples, an
 SPREAD = 0.5  # of the logarithm of lengths, as long as they do not
 
 Spell = tuple[int, int]  # a regime, and for how many rows
+
+
+def spells_of(course: Int[np.ndarray, " T"]) -> Int[np.ndarray, "S 2"]:
+    """Return the spells of a course of regimes."""
+    edges = borders(course)
+    return np.stack([course[edges[:-1]], np.diff(edges)], axis=1).astype(np.int64)
+
+
+def lasting(course: Int[np.ndarray, " T"]) -> Spell:
+    """Return the last spell of a course."""
+    return int(course[-1]), len(course) - int(borders(course)[-2])
 
 
 @dataclass(frozen=True)
@@ -72,6 +85,12 @@ class Spells:
     first: Spell
     chance: Float[np.ndarray, "R R"]
     stays: tuple[Stay, ...]
+
+    def goes_on(
+        self, course: Int[np.ndarray, " B"], rows: int, position: int, rng: np.random.Generator
+    ) -> Int[np.ndarray, " T"]:
+        """Return the regimes of rows behind a course; position is that of the first of them on the clock."""
+        return self.draw(rows, position, rng, lasting(course))
 
     def draw(
         self, rows: int, position: int, rng: np.random.Generator, now: Spell | None = None

@@ -15,7 +15,7 @@ from itertools import pairwise
 import numpy as np
 from jaxtyping import Bool, Float, Int
 
-from dowgan.spells import Spell
+from dowgan.spells import Spell, lasting
 from dowgan.waves import DAYS, Span, days_off
 
 CYCLES = 4  # of a period, at least
@@ -56,11 +56,21 @@ class Timetable:
     def period(self) -> int:
         return len(self.chance)
 
+    def at(self, phases: Int[np.ndarray, " P"]) -> "Timetable":
+        """Return what holds at some phases, one after another."""
+        return Timetable(self.chance[phases % self.period], self.share[phases % self.period])
+
     @cached_property
     def _lasting(self) -> Float[np.ndarray, "F R"]:
         """Minus the logarithm of the chance that no regime changes from the first phase up to each."""
         stays = np.clip(np.einsum("frr->fr", self.chance), NEVER, 1 - NEVER)
         return np.cumsum(-np.log(stays), axis=0)
+
+    def goes_on(
+        self, course: Int[np.ndarray, " B"], rows: int, position: int, rng: np.random.Generator
+    ) -> Int[np.ndarray, " T"]:
+        """Return the regimes of rows behind a course; position is that of the first of them on the clock."""
+        return self.draw(rows, position, rng, lasting(course))
 
     def draw(
         self, rows: int, position: int, rng: np.random.Generator, now: Spell | None = None

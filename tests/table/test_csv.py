@@ -221,6 +221,17 @@ def test_good_and_bad_are_labels_where_no_numbers_are(tmp_path: Path) -> None:
     assert round_trip(put(tmp_path, text)).schema.column("q").levels == ("Bad", "Good")
 
 
+def test_none_is_a_label_among_labels_and_missing_elsewhere(tmp_path: Path) -> None:
+    rows = [
+        f"{i},{'High' if i % 4 == 0 else 'None'},{'None' if i % 3 == 0 else i % 2 > 0},{i if i % 5 else 'None'}\n"
+        for i in range(20)
+    ]
+    schema = round_trip(put(tmp_path, "t,alarm,ok,x\n" + "".join(rows))).schema
+    assert schema.column("alarm").levels == ("High", "None")
+    assert (schema.column("ok").kind, schema.column("ok").missing) == ("boolean", 0.35)
+    assert (schema.column("x").kind, schema.column("x").missing) == ("integer", 0.2)
+
+
 def test_day_first_is_told_from_month_first_by_the_step(tmp_path: Path) -> None:
     days = "date,x\n" + "".join(f"0{i}/01/2020,{i}\n" for i in range(1, 10))
     table = read(put(tmp_path, days))

@@ -3,15 +3,9 @@
 import numpy as np
 import pytest
 
-from dowgan.spells import find_spells
-from dowgan.stretch import borders
+from dowgan.spells import find_spells, spells_of
 
 EVERY = np.ones(3, dtype=bool)
-
-
-def spells_of(course: np.ndarray) -> np.ndarray:
-    edges = borders(course)
-    return np.stack([course[edges[:-1]], np.diff(edges)], axis=1)
 
 
 def recipe(rounds: int) -> np.ndarray:

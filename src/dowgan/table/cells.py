@@ -15,6 +15,7 @@ from dowgan.errors import DataError
 from dowgan.table.schema import MOST_DECIMALS, CellText, Style
 
 NULLS = ("", "nan", "na", "null", "#n/a", "n/a", "#na", "<na>", "none", "nat")  # missing in any column
+NONE = "none"  # but in a column of labels: no alarm, no product
 STATUS = (  # missing in a column of numbers: words that plant historians write in place of a value
     *NULLS, "-", "--", "?", "bad", "bad input", "bad data", "bad quality", "i/o timeout", "no data", "no result",
     "no value", "shutdown", "pt created", "scan off", "comm fail", "over range", "under range", "calc failed",
@@ -244,16 +245,19 @@ def refuse_infinite(name: str, values: np.ndarray) -> None:
 
 def _labels(name: str, cells: pa.Array, lower: pa.Array, quoted: bool) -> Cells:
     missing = pc.is_in(lower, value_set=pa.array(NULLS))
+    words = pc.drop_null(pc.unique(pc.if_else(missing, None, cells))).to_pylist()
+    truths = next((pair for pair in _TRUTHS if len(words) <= 2 and {*words} <= {*pair}), None)
+    if truths is None:
+        missing = pc.and_not(missing, pc.equal(lower, NONE))
     null = next(iter(Counter(pc.filter(cells, missing).to_pylist()).most_common(1)), ("", 0))[0]
     trimmed = pc.utf8_trim_whitespace(cells)
     if not pc.any(pc.match_substring_regex(trimmed, r"^\D")).as_py():  # padded times; padded labels stay as they are
         cells = trimmed
     coded = pc.dictionary_encode(pc.if_else(missing, None, cells))
     levels, codes = sort_levels(coded.dictionary.to_pylist(), coded.indices)
-    words = next((pair for pair in _TRUTHS if len(levels) <= 2 and {*levels} <= {*pair}), None)
-    text = CellText(name, None, "trim", quoted, null, words)
-    if words is not None:
-        codes = codes + (levels == (words[1],))
+    text = CellText(name, None, "trim", quoted, null, truths)
+    if truths is not None:
+        codes = codes + (levels == (truths[1],))
         dtype = "boolean" if np.isnan(codes).any() else "bool"
         return Cells(name, "boolean", codes, dtype, text=text, null="NA")
     return Cells(name, "text", codes, TEXT, levels=levels, text=text)
