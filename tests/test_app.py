@@ -285,7 +285,7 @@ def test_a_saved_model_is_opened_again_without_a_table_and_with_one(
 
 
 def test_the_report_inside(visit: Visit, table: pd.DataFrame, home: Path, tmp_path: Path) -> None:
-    dowgan.Synthesizer("prior").fit(home / "counts.csv").save(tmp_path / "quick.dowgan")
+    dowgan.Synthesizer("prior", {"calibrated": False}).fit(home / "counts.csv").save(tmp_path / "quick.dowgan")
     visit.upload(home / "counts.csv")
     visit.open_model(tmp_path / "quick.dowgan", "quick.dowgan: recipe prior")
     panel = visit.tab("Report")
@@ -370,7 +370,7 @@ def test_a_desk_takes_no_path_from_a_name_and_leaves_nothing() -> None:
 
 
 def test_a_desk_opens_models_and_says_in_one_line_what_is_none(tmp_path: Path) -> None:
-    model = dowgan.Synthesizer("prior").fit(waves(120))
+    model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(waves(120))
     model.save(tmp_path / "model")
     whole = (tmp_path / "model").read_bytes()
     desk = Desk()

@@ -161,7 +161,7 @@ def test_constants_count_by_the_place_also_in_a_coarser_table() -> None:
         grown = feed * np.linspace(0, 1, 41) ** 2 + rng.normal(0, 0.01, 41)
         parts.append(pd.DataFrame({"batch": f"B{number:02d}", "feed": feed, "grown": grown.round(3)}))
     batches = pd.concat(parts, ignore_index=True)
-    model = dowgan.Synthesizer("prior", runs=["batch"]).fit(batches)
+    model = dowgan.Synthesizer("prior", {"calibrated": False}, runs=["batch"]).fit(batches)
     assert "'grown' goes with what is a run's own: 'feed'" in model.model_.rules
     fine = model.densify(batches[batches.index % 41 % 2 == 0].reset_index(drop=True), factor=2)
     assert np.abs(fine["grown"] - batches["grown"]).max() < 0.08
@@ -205,7 +205,7 @@ def reactions() -> pd.DataFrame:
 
 @pytest.fixture(scope="module")
 def reactor_model(reactions: pd.DataFrame) -> dowgan.Synthesizer:
-    return dowgan.Synthesizer("prior", runs=["batch"]).fit(reactions)
+    return dowgan.Synthesizer("prior", {"calibrated": False}, runs=["batch"]).fit(reactions)
 
 
 def test_a_batch_keeps_its_own_set_point(reactions: pd.DataFrame, reactor_model: dowgan.Synthesizer) -> None:

@@ -107,6 +107,7 @@ def bench(script: str, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.long
 def test_quick_study_measures_and_writes_its_page(tmp_path: Path) -> None:
     done = bench("founding.py", "--quick", "-o", str(tmp_path))
     assert done.returncode == 0, done.stderr

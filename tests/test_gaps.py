@@ -68,7 +68,7 @@ def test_a_growth_curve_is_generated_as_one() -> None:
 def test_a_trend_that_has_ended_does_not_draw_what_is_filled_in() -> None:
     rng = np.random.default_rng(6)
     whole = wander(rng, 0.8) - 0.1 * np.minimum(np.arange(ROWS), 60)
-    model = dowgan.Synthesizer("prior").fit(hourly(x=whole).iloc[:60])
+    model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(hourly(x=whole).iloc[:60])
     late = hourly(x=whole).iloc[60:161]
     fine = model.densify(late.iloc[::4], factor=4)["x"].to_numpy()
     plain = np.interp(np.arange(len(fine)), np.arange(0, len(fine), 4), late["x"].iloc[::4])
@@ -84,7 +84,7 @@ def test_densify_does_not_guess_when_a_setpoint_was_switched() -> None:
         for t in range(1, ROWS):
             level[t] = level[t - 1] + (setpoint[t] - level[t - 1]) / 15
         frame = hourly(sp=setpoint, pv=(level + 0.2 * rng.standard_normal(ROWS)).round(2))
-        model = dowgan.Synthesizer("prior", conditions=["sp"]).fit(frame.iloc[:700])
+        model = dowgan.Synthesizer("prior", {"calibrated": False}, conditions=["sp"]).fit(frame.iloc[:700])
         late = frame.iloc[700:1_189]
         fine = model.densify(late.iloc[::4], factor=4)["pv"].to_numpy()
         plain = np.interp(np.arange(len(fine)), np.arange(0, len(fine), 4), late["pv"].iloc[::4])

@@ -95,7 +95,9 @@ def test_a_sample_is_taken_at_the_same_hours_as_in_the_table() -> None:
 
 def test_an_extended_sample_stands_until_the_next() -> None:
     frame = plant().drop(columns=["grade", "setpoint"])
-    model = dowgan.Synthesizer("prior").fit(frame.iloc[:596])  # two more rows of the last sample are known to come
+    model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(
+        frame.iloc[:596]
+    )  # two more rows of the last sample are known to come
     ahead = model.extend(steps=40, paths=20)
     for path in (ahead.median["lab"].to_numpy(), *ahead.runs[0][:, :, 1]):
         assert (path[:4] == frame["lab"].iloc[595]).all()
@@ -110,7 +112,7 @@ def test_paths_stand_on_from_where_the_table_ends_as_often_as_it_stood() -> None
         sent[t] = level[t] if abs(level[t] - sent[t - 1]) > 1.5 else sent[t - 1]
     kept = np.maximum.accumulate(np.where(rng.random(len(level)) < 0.2, np.arange(len(level)), 0))
     frame = pd.DataFrame({"level": level, "held": level[kept], "sent": sent}).round(3)
-    model = dowgan.Synthesizer("prior").fit(frame)
+    model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(frame)
     paths, few = (model.extend(steps=120, paths=count).runs[0] for count in (60, 20))
     assert (paths[:20] == few).all()
     for place, name in ((1, "held"), (2, "sent")):
@@ -212,7 +214,7 @@ def test_samples_keep_their_changes_where_windows_are_calibrated() -> None:
 
 def test_samples_between_given_rows_are_known_where_hours_are() -> None:
     frame = plant().drop(columns=["grade", "setpoint"])
-    model = dowgan.Synthesizer("prior").fit(frame)
+    model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(frame)
     given = frame.iloc[1:598:4]  # samples come at whole sixes of rows, none of them given but by chance
     assert model.densify(given, factor=4)["lab"].tolist() == frame["lab"].iloc[1:598].tolist()
 

@@ -73,7 +73,7 @@ def test_hourly_weather_bends_at_whole_hours_and_on_whole_values(weather: pd.Dat
 
 
 def test_densified_weather_runs_straight_between_the_hours_that_came(weather: pd.DataFrame) -> None:
-    model = dowgan.Synthesizer("prior").fit(weather)
+    model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(weather)
     hourly, tens = weather.iloc[:601:6], weather.iloc[:601]
     fine = model.densify(hourly, factor=6)
     for name in ("outside", "wind"):
@@ -86,7 +86,7 @@ def test_densified_weather_runs_straight_between_the_hours_that_came(weather: pd
 
 
 def test_extended_weather_bends_at_whole_hours(weather: pd.DataFrame) -> None:
-    model = dowgan.Synthesizer("prior").fit(weather.iloc[:1_503])
+    model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(weather.iloc[:1_503])
     ahead = model.extend(steps=40, paths=20)
     for path in (ahead.median["outside"].to_numpy(), *ahead.runs[0][:, :, 1]):
         whole = np.concatenate([weather["outside"].iloc[1_494:1_503], path])

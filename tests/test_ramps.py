@@ -62,7 +62,7 @@ def test_an_extension_goes_on_with_the_ramp_that_is_under_way(model: dowgan.Synt
 
 
 def test_paths_go_to_other_settings_where_the_set_point_is_no_condition() -> None:
-    found = dowgan.Synthesizer("prior", random_state=0).fit(boiler())
+    found = dowgan.Synthesizer("prior", {"calibrated": False}, random_state=0).fit(boiler())
     paths = found.extend(steps=400, paths=30).paths["sp"].to_numpy().reshape(30, 400)
     assert np.abs(np.diff(paths, axis=1)).max() < RATE + 1e-9
     assert len(np.unique(paths[:, -1])) > 2

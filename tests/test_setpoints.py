@@ -130,7 +130,7 @@ def test_a_set_point_that_the_table_never_had_stays_what_it_is() -> None:
     rng = np.random.default_rng(3)
     point = np.repeat(rng.choice([95.0, 100.0], 30), 40)
     frame = pd.DataFrame({"point": point, "value": (point + rng.normal(0, 0.4, len(point))).round(2)})
-    model = dowgan.Synthesizer("prior").fit(frame)
+    model = dowgan.Synthesizer("prior", {"calibrated": False}).fit(frame)
     assert "'point' is a state of its own" in model.model_.rules
     end = pd.DataFrame({"point": 107.0, "value": 107 + rng.normal(0, 0.4, 60).round(2)})
     end.loc[:19, ["point", "value"]] -= 7

@@ -126,7 +126,7 @@ def test_a_densified_number_changes_sides_in_the_middle_of_a_gap() -> None:
     on = (frame["power"] > 100).astype(float)
     frame["heat"] = (30 + 20 * on.ewm(span=30).mean() + rng.normal(0, 0.3, ROWS)).round(1)
     coarse = frame.iloc[:401:4].reset_index(drop=True)
-    fine = Synthesizer("prior", random_state=0).fit(frame).densify(coarse, factor=4)
+    fine = Synthesizer("prior", {"calibrated": False}, random_state=0).fit(frame).densify(coarse, factor=4)
     power, truth = fine["power"].to_numpy(), frame["power"].to_numpy()[:401]
     given = coarse["power"].to_numpy()
     for place in np.flatnonzero(np.diff((given > 100).astype(int))):
@@ -142,7 +142,7 @@ def test_a_meter_that_stands_while_a_pump_does_hides_no_state_between_given_rows
     """What each row adds to a total is not known there, and must not speak for the state that the pump is in."""
     frame = compressor(np.random.default_rng(7)).drop(columns="faults")
     frame["gas"] = (1_200 + np.where(frame["power"] > 100, frame["power"] / 9.5, 0).cumsum()).round(1)
-    model = Synthesizer("prior", random_state=0).fit(frame)
+    model = Synthesizer("prior", {"calibrated": False}, random_state=0).fit(frame)
     assert "'gas' rests at 0 for a while" in model.model_.rules
     coarse = frame.iloc[:401:4].reset_index(drop=True)
     fine = model.densify(coarse, factor=4)["power"].to_numpy()
@@ -313,7 +313,7 @@ def test_a_piston_is_densified_along_its_ramps() -> None:
     frame = pd.DataFrame({"time": pd.date_range("2025-01-01", periods=len(piston), freq="s")})
     frame["piston"], frame["heat"] = piston, (70 + rng.standard_normal(len(piston)).cumsum() / 9).round(2)
     coarse = frame[::2].reset_index(drop=True)
-    model = Synthesizer("prior", random_state=0).fit(coarse)
+    model = Synthesizer("prior", {"calibrated": False}, random_state=0).fit(coarse)
     rests = {state.place: state.ramps for state in model.model_.channels.regimes.states if isinstance(state, Rest)}
     assert rests == {0: True}
     finer = model.densify(coarse, factor=2)
@@ -332,5 +332,5 @@ def test_a_lot_that_stands_is_not_settled_by_a_few_trials_within_it() -> None:
     frame["trial"] = np.where(trial == 1, "yes", "no")
     frame["lot"] = np.repeat(rng.normal(5, 1, 12).round(3), 100)
     frame["temp"] = (20 + lfilter([1.0], [1.0, -0.9], rng.standard_normal(rows))).round(2)
-    model = Synthesizer("prior", random_state=0).fit(frame)
+    model = Synthesizer("prior", {"calibrated": False}, random_state=0).fit(frame)
     assert np.isnan(model.model_.channels.regimes.settled).all()

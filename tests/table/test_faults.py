@@ -88,7 +88,7 @@ def test_another_way_to_run_is_no_fault() -> None:
     """A table at quite another level than the one with a fault that was fitted keeps its values in what is known."""
     frame = plant()
     frame.loc[100, "temp"] = -273.15
-    model = dowgan.Synthesizer("prior", random_state=0).fit(frame)
+    model = dowgan.Synthesizer("prior", {"calibrated": False}, random_state=0).fit(frame)
     table = read(plant().assign(temp=lambda x: x["temp"] + 500), schema=model.schema)
     assert not any(run.faults for run in table.runs)
     assert table.runs[0].values[:, 0].min() > 500
