@@ -231,6 +231,26 @@ def test_a_lost_week_is_named() -> None:
     assert any(f["kind"] == "rhythm 7" for f in find([real], [lost], ["sold"], (7,)))
 
 
+def pump_and_temperature(hours: np.ndarray, seed: int) -> np.ndarray:
+    """By the hour of the day: a pump that runs from six to six but for a row now and then, and a daily course."""
+    rng = np.random.default_rng(seed)
+    on = (hours % 24 >= 6) & (hours % 24 < 18)
+    on ^= rng.random(len(hours)) < 0.01
+    flow = np.where(on, 10 + rng.normal(0, 1, len(hours)), 0.0)
+    return np.column_stack([flow, np.sin(2 * np.pi * hours / 24) + rng.normal(0, 0.3, len(hours))])
+
+
+def test_what_comes_at_wrong_hours_is_named_wherever_a_table_begins() -> None:
+    hours, names = np.arange(20 * 24), ["flow", "temperature"]
+    real, later = pump_and_temperature(hours, 1), pump_and_temperature(hours + 5, 2)
+    assert find([real], [later], names, (24,), begun=([0], [5])) == []
+    found = {f["kind"]: f for f in find([real], [later], names, (24,), begun=([0], [0]))}
+    assert found["hours"]["tag"] == "flow"
+    assert found["hours"]["fake"] > 0.3 > 0.05 > found["hours"]["real"]
+    assert found["clock"]["tag"] == "temperature"
+    assert {f["mark"] for f in found.values()} == {"bad"}
+
+
 def test_gaps_do_not_loosen_ties() -> None:
     gaps = np.random.default_rng(11).random(HELD.shape) < 0.4
     for sides in ((np.where(gaps, np.nan, REAL), HELD), (REAL, np.where(gaps, np.nan, HELD))):

@@ -118,6 +118,19 @@ def test_compare_judges_any_table_and_sets_the_exit_code(tmp_path: Path, capsys:
     assert {j["mark"] for j in verdict} >= {"bad"}
 
 
+def test_hours_are_compared_by_the_clock_of_both_tables() -> None:
+    def plant(start: str, seed: int) -> pd.DataFrame:
+        times = pd.date_range(start, periods=14 * 24, freq="h")
+        rng = np.random.default_rng(seed)
+        on = (times.hour >= 6) & (times.hour < 18)
+        return pd.DataFrame({"time": times, "flow": np.where(on, 10 + rng.normal(0, 1, len(times)), 0).round(2)})
+
+    real, later = plant("2024-03-04", 1), plant("2024-05-01 17:00", 2)
+    assert compare(real, later).holds("good")
+    moved = compare(real, later.assign(time=later["time"] + pd.Timedelta("7h")))
+    assert [j.measure for j in moved.verdict if j.tag == "flow"] == ["hours"]
+
+
 def test_notebooks_get_words_and_figures_and_nothing_is_printed(
     frame: pd.DataFrame, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -3,12 +3,13 @@
 Arrays in, plain data out.
 """
 
-from dowgan.evaluate.generation import judge_generation
+from dowgan.evaluate.generation import Begun, judge_generation
 from dowgan.evaluate.paired import Ahead, Dense, judge_densify, judge_extend
 from dowgan.evaluate.verdict import Judgement, generation_verdict, paired_verdict
 
 __all__ = [
     "Ahead",
+    "Begun",
     "Dense",
     "Judgement",
     "generation_verdict",

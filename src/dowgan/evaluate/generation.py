@@ -18,7 +18,7 @@ from dowgan.evaluate.copying import judge_copying
 from dowgan.evaluate.findings import find_traits
 from dowgan.evaluate.plain import known_mean, plain
 from dowgan.evaluate.sides import Finding, block_count
-from dowgan.evaluate.told import untold
+from dowgan.evaluate.told import off_the_clock, untold
 from dowgan.evaluate.traits import joined
 from dowgan.evaluate.values import few_levels, find_values
 from dowgan.evaluate.verdict import ALARM, BAD, GOOD, LOOK, mark
@@ -42,8 +42,10 @@ MEASURED = (
     "level",
     "relation",
     "told",
+    "clock",
     "within",
 )  # logarithms, or deviations
+Begun = tuple[Sequence[int], Sequence[int]]  # the clock's positions of the first rows of real and of generated runs
 BY_ITSELF = ("authenticity",)  # is about the training windows, so `judge_copying` measures it
 
 
@@ -67,6 +69,7 @@ def judge_generation(
     slow: bool = False,
     seed: int = 0,
     cycles: Sequence[int] = (),
+    begun: Begun = ((), ()),
     labels: Sequence[tuple[str, ...]] = (),
     progress: Callable[[str], None] | None = None,
 ) -> dict[str, Any]:
@@ -82,6 +85,8 @@ def judge_generation(
         slow: also the metrics that train a network (minutes).
         seed: of the bootstrap and the judges.
         cycles: rows of a day, a week and so on, see `Clock.cycles`.
+        begun: where on the clock the runs begin, those of `train` (of `real` without it) and generated ones; empty if
+            that is not known.
         labels: of the level numbers of each channel, empty for numbers; () where there are none.
         progress: called with the name of each score before it is measured.
 
@@ -104,7 +109,7 @@ def judge_generation(
     known = real if train is None else train
     out["spread"] = _spreads(known, real if train is not None else halves(real, fake, steps)[0].real, fake, names)
     tell("what is off, by name")
-    return out | judge_faults(known, fake, names, real if train is not None else None, steps, cycles, labels)
+    return out | judge_faults(known, fake, names, real if train is not None else None, steps, cycles, begun, labels)
 
 
 def _cut(split: Split, steps: int, streams: Streams, number: int) -> Cut:
@@ -213,6 +218,7 @@ def judge_faults(
     unseen: Sequence[Float[np.ndarray, "_ C"]] | None,
     steps: int,
     cycles: Sequence[int] = (),
+    begun: Begun = ((), ()),
     labels: Sequence[tuple[str, ...]] = (),
 ) -> dict[str, Any]:
     """What the verdict is made of: findings by name, seams and copies.
@@ -222,11 +228,12 @@ def judge_faults(
         unseen: real runs that it has not seen; None if halves of the known ones must take their place.
         steps: of a window.
         cycles: rows of a day, a week and so on.
+        begun: where on the clock the runs of both begin, empty if that is not known.
         labels: of the level numbers of each channel, empty for numbers; () where there are none.
     """
     return {
         "blocks": block_count(min(len(joined(known)), len(joined(fake)))),
-        "findings": find(known, fake, names, cycles, labels, unseen or ()),
+        "findings": find(known, fake, names, cycles, labels, unseen or (), begun),
         "seams": judge_seams(known, fake),
         "memorisation": judge_copying(known, fake, unseen, steps),
     }
@@ -253,6 +260,7 @@ def find(
     cycles: Sequence[int] = (),
     labels: Sequence[tuple[str, ...]] = (),
     unseen: Sequence[Float[np.ndarray, "_ C"]] = (),
+    begun: Begun = ((), ()),
 ) -> list[dict[str, Any]]:
     """What is off in generated rows, the most certain first; empty for real rows but once in some hundred tables."""
     of_numbers = np.flatnonzero(~few_levels(np.concatenate(list(real))))
@@ -265,6 +273,7 @@ def find(
                 detail = int(of_numbers[f.detail]) if f.kind == "swapped" else f.detail
                 found.append(replace(f, tag=tag, detail=detail))
     found += [*find_values(real, fake, unseen), *untold(real, fake), *in_states(real, fake)]
+    found += off_the_clock(real, fake, begun, cycles) if begun[0] else []
     return [plain(_told(f, names, labels)) for f in sorted(found, key=lambda f: f.p)]
 
 

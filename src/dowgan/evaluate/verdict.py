@@ -29,7 +29,7 @@ COVERAGE_ROOM = 0.05  # that a band may be off, beside its own sampling error
 SHARE_OF_TAGS = 0.1  # share of tags that are off before the verb as a whole is
 
 CONSEQUENCES = (  # of other findings
-    "level", "spread", "steps", "memory", "rhythm", "ties", "calm", "relation", "told", "within",
+    "level", "spread", "steps", "memory", "rhythm", "ties", "calm", "relation", "told", "clock", "hours", "within",
 )  # fmt: skip
 CAUSES = ("swapped", "late")  # explain others
 BETWEEN = ("crosscorrelation",)  # scores between tags: one that is off takes the others along

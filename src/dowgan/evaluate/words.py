@@ -23,6 +23,11 @@ def words(found: Finding, names: Sequence[str], labels: Sequence[tuple[str, ...]
         "level": lambda: f"{who} its level is {_shift(found)} the real one.",
         "relation": lambda: f"{who} it lies {_shift(found)} where the other tags put it in real rows.",
         "told": lambda: f"{who} it strays {_strays(found)} as far as in real rows from where the other tags put it.",
+        "clock": lambda: f"{who} it strays {_strays(found)} as far as in real rows from where the clock puts it.",
+        "hours": lambda: (
+            f"{who} {found.fake:.1%} of its rows stand at its usual value, or not, where the clock says otherwise; "
+            f"{found.real:.1%} of the real ones do."
+        ),
         "within": lambda: f"{who} while {names[found.detail]} is {_level(found, lag, labels)} it is {_higher(found)}.",
         "ties": lambda: f"{who} it moves with the other tags {_share(found)} as closely as in real rows.",
         "late": lambda: f"{who} it comes {_steps(found.detail)} against the other tags.",

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from dowgan.errors import DataError
-from dowgan.evaluate import generation_verdict, judge_densify, judge_extend, judge_generation, paired_verdict
+from dowgan.evaluate import Begun, generation_verdict, judge_densify, judge_extend, judge_generation, paired_verdict
 from dowgan.evaluate.verdict import worst
 from dowgan.relations import find_relations
 from dowgan.report.about import about_model, about_table, named
@@ -97,9 +97,11 @@ def report_on(
     table = _table_of(synthesizer, data)
     trial = _trial(synthesizer, table, say)
     say("scoring generated rows")
-    fake = [within_rules(table.schema.channels, run.values) for run in trial.tested.draw()]
+    drawn = trial.tested.draw()
+    fake = [within_rules(table.schema.channels, run.values) for run in drawn]
     window = max(synthesizer.model_.coordinates.steps, LEAST_WINDOW)
-    scores: dict[str, Any] = {"generate": _judge_generated(trial, table, fake, window, slow, say)}
+    begun = _begun(trial, table), [run.offset for run in drawn]
+    scores: dict[str, Any] = {"generate": _judge_generated(trial, table, fake, begun, window, slow, say)}
     say("backtests of densify and extend")
     dense, ahead = dense_cases(trial.tested, trial.late), ahead_cases(trial.tested, table, trial.late)
     scores |= _judge_backtests(trial.tested, table, dense, ahead)
@@ -122,7 +124,7 @@ def _trial(synthesizer: Synthesizer, table: Table, say: Tell) -> Trial:
 
 
 def _judge_generated(
-    trial: Trial, table: Table, fake: Sequence[np.ndarray], window: int, slow: bool, say: Tell
+    trial: Trial, table: Table, fake: Sequence[np.ndarray], begun: Begun, window: int, slow: bool, say: Tell
 ) -> dict[str, Any]:
     """Generated rows against those that the tested model has not seen."""
     known = [run.values for run in trial.early.runs] if trial.seen else []
@@ -139,10 +141,17 @@ def _judge_generated(
         slow=slow,
         seed=SEED,
         cycles=cycles,
+        begun=begun,
         labels=table.schema.labels,
         progress=say,
     )
     return found | audit(table, known or real, fake)
+
+
+def _begun(trial: Trial, table: Table) -> list[int]:
+    """Where on the tested model's clock the known runs begin."""
+    shift = 0 if trial.seen else trial.tested.model_.shift(table)
+    return [run.offset + shift for run in (trial.early if trial.seen else table).runs]
 
 
 def _judge_backtests(
@@ -199,7 +208,15 @@ def compare(
     rows, other = _by_the_row(table, own, fake)
     cycles = table.schema.clock.cycles()
     found = judge_generation(
-        rows, other, names, slow=slow, seed=SEED, cycles=cycles, labels=table.schema.labels, progress=say
+        rows,
+        other,
+        names,
+        slow=slow,
+        seed=SEED,
+        cycles=cycles,
+        begun=_both_begun(table, made),
+        labels=table.schema.labels,
+        progress=say,
     )
     scores: dict[str, Any] = {"generate": found | audit(table, own, fake)}
     scores["generate"]["rules"] |= made.strange
@@ -216,6 +233,15 @@ def compare(
     about |= {"seed": SEED, "versions": versions(), "synthetic_digest": made.digest, "synthetic_rows": made.rows}
     about |= about_table(table, table.notes)
     return _finished(scores, about, material, began)
+
+
+def _both_begun(table: Table, made: Table) -> Begun:
+    """Where on the real table's clock the runs of both begin."""
+    clock, shift = table.schema.clock, 0
+    if clock.kind != "row":
+        first, other = (min(t.runs, key=lambda run: run.offset) for t in (table, made))
+        shift = clock.steps_between(first.start, other.start) + first.offset - other.offset
+    return [run.offset for run in table.runs], [run.offset + shift for run in made.runs]
 
 
 def _by_the_row(table: Table, *sides: Sequence[np.ndarray]) -> list[list[np.ndarray]]:
