@@ -215,6 +215,7 @@ def test_what_is_rendered_is_read_again(moment, text_format: str) -> None:
         ("2005-07-01", "QS", "%Y-Q%q", ["2005-Q3", "2005-Q4"]),
         ("2005-07-01", "QS", "Q%q %Y", ["Q3 2005", "Q4 2005"]),
         ("2020-12-21", "W-MON", "%G-W%V", ["2020-W52", "2020-W53"]),
+        ("2020-12-21", "W-MON", "%G W%V", ["2020 W52", "2020 W53"]),
     ],
 )
 def test_periods_without_a_day_are_a_clock(first: str, step: str, text_format: str, texts: list[str]) -> None:

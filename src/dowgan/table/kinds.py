@@ -52,7 +52,7 @@ def understand(cells: Cells, role: Role, runs: Sequence[np.ndarray] = ()) -> Col
     known = cells.values[~np.isnan(cells.values)]
     missing = 1.0 - len(known) / max(len(cells), 1)
     if role in ("value", "condition"):
-        _refuse_free_text(cells, role, len(known))
+        _refuse_free_text(cells, role, len(known), runs)
         if missing == 1.0:
             return _column(cells, role, "constant", missing, value=np.nan)
         if missing == 0.0 and np.all(known == known[0]):
@@ -107,8 +107,8 @@ def _value(cells: Cells, code: float) -> object:
     return int(code) if cells.whole else float(code)
 
 
-def _refuse_free_text(cells: Cells, role: Role, known: int) -> None:
-    if cells.form != "text":
+def _refuse_free_text(cells: Cells, role: Role, known: int, runs: Sequence[np.ndarray]) -> None:
+    if cells.form != "text" or _names_runs(cells, runs):
         return
     if role == "value":
         _refuse_dressed_numbers(cells)
@@ -121,6 +121,12 @@ def _refuse_free_text(cells: Cells, role: Role, known: int) -> None:
             f"Column '{cells.name}' is text with {count} different values, such as '{cells.levels[0]}', and a category "
             f"has at most {most}, which repeat: drop the column, or use --run {cells.name} if each value is one run."
         )
+
+
+def _names_runs(cells: Cells, runs: Sequence[np.ndarray]) -> bool:
+    """Whether a text is something of whole runs, such as the code of a country beside its name."""
+    own = [np.unique(values[~np.isnan(values)]) for values in (cells.values[rows] for rows in runs)]
+    return len(runs) > 1 and max(map(len, own)) <= 1 and len(cells.levels) <= MOST_CONDITION_LABELS
 
 
 _THOUSANDS = re.compile(r"[+-]?\d{1,3}(?:(?P<mark>[,.' ])\d{3})(?:(?P=mark)\d{3})*(?:[.,]\d+)?")

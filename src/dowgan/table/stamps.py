@@ -35,7 +35,7 @@ _DATES = (  # (pattern, the formats that it may be); the separator is group "s"
     (re.compile(r"\d{4}M\d{2}"), ("%YM%m",)),
     (re.compile(r"\d{4}(?P<s>[- ]?)Q[1-4]"), ("%Y{s}Q%q",)),
     (re.compile(r"Q[1-4](?P<s>[-/ ]?)\d{4}"), ("Q%q{s}%Y",)),
-    (re.compile(r"\d{4}(?P<s>-?)W\d{2}"), ("%G{s}W%V",)),
+    (re.compile(r"\d{4}(?P<s>[- ]?)W\d{2}"), ("%G{s}W%V",)),
     (re.compile(r"\d{4}(?P<s>[-/. ]?)[A-Za-z]{3,9}"), ("%Y{s}%b", "%Y{s}%B")),
     (re.compile(r"[A-Za-z]{3,9}(?P<s>[-/. ]?)\d{4}"), ("%b{s}%Y", "%B{s}%Y")),
     (re.compile(r"[A-Za-z]{3,9}(?P<s>[-/. ])\d{2}(?!\d)"), ("%b{s}%y", "%B{s}%y")),
