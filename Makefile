@@ -4,6 +4,8 @@ BIN := .venv/bin
 PROGRAM := .venv/.program
 STAMP := .venv/.installed
 PYTEST := OMP_NUM_THREADS=1 .venv/bin/python -m pytest -n 3 --dist loadfile
+FIRST := $(addprefix tests/test_,app.py contract.py states.py search_database.py by_the_clock.py relations.py)  # take longest
+REST := $(filter-out $(FIRST),$(wildcard tests/*.py))
 SHAPES := --jaxtyping-packages=dowgan,beartype.beartype
 export PIP_DISABLE_PIP_VERSION_CHECK = 1
 
@@ -14,7 +16,7 @@ demo: $(PROGRAM)
 
 test: $(STAMP) browser lint  # the shape of every array is checked in tests of single parts; in long ones it takes half of the time
 	$(PYTEST) -n 2 tests/unit tests/metrics tests/table $(SHAPES)  # each worker looks at all of them first
-	$(PYTEST) tests/*.py  # some wait for other processes: three for two cores
+	$(PYTEST) --no-loadscope-reorder $(FIRST) $(REST)  # some wait for other processes: three for two cores
 
 browser:  # the page and the report are tested in a Chromium; where there is none those tests are skipped and say so
 	@command -v chromium > /dev/null || command -v chromium-browser > /dev/null || command -v google-chrome > /dev/null \

@@ -120,6 +120,7 @@ def trials_of(folder: Path) -> list[dict[str, str]]:
 
 
 @SERVER
+@pytest.mark.long
 def test_machines_that_begin_at_the_same_moment_share_the_trials(server: Server, tmp_path: Path) -> None:
     """The database is empty: each lays out its tables, makes the search and takes trials."""
     waves(120).to_csv(tmp_path / "data.csv", index=False)
