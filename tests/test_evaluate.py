@@ -37,7 +37,11 @@ def plant(seed: int, rows: int = ROWS) -> np.ndarray:
 
 
 REAL, HELD = plant(1), plant(2)
-RNG = np.random.default_rng(0)
+
+
+def rng() -> np.random.Generator:
+    """The same draws in whichever order tests run."""
+    return np.random.default_rng(0)
 
 
 def late(x: np.ndarray) -> np.ndarray:
@@ -51,13 +55,13 @@ def swap(x: np.ndarray) -> np.ndarray:
 
 
 def joined_blocks(x: np.ndarray) -> np.ndarray:
-    starts = RNG.permutation(np.arange(0, len(x) - STEPS + 1, STEPS))
+    starts = rng().permutation(np.arange(0, len(x) - STEPS + 1, STEPS))
     return np.concatenate([x[i : i + STEPS] for i in starts])
 
 
 DAMAGE: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str | tuple[str, ...], str | None]] = {
     "mirrored": (lambda x: x[::-1], "direction", None),
-    "shuffled": (RNG.permutation, ("memory 3", "memory 8"), None),
+    "shuffled": (lambda x: rng().permutation(x), ("memory 3", "memory 8"), None),
     "late": (late, "late", "heat"),
     "narrow": (lambda x: np.round(x.mean(0) + 0.8 * (x - x.mean(0)), 2), "spread", None),
     "clipped": (lambda x: np.clip(x, None, np.quantile(x, 0.97, axis=0)), "pile", None),
@@ -65,9 +69,9 @@ DAMAGE: dict[str, tuple[Callable[[np.ndarray], np.ndarray], str | tuple[str, ...
     "swapped": (swap, "swapped", "flow"),
     "copied": (lambda x: REAL, "memorisation", None),
     "seams": (joined_blocks, "seams", None),
-    "noise": (lambda x: np.round(x + 0.3 * x.std(0) * RNG.standard_normal(x.shape), 2), ("calm", "quiet"), None),
-    "unrounded": (lambda x: x + 1e-3 * RNG.standard_normal(x.shape), "rounding", "level"),
-    "blocks": (lambda x: block_bootstrap([x], len(x), 5, RNG), ("memory 3", "memory 8"), None),
+    "noise": (lambda x: np.round(x + 0.3 * x.std(0) * rng().standard_normal(x.shape), 2), ("calm", "quiet"), None),
+    "unrounded": (lambda x: x + 1e-3 * rng().standard_normal(x.shape), "rounding", "level"),
+    "blocks": (lambda x: block_bootstrap([x], len(x), 5, rng()), ("memory 3", "memory 8"), None),
 }
 
 

@@ -65,7 +65,7 @@ def off_the_clock(
     if sides is None or not seen or sides.raw[0].shape[1] > MOST_TAGS:
         return []
     rows = [
-        joined([(at + np.arange(len(part)))[:, None] for at, part in zip(first, side, strict=True)])
+        joined([(at + np.arange(len(part), dtype=float))[:, None] for at, part in zip(first, side, strict=True)])
         for first, side in zip(begun, (real, fake), strict=True)
     ]
     phases = rows[0] % np.array(seen), rows[1] % np.array(seen)

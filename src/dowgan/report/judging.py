@@ -236,8 +236,10 @@ def compare(
 
 
 def _both_begun(table: Table, made: Table) -> Begun:
-    """Where on the real table's clock the runs of both begin."""
+    """Where on the real table's clock the runs of both begin; nothing if the other one's steps are others."""
     clock, shift = table.schema.clock, 0
+    if made.schema.clock.step != clock.step:
+        return (), ()
     if clock.kind != "row":
         first, other = (min(t.runs, key=lambda run: run.offset) for t in (table, made))
         shift = clock.steps_between(first.start, other.start) + first.offset - other.offset
